@@ -1,0 +1,8 @@
+/** Every platform that the server knows. A new one is a file in this folder and a line here. */
+import { clerk } from './clerk.ts'
+import type { Platform } from './upstream.ts'
+import { vault } from './vault/vault.ts'
+
+export const platforms = { clerk, vault } satisfies Record<string, Platform<never>>
+
+export type PlatformName = keyof typeof platforms

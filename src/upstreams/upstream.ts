@@ -1,0 +1,90 @@
+/**
+ * What a platform is to the rest of the server: types only. A platform file turns its own HTTP or SQL into these
+ * records, throws `CodedError`, and knows nothing of GraphQL, configuration files or callers.
+ */
+import type { ZodType } from 'zod'
+import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../tokens/token.ts'
+
+/** What one call gets from whoever wants its answer. */
+export interface Call {
+  /** Aborted when nobody wants the answer any more. */
+  readonly signal: AbortSignal
+}
+
+/** One endpoint for each key: every key answers by itself, nothing waits for a slow neighbour. */
+export interface One<K, V> {
+  readonly kind: 'one'
+  one(key: K, call: Call): Promise<V | null>
+}
+
+/**
+ * A real bulk endpoint. The answer is a Map by id, so that order and missing ids cannot matter; a value may be an
+ * Error of its own key. `max` keys at most go into one call.
+ */
+export interface Many<K, V> {
+  readonly kind: 'many'
+  readonly max: number
+  id(key: K): string
+  many(keys: readonly K[], call: Call): Promise<ReadonlyMap<string, V | Error>>
+}
+
+/** One call returns all rows of a parent (a user), from which each key picks its own. */
+export interface All<K, V, Row = unknown> {
+  readonly kind: 'all'
+  parent(key: K): string
+  all(parent: string, call: Call): Promise<readonly Row[]>
+  pick(key: K, rows: readonly Row[]): V | null
+}
+
+/** How an endpoint wants to be called; the batching follows from this alone. `null` means: there is none. */
+export type Fetcher<K, V> = One<K, V> | Many<K, V> | All<K, V>
+
+/** One configured instance of a platform. */
+export interface Upstream {
+  /** The name that the operator gave it; stands in `extensions.upstream`. */
+  readonly name: string
+  readonly platform: string
+  /** Whether the platform refreshes expired tokens by itself when it is asked for them. */
+  readonly refreshes: boolean
+  /** All accounts of a user at a provider; an empty list when none is connected. */
+  readonly tokens: Fetcher<TokenKey, readonly OAuthAccessToken[]>
+  /** All connected accounts of a user, by user id; null: the platform does not know the user. */
+  readonly accounts: Fetcher<string, readonly ExternalAccount[]> | null
+  close(): Promise<void>
+}
+
+/** One thing that an upstream did: an HTTP exchange or a SQL statement. For logs, metrics and tests. */
+export interface UpstreamEvent {
+  readonly upstream: string
+  readonly operation: string
+  /** How many keys the call answered for. */
+  readonly keys: number
+  readonly outcome: 'ok' | 'error' | 'aborted'
+  /** Milliseconds. */
+  readonly duration_ms: number
+}
+
+/** What the process hands to every upstream that it opens. */
+export interface UpstreamDeps {
+  readonly name: string
+  observe(event: UpstreamEvent): void
+}
+
+/** One row of the platform table in the docs. */
+export interface PlatformDocs {
+  readonly title: string
+  readonly holds: string
+  readonly batch: string
+  readonly refresh: string
+  readonly provider_user_id: string
+  readonly external_accounts: string
+}
+
+/** A kind of system that holds tokens: one file in this folder and one line in the registry. */
+export interface Platform<Options = unknown> {
+  /** The keys below `upstreams.<name>` in the configuration, `platform` itself left out. */
+  readonly options: ZodType<Options>
+  readonly docs: PlatformDocs
+  /** Opens the connection pool or the database; throws `CodedError` or `Error` with a message for the operator. */
+  open(options: Options, deps: UpstreamDeps): Upstream
+}
