@@ -3,6 +3,6 @@ import { clerk } from './clerk.ts'
 import type { Platform } from './upstream.ts'
 import { vault } from './vault/vault.ts'
 
-export const platforms = { clerk, vault } satisfies Record<string, Platform<never>>
+export const platforms = { clerk, vault } satisfies Record<string, Platform>
 
 export type PlatformName = keyof typeof platforms

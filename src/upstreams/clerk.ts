@@ -1,0 +1,67 @@
+/** Clerk, over its Backend API; the contract with sources is `upstreams/clerk.md`. */
+import { z } from 'zod'
+import { secureUrl } from '../secure-url.ts'
+import { reveal, secret } from '../tokens/secret.ts'
+import { accountsFetcher } from './clerk/accounts.ts'
+import { tokensFetcher } from './clerk/tokens.ts'
+import { openHttp } from './http.ts'
+import type { Platform } from './upstream.ts'
+
+const options = z.strictObject({
+  secret_key: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,512}$/, 'expected a Clerk secret key such as sk_live_…')
+    .transform(secret)
+    .describe('The Secret Key of the Clerk instance, `sk_live_…` or `sk_test_…`.'),
+  base_url: secureUrl.default('https://api.clerk.com/v1').describe('Where the Backend API answers, version included.'),
+  api_version: z
+    .string()
+    .regex(/^\d{4}-\d{2}-\d{2}$/, 'expected a date such as 2026-05-12')
+    .default('2026-05-12')
+    .describe('Sent as `Clerk-API-Version`, so that a new default at Clerk changes nothing here.'),
+  concurrency: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(50)
+    .describe('How many requests to Clerk may be under way at the same time; the rest wait their turn.'),
+  timeout_ms: z
+    .int()
+    .min(100)
+    .max(120_000)
+    .default(10_000)
+    .describe('Milliseconds that one request may take, the wait for its turn included.'),
+})
+
+type ClerkOptions = z.output<typeof options>
+
+/** `tokens` answers with an empty list for an account that is not connected; `accounts` leaves unknown users out. */
+export const clerk: Platform<ClerkOptions> = {
+  options,
+  docs: {
+    title: 'Clerk',
+    holds: 'OAuth 2.0 and OAuth 1.0 tokens of every connected account, ID tokens where the provider issues them',
+    batch: 'One call for each user and provider; external accounts of up to 100 users in one call',
+    refresh: 'By Clerk, when an expired token is asked for',
+    provider_user_id: 'Yes',
+    external_accounts: 'Yes',
+  },
+  open({ secret_key, base_url, api_version, concurrency, timeout_ms }, { name, observe }) {
+    const http = openHttp({
+      upstream: name,
+      base_url,
+      concurrency,
+      timeout_ms,
+      headers: () => ({ authorization: `Bearer ${reveal(secret_key)}`, 'clerk-api-version': api_version }),
+      observe,
+    })
+    return {
+      name,
+      platform: 'clerk',
+      refreshes: true,
+      tokens: tokensFetcher(http, name),
+      accounts: accountsFetcher(http, name),
+      close: () => http.close(),
+    }
+  },
+}

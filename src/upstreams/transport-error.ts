@@ -1,0 +1,24 @@
+/** From what undici throws to a `CodedError`. */
+import { CodedError, type ErrorCode } from '../errors.ts'
+
+const violations = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_EXCEEDED_MAX_SIZE'])
+const identifier = /^[A-Z][A-Z0-9_]{1,63}$/
+
+/**
+ * UPSTREAM_PROTOCOL_ERROR for an answer that is no HTTP or too large, UPSTREAM_UNAVAILABLE for a connection that could
+ * not be made or broke. The cause keeps the short code alone (`ECONNREFUSED`, `CERT_HAS_EXPIRED`): messages of the
+ * originals name the address, and a parser error holds the bytes of the answer.
+ */
+export function transportError(error: unknown, upstream: string): CodedError {
+  const code = shortCode(error)
+  return new CodedError(codeOf(code), undefined, { upstream }, { cause: new Error(code) })
+}
+
+function codeOf(code: string): ErrorCode {
+  return violations.has(code) || code.startsWith('HPE_') ? 'UPSTREAM_PROTOCOL_ERROR' : 'UPSTREAM_UNAVAILABLE'
+}
+
+function shortCode(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return typeof code === 'string' && identifier.test(code) ? code : 'UNKNOWN'
+}
