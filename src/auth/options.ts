@@ -36,7 +36,7 @@ const grant = z.strictObject({
   providers: z.array(z.string().min(1)).min(1),
   /** Secret fields, or `*`; an empty list grants the metadata alone. */
   fields: z.array(z.union([z.enum(secretFields), wildcard])).default(['token']),
-  /** User ids, or `*`. */
+  /** User ids, prefixes that end in `*` such as `acme_*`, or `*`. */
   users: z.array(z.string().min(1)).min(1).default(['*']),
 })
 

@@ -1,0 +1,94 @@
+/**
+ * May this viewer read this field of that subject at this provider? Pure: no I/O, no clock. Asked where the fields of
+ * a token are resolved, so that every path to a token (root fields, `_entities`, connections, aliases) passes here
+ * (TRUST S1). The answer depends on nothing that a platform said, so that a caller without a right cannot tell an
+ * unknown user from a known one (TRUST S16).
+ */
+import { CodedError } from '../errors.ts'
+import type { SecretField } from '../tokens/token.ts'
+import { compileGrants } from './grants.ts'
+import type { CompiledGrant } from './grants.ts'
+import type { AuthOptions } from './options.ts'
+import type { Viewer } from './viewer.ts'
+
+/** `metadata` is everything about an account that is not a secret. */
+export type ReadableField = SecretField | 'metadata'
+
+export interface Question {
+  /** The user id of the account's owner. */
+  readonly subject: string
+  /** The canonical name: `oauth_google`. */
+  readonly provider: string
+  readonly field: ReadableField
+}
+
+/** `reason` is a word for the audit log. */
+export type Decision =
+  | { readonly allowed: true; readonly reason: 'owner' | 'grant' }
+  | { readonly allowed: false; readonly code: 'UNAUTHENTICATED'; readonly reason: 'anonymous' }
+  | {
+      readonly allowed: false
+      readonly code: 'FORBIDDEN'
+      readonly reason: 'not_owner' | 'owner_field_not_allowed' | 'no_grant'
+    }
+
+export interface Access {
+  decide(viewer: Viewer, question: Question): Decision
+  /** At which providers the viewer may read the subject's metadata at all; secrets need a decision each. */
+  readableProviders(viewer: Viewer, subject: string): 'all' | ReadonlySet<string>
+}
+
+const byOwner: Decision = { allowed: true, reason: 'owner' }
+const byGrant: Decision = { allowed: true, reason: 'grant' }
+const anonymousRefused: Decision = { allowed: false, code: 'UNAUTHENTICATED', reason: 'anonymous' }
+const notOwner: Decision = { allowed: false, code: 'FORBIDDEN', reason: 'not_owner' }
+const ownerFieldRefused: Decision = { allowed: false, code: 'FORBIDDEN', reason: 'owner_field_not_allowed' }
+const noGrant: Decision = { allowed: false, code: 'FORBIDDEN', reason: 'no_grant' }
+const none: ReadonlySet<string> = new Set()
+
+/** The rules; `owner.fields` says which secrets users may read of their own accounts. */
+export function createAccess(auth: Pick<AuthOptions, 'owner'>): Access {
+  const ownerFields = new Set<ReadableField>(['metadata', ...auth.owner.fields])
+
+  function decide(viewer: Viewer, question: Question): Decision {
+    if (viewer.kind === 'anonymous') return anonymousRefused
+    if (viewer.kind === 'user') {
+      if (viewer.user_id !== question.subject) return notOwner
+      return ownerFields.has(question.field) ? byOwner : ownerFieldRefused
+    }
+    return compileGrants(viewer.grants).some((grant) => covers(grant, question)) ? byGrant : noGrant
+  }
+
+  function readableProviders(viewer: Viewer, subject: string): 'all' | ReadonlySet<string> {
+    if (viewer.kind === 'anonymous') return none
+    if (viewer.kind === 'user') return viewer.user_id === subject ? 'all' : none
+    const providers = new Set<string>()
+    for (const grant of compileGrants(viewer.grants)) {
+      if (!grant.user.matches(subject)) continue
+      if (grant.providers === 'all') return 'all'
+      for (const provider of grant.providers) providers.add(provider)
+    }
+    return providers
+  }
+
+  return { decide, readableProviders }
+}
+
+/** One grant must cover the provider, the user and the field together: two halves make no right. */
+function covers(grant: CompiledGrant, question: Question): boolean {
+  return (
+    grant.provider.matches(question.provider) &&
+    grant.user.matches(question.subject) &&
+    (question.field === 'metadata' || grant.field.matches(question.field))
+  )
+}
+
+/** Throws UNAUTHENTICATED or FORBIDDEN, the same for every subject, unless the decision allows. */
+export function allowOrThrow(decision: Decision): void {
+  if (!decision.allowed) throw new CodedError(decision.code)
+}
+
+/** Whether the viewer may introspect the schema and read `_service` in production. */
+export function maySeeSchema(viewer: Viewer): boolean {
+  return viewer.kind === 'service' && viewer.schema
+}

@@ -1,0 +1,86 @@
+/** TRUST S14: adding a grant never removes a right, removing one never adds a right. */
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { createAccess } from '../../src/auth/access.ts'
+import type { Grant } from '../../src/auth/options.ts'
+import { anonymous } from '../../src/auth/viewer.ts'
+import type { Viewer } from '../../src/auth/viewer.ts'
+import { secretFields } from '../../src/tokens/token.ts'
+import { auth } from './support.ts'
+
+const access = createAccess(auth())
+const subjects = ['acme_1', 'acme_12', 'other_1']
+const providers = ['oauth_google', 'oauth_github', 'oauth_custom_x']
+const questions = subjects.flatMap((subject) =>
+  providers.flatMap((provider) =>
+    (['metadata', ...secretFields] as const).map((field) => ({ subject, provider, field })),
+  ),
+)
+
+const grant: fc.Arbitrary<Grant> = fc.record({
+  providers: fc.uniqueArray(fc.constantFrom(...providers, 'google', '*'), { minLength: 1 }),
+  fields: fc.uniqueArray(fc.constantFrom(...secretFields, '*' as const)),
+  users: fc.uniqueArray(fc.constantFrom(...subjects, 'acme_*', 'acme_1*', '*'), { minLength: 1 }),
+})
+
+const viewerWith = (grants: readonly Grant[]): Viewer => ({ kind: 'service', id: 'a', grants, schema: false })
+const rights = (grants: readonly Grant[]) =>
+  new Set(
+    questions.filter((question) => access.decide(viewerWith(grants), question).allowed).map((q) => JSON.stringify(q)),
+  )
+
+it('is the union of what each grant alone gives: more grants never take, fewer never give', () => {
+  fc.assert(
+    fc.property(fc.array(grant, { maxLength: 4 }), grant, fc.nat(4), (grants, added, position) => {
+      const before = rights(grants)
+      const after = rights(grants.toSpliced(position, 0, added))
+      expect(after).toEqual(new Set([...before, ...rights([added])]))
+    }),
+  )
+})
+
+it('is bounded by the fields, providers and users that some grant names', () => {
+  fc.assert(
+    fc.property(grant, (one) => {
+      for (const question of questions) {
+        const field = question.field === 'metadata' || one.fields.includes('*') || one.fields.includes(question.field)
+        const provider = one.providers.some((name) =>
+          ['*', question.provider, question.provider.slice(6)].includes(name),
+        )
+        const user = one.users.some(
+          (u) => u === question.subject || (u.endsWith('*') && question.subject.startsWith(u.slice(0, -1))),
+        )
+        expect(access.decide(viewerWith([one]), question).allowed).toBe(field && provider && user)
+      }
+    }),
+  )
+})
+
+it('lists a provider as readable exactly when its metadata is', () => {
+  fc.assert(
+    fc.property(fc.array(grant, { maxLength: 4 }), (grants) => {
+      const viewer = viewerWith(grants)
+      for (const subject of subjects) {
+        const readable = access.readableProviders(viewer, subject)
+        for (const provider of providers)
+          expect(readable === 'all' || readable.has(provider)).toBe(
+            access.decide(viewer, { subject, provider, field: 'metadata' }).allowed,
+          )
+      }
+    }),
+  )
+})
+
+it('refuses anonymous and every other user, whatever is asked', () => {
+  const question = fc.record({
+    subject: fc.string(),
+    provider: fc.string(),
+    field: fc.constantFrom('metadata' as const, ...secretFields),
+  })
+  fc.assert(
+    fc.property(question, fc.string(), (asked, user_id) => {
+      expect(access.decide(anonymous, asked).allowed).toBe(false)
+      expect(access.decide({ kind: 'user', user_id, issuer: 'i' }, asked).allowed).toBe(user_id === asked.subject)
+    }),
+  )
+})
