@@ -67,15 +67,22 @@ const onlyDots = /^\.+$/
 export function checkId(value: string, argument: string): string {
   if (value.length === 0) throw badUserInput(`${argument} is empty.`)
   if (value.length > MAX_ID_LENGTH)
-    throw badUserInput(`${argument} has ${String(value.length)} characters; at most ${String(MAX_ID_LENGTH)} are allowed.`)
+    throw badUserInput(
+      `${argument} has ${String(value.length)} characters; at most ${String(MAX_ID_LENGTH)} are allowed.`,
+    )
   if (!idCharacters.test(value) || onlyDots.test(value))
     throw badUserInput(`${argument} may hold letters, digits and _ . : | @ - only, and not only dots.`)
   return value
 }
 
-/** `google` and `oauth_google` both become `oauth_google`; anything else that is no provider name is BAD_USER_INPUT. */
+/** `google` and `oauth_google` mean the same provider: `oauth_google`. */
+export function canonicalProvider(name: string): string {
+  return name.startsWith('oauth_') ? name : `oauth_${name}`
+}
+
+/** The canonical name, or BAD_USER_INPUT that names the argument and never echoes the value. */
 export function checkProvider(value: string, argument = 'provider'): string {
-  const name = value.startsWith('oauth_') ? value : `oauth_${value}`
+  const name = canonicalProvider(value)
   const bare = name.slice('oauth_'.length)
   if (bare.length === 0 || bare.length > 100 || !providerCharacters.test(bare) || onlyDots.test(bare))
     throw badUserInput(

@@ -1,0 +1,88 @@
+import js from '@eslint/js'
+import graphql from '@graphql-eslint/eslint-plugin'
+import tseslint from 'typescript-eslint'
+
+const typescript = tseslint.config(
+  js.configs.recommended,
+  ...tseslint.configs.strictTypeChecked,
+  ...tseslint.configs.stylisticTypeChecked,
+  {
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      'no-console': 'error',
+      'max-lines': ['error', { max: 250, skipBlankLines: false, skipComments: false }],
+      'no-restricted-properties': [
+        'error',
+        { object: 'process', property: 'env', message: 'Only src/config.ts reads the environment (DESIGN section 4).' },
+      ],
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: [
+            { name: 'process', message: 'Use the global.' },
+            { name: 'node:process', message: 'Use the global.' },
+          ],
+        },
+      ],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/consistent-type-exports': 'error',
+      // `useThing` is a Yoga plugin here, and methods of Yoga's and Zod's objects are plain functions.
+      '@typescript-eslint/unbound-method': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', { args: 'all', argsIgnorePattern: '^_' }],
+    },
+  },
+  {
+    files: ['test/**', 'bench/**'],
+    rules: {
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      // fast-check and vitest describe the shape at the call
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+    },
+  },
+  { files: ['bench/**', 'scripts/**'], rules: { 'no-console': 'off' } },
+  {
+    files: ['src/config.ts', 'test/**', 'bench/**', 'scripts/**'],
+    rules: { 'no-restricted-properties': 'off' },
+  },
+)
+
+export default [
+  { ignores: ['node_modules', 'dist', 'coverage', 'data', 'test/gql'] },
+  ...typescript.map((config) => ({ files: ['**/*.ts'], ...config })),
+  {
+    files: ['schema.graphql'],
+    plugins: { '@graphql-eslint': graphql },
+    languageOptions: { parser: graphql.parser, parserOptions: { graphQLConfig: { schema: './schema.graphql' } } },
+    rules: {
+      ...graphql.configs['flat/schema-recommended'].rules,
+      // One rule for the whole schema (DESIGN section 2): names on the wire are the documented names.
+      '@graphql-eslint/naming-convention': [
+        'error',
+        {
+          types: 'PascalCase',
+          FieldDefinition: 'snake_case',
+          Argument: 'snake_case',
+          InputValueDefinition: 'snake_case',
+          // all but the documented literal
+          'EnumTypeDefinition[name.value!=OAuthAccessTokenObject] EnumValueDefinition': 'UPPER_CASE',
+        },
+      ],
+      '@graphql-eslint/require-description': [
+        'error',
+        {
+          types: true,
+          FieldDefinition: true,
+          InputValueDefinition: true,
+          EnumValueDefinition: true,
+          DirectiveDefinition: true,
+        },
+      ],
+      '@graphql-eslint/strict-id-in-types': [
+        'error',
+        // a token is a value and a connection a state: neither is a node
+        { exceptions: { types: ['OAuthAccessToken', 'OAuthConnection'] } },
+      ],
+    },
+  },
+]

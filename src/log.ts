@@ -1,0 +1,54 @@
+/**
+ * Structured logs. Nothing that came from a caller or a platform is logged as text: a message of a foreign error may
+ * quote what it choked on (`JSON.parse` quotes the body), so such errors show their name, their code and their stack
+ * frames alone.
+ */
+import { pino } from 'pino'
+import type { DestinationStream, Logger } from 'pino'
+import { CodedError } from './errors.ts'
+
+export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error' | 'fatal'>
+export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+/** JSON lines in production; readable on a terminal in development. */
+export async function createLog(options: { level: LogLevel; readable: boolean }): Promise<Log> {
+  return writeLog(options.level, options.readable ? await readableStream() : pino.destination({ fd: 1, sync: false }))
+}
+
+/** The same log into a given stream. */
+export function writeLog(level: LogLevel, stream: DestinationStream): Log {
+  return pino(
+    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { error: describeError } },
+    stream,
+  )
+}
+
+async function readableStream(): Promise<DestinationStream> {
+  const { default: pretty } = await import('pino-pretty')
+  return pretty({ ignore: 'pid,hostname', translateTime: 'HH:MM:ss', sync: true })
+}
+
+interface ErrorFacts {
+  readonly name: string
+  readonly code?: string
+  readonly message?: string
+  readonly frames?: readonly string[]
+  readonly cause?: ErrorFacts
+}
+
+const MAX_CAUSES = 5
+
+/** What is safe to know of an error: our own messages, and of foreign errors where they were thrown. */
+export function describeError(error: unknown, depth = 0): ErrorFacts {
+  if (!(error instanceof Error)) return { name: typeof error }
+  const code = (error as { code?: unknown }).code
+  return {
+    name: error.name,
+    ...(typeof code === 'string' && /^[A-Z0-9_]{1,64}$/.test(code) ? { code } : {}),
+    ...(error instanceof CodedError
+      ? { message: error.message }
+      : { frames: (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line)) }),
+    ...(error.cause === undefined || depth === MAX_CAUSES ? {} : { cause: describeError(error.cause, depth + 1) }),
+  }
+}

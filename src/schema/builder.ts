@@ -1,0 +1,41 @@
+/** The Pothos builder: context, scalars and directives; no types. */
+import SchemaBuilder from '@pothos/core'
+import DirectivesPlugin from '@pothos/plugin-directives'
+import type { Access } from '../auth/access.ts'
+import type { Viewer } from '../auth/viewer.ts'
+import type { JsonObject } from '../tokens/json.ts'
+import type { Loaders } from '../tokens/loaders.ts'
+import type { ServedProvider } from '../tokens/source.ts'
+
+/** What a resolver may reach: who asks, what they may read, and this request's loaders. */
+export interface GraphContext {
+  readonly viewer: Viewer
+  readonly access: Access
+  readonly load: Loaders
+  readonly providers: readonly ServedProvider[]
+  /** Whether the viewer may read the schema: always in development, by grant in production. */
+  readonly maySeeSchema: boolean
+}
+
+export const builder = new SchemaBuilder<{
+  Context: GraphContext
+  /** The Federation 2.9 directives in use; the federation link in `sdl.ts` imports each of them. */
+  Directives: {
+    key: { locations: 'OBJECT'; args: { fields: string } }
+    authenticated: { locations: 'FIELD_DEFINITION'; args: Record<string, never> }
+    cost: { locations: 'FIELD_DEFINITION'; args: { weight: number } }
+    listSize: { locations: 'FIELD_DEFINITION'; args: { assumedSize: number } }
+    tag: { locations: 'FIELD_DEFINITION'; args: { name: string } }
+  }
+  Scalars: {
+    ID: { Input: string; Output: string }
+    JSON: { Input: never; Output: JsonObject }
+    UnixTimestamp: { Input: never; Output: number }
+    _Any: { Input: Record<string, unknown>; Output: never }
+  }
+}>({
+  plugins: [DirectivesPlugin],
+  directives: { useGraphQLToolsUnorderedDirectives: true },
+})
+
+builder.queryType({ description: 'Reads; nothing in this graph changes an account or a token.' })

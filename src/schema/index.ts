@@ -1,0 +1,8 @@
+/** The schema: importing a type's file is what adds it. */
+import './scalars.ts'
+import './user.ts'
+import './provider.ts'
+import './entities.ts'
+import { builder } from './builder.ts'
+
+export const schema = builder.toSchema()

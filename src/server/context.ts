@@ -1,0 +1,33 @@
+/** What the plugins know of a request, and the context that resolvers get. */
+import type { YogaInitialContext } from 'graphql-yoga'
+import type { Access } from '../auth/access.ts'
+import { maySeeSchema } from '../auth/access.ts'
+import type { Viewer } from '../auth/viewer.ts'
+import type { GraphContext } from '../schema/builder.ts'
+import { createLoaders } from '../tokens/loaders.ts'
+import type { TokenSource } from '../tokens/source.ts'
+
+/** Filled by the plugins, in their order; lives as long as the request. */
+export interface RequestState {
+  request_id?: string
+  /** Milliseconds, from a monotonic clock. */
+  started_at?: number
+  viewer?: Viewer
+  operation_name?: string
+}
+
+export type ServerContext = YogaInitialContext & RequestState
+
+/** The context of one operation; its loaders live exactly as long as the request. */
+export function createContext(
+  { request, viewer = { kind: 'anonymous' } }: ServerContext,
+  { source, access, mode }: { source: TokenSource; access: Access; mode: 'development' | 'production' },
+): GraphContext {
+  return {
+    viewer,
+    access,
+    load: createLoaders(source, request.signal),
+    providers: source.providers,
+    maySeeSchema: mode === 'development' || maySeeSchema(viewer),
+  }
+}

@@ -1,0 +1,42 @@
+/** Which errors callers see: ours as they are, GraphQL's own, and nothing of any other. */
+import { GraphQLError } from 'graphql'
+import type { GraphQLErrorOptions } from 'graphql'
+import { CodedError, errorCodes } from '../errors.ts'
+import type { Log } from '../log.ts'
+
+/** Anything that is neither a coded error nor GraphQL's own is a defect: logged, and shown as unexpected. */
+export function createMaskError(log: Log): (error: unknown) => GraphQLError {
+  return (error) => {
+    const cause = rootCause(error)
+    if (cause instanceof CodedError)
+      return new GraphQLError(cause.message, { ...placeOf(error), extensions: { ...cause.extensions } })
+    if (cause instanceof GraphQLError) return withCode(cause)
+    log.error({ error: cause }, 'unexpected error')
+    return new GraphQLError(errorCodes.INTERNAL_SERVER_ERROR.message, {
+      ...placeOf(error),
+      extensions: { code: 'INTERNAL_SERVER_ERROR', retryable: false },
+    })
+  }
+}
+
+function rootCause(error: unknown): unknown {
+  let cause = error
+  while (cause instanceof GraphQLError && cause.originalError != null) cause = cause.originalError
+  return cause
+}
+
+/** The position in the operation and in the answer; nothing that the error itself brought. */
+function placeOf(error: unknown): GraphQLErrorOptions {
+  if (!(error instanceof GraphQLError)) return {}
+  const { nodes = null, source = null, positions = null, path = null } = error
+  return { nodes, source, positions, path }
+}
+
+/** GraphQL's own errors without a code are about the caller's variables: the others get theirs from the parser and validator. */
+function withCode(error: GraphQLError): GraphQLError {
+  if (error.extensions.code !== undefined) return error
+  return new GraphQLError(error.message, {
+    ...placeOf(error),
+    extensions: { ...error.extensions, code: 'BAD_USER_INPUT' },
+  })
+}

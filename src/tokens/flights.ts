@@ -1,0 +1,138 @@
+/**
+ * Calls in flight, shared by everyone who wants the same answer.
+ *
+ * A key that is being asked for is not asked for again, whichever request wants it. The call is aborted when the
+ * last request that waits for it has gone away, and not before (hive gateway #1928: aborting one of a merged batch
+ * aborted all). Nothing is remembered once a call has settled.
+ */
+import type { All, Fetcher, Many, One } from '../upstreams/upstream.ts'
+
+/** One promise for each key, in order; each settles by itself. `signal` is the request that wants the answers. */
+export type Ask<K, V> = (keys: readonly K[], signal: AbortSignal) => Promise<V | null>[]
+
+/** One upstream call: for one key, or for a whole batch. */
+interface Work {
+  /** How many answers requests still wait for. */
+  waiting: number
+  readonly controller: AbortController
+}
+
+interface Flight<V> {
+  readonly work: Work
+  readonly answer: Promise<V | null>
+}
+
+/** Turns a platform's descriptor into a function that batches and shares as the descriptor says. */
+export function shareCalls<K, V>(fetcher: Fetcher<K, V>, idOf: (key: K) => string): Ask<K, V> {
+  switch (fetcher.kind) {
+    case 'one':
+      return shareFlights(idOf, (keys) => keys.map((key) => launchOne(fetcher, key)))
+    case 'many':
+      return shareFlights(idOf, (keys) => chunk(keys, fetcher.max).flatMap((part) => launchMany(fetcher, part)))
+    case 'all':
+      return shareParents(fetcher)
+  }
+}
+
+function shareFlights<K, V>(idOf: (key: K) => string, launch: (keys: readonly K[]) => readonly Flight<V>[]): Ask<K, V> {
+  const flights = new Map<string, Flight<V>>()
+
+  function start(keys: ReadonlyMap<string, K>): void {
+    const launched = launch([...keys.values()])
+    for (const [position, id] of [...keys.keys()].entries()) {
+      const flight = launched[position]
+      if (flight === undefined) throw new Error('launch must return one flight for each key')
+      flights.set(id, flight)
+      const forget = () => {
+        if (flights.get(id) === flight) flights.delete(id)
+      }
+      flight.answer.then(forget, forget)
+    }
+  }
+
+  /** The flight to join; one that was abandoned is dying and no use to a newcomer. */
+  function flying(id: string): Flight<V> | undefined {
+    const flight = flights.get(id)
+    return flight?.work.controller.signal.aborted === true ? undefined : flight
+  }
+
+  return (keys, signal) => {
+    const missing = new Map<string, K>()
+    for (const key of keys) {
+      const id = idOf(key)
+      if (flying(id) === undefined) missing.set(id, key)
+    }
+    if (missing.size > 0) start(missing)
+    return keys.map((key) => join(flights.get(idOf(key)), signal))
+  }
+}
+
+/** Waits for the answer on behalf of one request, and counts as a waiter for exactly that long. */
+async function join<V>(flight: Flight<V> | undefined, signal: AbortSignal): Promise<V | null> {
+  if (flight === undefined) throw new Error('a key that was asked for is not in flight')
+  const { work, answer } = flight
+  work.waiting += 1
+  const gone = Promise.withResolvers<never>()
+  const leave = () => {
+    gone.reject(signal.reason as Error)
+  }
+  if (signal.aborted) leave()
+  signal.addEventListener('abort', leave, { once: true })
+  try {
+    return await Promise.race([answer, gone.promise])
+  } finally {
+    signal.removeEventListener('abort', leave)
+    work.waiting -= 1
+    // After the call has settled this aborts nothing.
+    if (work.waiting === 0) work.controller.abort(new Error('nobody wants the answer any more'))
+  }
+}
+
+function launchOne<K, V>(fetcher: One<K, V>, key: K): Flight<V> {
+  const { work, result } = run((signal) => fetcher.one(key, { signal }))
+  return { work, answer: result }
+}
+
+function launchMany<K, V>(fetcher: Many<K, V>, keys: readonly K[]): Flight<V>[] {
+  const { work, result } = run((signal) => fetcher.many(keys, { signal }))
+  return keys.map((key) => {
+    const answer = result.then((rows) => {
+      const value = rows.get(fetcher.id(key)) ?? null
+      if (value instanceof Error) throw value
+      return value
+    })
+    ignoreRejection(answer)
+    return { work, answer }
+  })
+}
+
+/** The rows of a parent are one flight, whichever of its keys are asked for. */
+function shareParents<K, V, Row>(fetcher: All<K, V, Row>): Ask<K, V> {
+  const askRows = shareCalls<string, readonly Row[]>(
+    { kind: 'one', one: (parent, call) => fetcher.all(parent, call) },
+    (parent) => parent,
+  )
+  return (keys, signal) => {
+    const rowsOf = askRows(keys.map(fetcher.parent), signal)
+    return keys.map(async (key, position) => fetcher.pick(key, (await rowsOf[position]) ?? []))
+  }
+}
+
+/** Starts the call with a signal of its own; a synchronous throw becomes a rejection like any other. */
+function run<T>(call: (signal: AbortSignal) => Promise<T>): { work: Work; result: Promise<T> } {
+  const controller = new AbortController()
+  const result = (async () => await call(controller.signal))()
+  ignoreRejection(result)
+  return { work: { waiting: 0, controller }, result }
+}
+
+/** Whoever waits sees the rejection; when nobody does, it is not an error of the process. */
+function ignoreRejection(promise: Promise<unknown>): void {
+  promise.catch(() => undefined)
+}
+
+function chunk<T>(items: readonly T[], size: number): T[][] {
+  const parts: T[][] = []
+  for (let start = 0; start < items.length; start += size) parts.push(items.slice(start, start + size))
+  return parts
+}

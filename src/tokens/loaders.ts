@@ -1,0 +1,62 @@
+/**
+ * The loaders of one request. Equal keys merge, keys of one tick form one batch, and the source does the rest.
+ *
+ * DataLoader settles a batch as a whole, so a fast key would wait for a slow neighbour. Here a batch answers at once
+ * with one box for each key, holding that key's own promise (ANCHORS 4.6): what was asked together is still batched,
+ * but every key answers by itself.
+ */
+import { setMaxListeners } from 'node:events'
+import DataLoader from 'dataloader'
+import type { TokenRequest, TokenSource } from './source.ts'
+import type { ExternalAccount, OAuthAccessToken } from './token.ts'
+
+export interface Loaders {
+  /** Rejects with a `CodedError`; none connected is an empty list. */
+  tokens(request: TokenRequest): Promise<readonly OAuthAccessToken[]>
+  /** Rejects with a `CodedError`. */
+  accounts(user_id: string): Promise<readonly ExternalAccount[]>
+}
+
+interface Box<V> {
+  readonly answer: Promise<V>
+}
+
+/** `signal` aborts when the caller has gone; nothing outlives the request. */
+export function createLoaders(source: TokenSource, signal: AbortSignal): Loaders {
+  // Every key waits on the signal; the default limit of ten listeners guards against leaks, which `finally` prevents.
+  setMaxListeners(0, signal)
+  return {
+    tokens: createLoad(
+      (requests) => source.tokens(requests, signal),
+      // Everything that changes the result is part of the key.
+      ({ user_id, provider, external_account_id, min_validity_seconds }) =>
+        JSON.stringify([user_id, provider, external_account_id, min_validity_seconds]),
+    ),
+    accounts: createLoad(
+      (user_ids) => source.accounts(user_ids, signal),
+      (user_id) => user_id,
+    ),
+  }
+}
+
+function createLoad<K, V>(ask: (keys: readonly K[]) => Promise<V>[], cacheKeyFn: (key: K) => string) {
+  const loader = new DataLoader<K, Box<V>, string>(
+    (keys) =>
+      Promise.resolve(
+        ask(keys).map((answer) => {
+          answer.catch(() => undefined) // whoever opens the box sees it; an unopened one is no error of the process
+          return { answer }
+        }),
+      ),
+    { cacheKeyFn },
+  )
+  return async (key: K): Promise<V> => {
+    try {
+      const box = await loader.load(key)
+      return await box.answer
+    } catch (error) {
+      loader.clear(key) // a failed key is not remembered
+      throw error
+    }
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * The answers of this process: routes a provider to its upstream, shares calls in flight between requests, and
+ * judges what came back by the caller's filter. Knows the interface of upstreams, never a concrete platform.
+ */
+import { CodedError, withDetails } from '../errors.ts'
+import type { Upstream } from '../upstreams/upstream.ts'
+import { shareCalls } from './flights.ts'
+import type { Ask } from './flights.ts'
+import { canonicalProvider, isLive } from './token.ts'
+import type { ExternalAccount, OAuthAccessToken, TokenFilter, TokenKey } from './token.ts'
+
+/** Where a provider's tokens are; `as` is the platform's own name for the provider, where it differs. */
+export interface Route {
+  readonly upstream: string
+  readonly as: string | null
+}
+
+/** `routes` by canonical provider name; `default` answers for every other provider, if there is one. */
+export interface Routing {
+  readonly routes: Readonly<Record<string, Route>>
+  readonly default: string | null
+}
+
+/** What a request asks for: `provider` is the canonical name (`oauth_google`). */
+export interface TokenRequest extends TokenKey, TokenFilter {}
+
+/** One provider that this graph serves; the id `*` stands for every provider without a route of its own. */
+export interface ServedProvider {
+  readonly id: string
+  readonly upstream: string
+  readonly platform: string
+}
+
+export interface TokenSource {
+  /** One promise for each request, in order: the tokens (none connected: an empty list) or a `CodedError`. */
+  tokens(requests: readonly TokenRequest[], signal: AbortSignal): Promise<readonly OAuthAccessToken[]>[]
+  /** One promise for each user, in order: the connected accounts of all upstreams, or a `CodedError`. */
+  accounts(user_ids: readonly string[], signal: AbortSignal): Promise<readonly ExternalAccount[]>[]
+  readonly providers: readonly ServedProvider[]
+  close(): Promise<void>
+}
+
+interface Lane {
+  readonly upstream: Upstream
+  readonly tokens: Ask<TokenKey, readonly OAuthAccessToken[]>
+  readonly accounts: Ask<string, readonly ExternalAccount[]> | null
+}
+
+/** `now` gives Unix seconds; tests pass their own. */
+export function createSource(
+  upstreams: readonly Upstream[],
+  routing: Routing,
+  now: () => number = () => Math.floor(Date.now() / 1000),
+): TokenSource {
+  const lanes = new Map(upstreams.map((upstream) => [upstream.name, openLane(upstream)]))
+
+  function route(provider: string): { lane: Lane; name: string } {
+    const found = Object.hasOwn(routing.routes, provider) ? routing.routes[provider] : undefined
+    const lane = lanes.get(found?.upstream ?? routing.default ?? '')
+    if (lane === undefined) throw new CodedError('PROVIDER_NOT_CONFIGURED', undefined, { provider })
+    return { lane, name: found?.as ?? provider }
+  }
+
+  /** Keys of one upstream go there together, so that a bulk endpoint sees them as one batch. */
+  function tokens(requests: readonly TokenRequest[], signal: AbortSignal): Promise<readonly OAuthAccessToken[]>[] {
+    const answers = new Array<Promise<readonly OAuthAccessToken[]>>(requests.length)
+    const batches = new Map<Lane, { keys: TokenKey[]; positions: number[] }>()
+    for (const [position, request] of requests.entries()) {
+      try {
+        const { lane, name } = route(request.provider)
+        const batch = batches.get(lane) ?? { keys: [], positions: [] }
+        batches.set(lane, batch)
+        batch.keys.push({ user_id: request.user_id, provider: name })
+        batch.positions.push(position)
+      } catch (error) {
+        answers[position] = Promise.reject(error)
+      }
+    }
+    for (const [lane, { keys, positions }] of batches) {
+      const rows = lane.tokens(keys, signal)
+      for (const [index, position] of positions.entries()) {
+        const request = requests[position]
+        const answer = rows[index]
+        if (request === undefined || answer === undefined) throw new Error('one answer for each key was promised')
+        answers[position] = finish(answer, request, lane.upstream)
+      }
+    }
+    return answers
+  }
+
+  async function finish(
+    rows: Promise<readonly OAuthAccessToken[] | null>,
+    request: TokenRequest,
+    upstream: Upstream,
+  ): Promise<readonly OAuthAccessToken[]> {
+    try {
+      return judge((await rows) ?? [], request, upstream, now())
+    } catch (error) {
+      throw inContext(error, upstream.name, request.provider)
+    }
+  }
+
+  /** The canonical name under which callers know an account of this upstream; null: another upstream answers for it. */
+  function callersName(upstream: Upstream, platformsName: string): string | null {
+    const provider = canonicalProvider(platformsName)
+    for (const [canonical, { upstream: name, as }] of Object.entries(routing.routes)) {
+      if (name === upstream.name && canonicalProvider(as ?? canonical) === provider) return canonical
+    }
+    return routing.default === upstream.name && !Object.hasOwn(routing.routes, provider) ? provider : null
+  }
+
+  function accounts(user_ids: readonly string[], signal: AbortSignal): Promise<readonly ExternalAccount[]>[] {
+    const asked = [...lanes.values()].flatMap(({ upstream, accounts: ask }) =>
+      ask === null ? [] : [{ upstream, answers: ask(user_ids, signal) }],
+    )
+    return user_ids.map(async (_, position) => {
+      const lists = await Promise.all(
+        asked.map(async ({ upstream, answers }) => {
+          try {
+            const list = (await answers[position]) ?? null
+            return list?.flatMap((account) => {
+              const provider = callersName(upstream, account.provider)
+              return provider === null ? [] : [{ ...account, provider }]
+            })
+          } catch (error) {
+            throw inContext(error, upstream.name)
+          }
+        }),
+      )
+      const known = lists.filter((list) => list !== undefined)
+      if (known.length === 0) throw new CodedError('USER_NOT_FOUND')
+      return known.flat()
+    })
+  }
+
+  return {
+    tokens,
+    accounts,
+    providers: listProviders(lanes, routing),
+    close: async () => {
+      await Promise.all(upstreams.map((upstream) => upstream.close()))
+    },
+  }
+}
+
+function openLane(upstream: Upstream): Lane {
+  return {
+    upstream,
+    tokens: shareCalls(upstream.tokens, (key) => `${key.user_id} ${key.provider}`),
+    accounts: upstream.accounts === null ? null : shareCalls(upstream.accounts, (user_id) => user_id),
+  }
+}
+
+/** The rows that the caller asked for. Stored tokens that expired are no use; one dead account hides no live one. */
+function judge(
+  rows: readonly OAuthAccessToken[],
+  request: TokenRequest,
+  upstream: Upstream,
+  nowSeconds: number,
+): readonly OAuthAccessToken[] {
+  const { external_account_id, min_validity_seconds, provider } = request
+  const asked =
+    external_account_id === null ? rows : rows.filter((row) => row.external_account_id === external_account_id)
+  const live = upstream.refreshes ? asked : asked.filter((row) => isLive(row, min_validity_seconds, nowSeconds))
+  if (live.length === 0 && asked.length > 0) throw new CodedError('REAUTHORIZATION_REQUIRED')
+  return live.map((row) => (row.provider === provider ? row : { ...row, provider }))
+}
+
+/** Adds where it happened; what is not a coded error is a defect of ours and stays as it is. */
+function inContext(error: unknown, upstream: string, provider?: string): unknown {
+  if (!(error instanceof CodedError)) return error
+  return withDetails(error, provider === undefined ? { upstream } : { upstream, provider })
+}
+
+function listProviders(lanes: ReadonlyMap<string, Lane>, routing: Routing): readonly ServedProvider[] {
+  const served = (id: string, name: string): ServedProvider[] => {
+    const platform = lanes.get(name)?.upstream.platform
+    return platform === undefined ? [] : [{ id, upstream: name, platform }]
+  }
+  return [
+    ...Object.entries(routing.routes).flatMap(([id, { upstream }]) => served(id, upstream)),
+    ...(routing.default === null ? [] : served('*', routing.default)),
+  ]
+}
