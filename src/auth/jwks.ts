@@ -18,7 +18,7 @@ const TIMEOUT_MS = 5_000
 const MAX_BYTES = 256 * 1024
 
 /** What the log should know: the set could not be read; `reason` is a short code. */
-export type OnKeySetFailure = (reason: string) => void
+type OnKeySetFailure = (reason: string) => void
 
 /**
  * A key resolver for `jwtVerify`. Throws jose's errors when no key fits, and UPSTREAM_UNAVAILABLE (retryable, with

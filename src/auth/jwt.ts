@@ -16,6 +16,9 @@ const CLOCK_TOLERANCE = 30
  */
 const acceptedTypes = /^(application\/)?(at\+)?jwt$/i
 
+/** RFC 7515 section 3.1: three parts without padding. jose is lenient, and one token should have one form. */
+const compactForm = /^[\w-]+\.[\w-]+\.[\w-]+$/
+
 export interface VerifiedUser {
   readonly user_id: string
   readonly issuer: string
@@ -44,6 +47,7 @@ export function createVerifyJwt(
   )
   return async (token) => {
     try {
+      if (!compactForm.test(token)) throw refuse('not a compact JWS')
       // The claim is not proven yet: it only chooses the keys that must then prove it.
       const entry = byIssuer.get(decodeJwt(token).iss ?? '')
       if (entry === undefined) throw refuse('issuer not configured')

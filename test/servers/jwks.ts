@@ -14,7 +14,7 @@ export interface SigningKey {
   readonly jwk: JWK
 }
 
-export interface SignOverrides {
+interface SignOverrides {
   /** Merged over `{ alg, kid, typ: 'JWT' }`; undefined leaves a member out. */
   readonly header?: Readonly<Record<string, unknown>>
   readonly key?: SigningKey

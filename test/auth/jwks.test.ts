@@ -1,0 +1,154 @@
+/** TRUST S3: the key set is cached, follows rotation, and the last good one is kept through an outage. */
+import type { ServerResponse } from 'node:http'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createIdentify } from '../../src/auth/viewer.ts'
+import { generateKey, startIssuer } from '../servers/jwks.ts'
+import { auth, bearerOf, failure } from './support.ts'
+
+// Only the clock of the caches is moved; sockets and timers are real.
+beforeEach(() => vi.useFakeTimers({ toFake: ['Date'] }))
+afterEach(() => vi.useRealTimers())
+const pass = (seconds: number) => vi.setSystemTime(Date.now() + seconds * 1000)
+
+const COOLDOWN = 31
+const MAX_AGE = 601
+
+describe('the key set', () => {
+  it('is fetched once for many callers, also when they come at the same time', async () => {
+    await using issuer = await startIssuer()
+    const identify = bearerOf(issuer)
+    issuer.slow(true)
+    const tokens = await Promise.all(Array.from({ length: 20 }, (_, n) => issuer.sign({ sub: `user_${String(n)}` })))
+    const answers = Promise.all(tokens.map(identify))
+    await vi.waitUntil(() => issuer.requests > 0)
+    issuer.slow(false)
+    expect((await answers).map((viewer) => viewer.kind)).toEqual(tokens.map(() => 'user'))
+    expect(issuer.requests).toBe(1)
+  })
+
+  it('is read again when it is old, so that a withdrawn key stops to count', async () => {
+    await using issuer = await startIssuer()
+    const identify = bearerOf(issuer)
+    const old = issuer.key
+    await identify(await issuer.sign())
+    await issuer.rotate({ keep: false })
+    expect(await identify(await issuer.sign({ sub: 'user_2' }, { key: old }))).toMatchObject({ user_id: 'user_2' })
+    pass(MAX_AGE)
+    expect((await failure(identify(await issuer.sign({}, { key: old })))).code).toBe('UNAUTHENTICATED')
+    expect(issuer.requests).toBe(2)
+  })
+
+  it('follows a rotation with overlap: the new and the old key both count', async () => {
+    await using issuer = await startIssuer()
+    const identify = bearerOf(issuer)
+    const old = issuer.key
+    await identify(await issuer.sign())
+    await issuer.rotate()
+    pass(COOLDOWN)
+    expect(await identify(await issuer.sign({ sub: 'user_new' }))).toMatchObject({ user_id: 'user_new' })
+    expect(await identify(await issuer.sign({ sub: 'user_old' }, { key: old }))).toMatchObject({ user_id: 'user_old' })
+    expect(issuer.requests).toBe(2)
+    // Without a `kid` it is no longer clear which key is meant (OpenID Connect Core section 10.1 asks for one).
+    expect((await failure(identify(await issuer.sign({}, { header: { kid: undefined } })))).code).toBe(
+      'UNAUTHENTICATED',
+    )
+  })
+
+  it('is asked for at most once per cool-down by a flood of unknown keys', async () => {
+    await using issuer = await startIssuer()
+    const identify = bearerOf(issuer)
+    const key = await generateKey('ES256')
+    const flood = async () => {
+      const tokens = Array.from({ length: 50 }, (_, n) => issuer.sign({}, { key, header: { kid: `k${String(n)}` } }))
+      const errors = await Promise.all(tokens.map(async (token) => failure(identify(await token))))
+      expect(new Set(errors.map((error) => error.code))).toEqual(new Set(['UNAUTHENTICATED']))
+    }
+    await flood()
+    expect(issuer.requests).toBe(1)
+    await flood()
+    expect(issuer.requests).toBe(1)
+    pass(COOLDOWN)
+    await flood()
+    await flood()
+    expect(issuer.requests).toBe(2)
+  })
+})
+
+describe('in an outage', () => {
+  it('the last good set serves on, for known keys, with one request per cool-down', async () => {
+    await using issuer = await startIssuer()
+    const failures: string[] = []
+    const identifyHeader = createIdentify(auth({ issuers: [issuer.options()] }), (url, reason) => {
+      failures.push(`${url} ${reason}`)
+    })
+    const identify = (token: string) => identifyHeader(`Bearer ${token}`)
+    await identify(await issuer.sign())
+    issuer.outage(true)
+    pass(MAX_AGE)
+    for (const n of [1, 2, 3])
+      expect(await identify(await issuer.sign({ sub: `user_a${String(n)}` }))).toMatchObject({ kind: 'user' })
+    const unknown = await generateKey('ES256')
+    expect((await failure(identify(await issuer.sign({}, { key: unknown })))).code).toBe('UNAUTHENTICATED')
+    expect(issuer.requests).toBe(2)
+    expect(failures).toEqual([`${issuer.issuer} ERR_JOSE_GENERIC`])
+
+    pass(COOLDOWN)
+    for (const n of [1, 2, 3])
+      expect(await identify(await issuer.sign({ sub: `user_b${String(n)}` }))).toMatchObject({ kind: 'user' })
+    expect(issuer.requests).toBe(3)
+
+    await issuer.rotate()
+    issuer.outage(false)
+    pass(COOLDOWN)
+    expect(await identify(await issuer.sign({ sub: 'user_c' }))).toMatchObject({ user_id: 'user_c' })
+    expect(issuer.requests).toBe(4)
+  })
+
+  it('without any good set the answer is retryable and says when, and asks seldom', async () => {
+    await using issuer = await startIssuer()
+    const identify = bearerOf(issuer)
+    issuer.outage(true)
+    const token = await issuer.sign()
+    for (let n = 0; n < 5; n += 1) {
+      const { code, extensions, message } = await failure(identify(token))
+      expect({ code, retryable: extensions.retryable }).toEqual({ code: 'UPSTREAM_UNAVAILABLE', retryable: true })
+      expect(extensions.retry_after_ms).toBeGreaterThan(0)
+      expect(message).toBe("The keys of the token's issuer could not be read.")
+    }
+    expect(issuer.requests).toBe(1)
+    issuer.outage(false)
+    pass(6)
+    expect(await identify(token)).toMatchObject({ user_id: 'user_1' })
+  })
+
+  it.each<[string, (response: ServerResponse, elsewhere: string) => void]>([
+    ['a dropped connection', (response) => response.destroy()],
+    ['a redirect', (response, elsewhere) => response.writeHead(302, { location: elsewhere }).end()],
+    ['a page', (response) => response.end('<html>invented</html>')],
+    ['no key set', (response) => response.end('{"invented":[]}')],
+    ['a document without end', (response) => response.write(`{"keys":[],"x":"${'x'.repeat(300_000)}`)],
+  ])('%s is no key set, and does not replace a good one', async (_name, misbehave) => {
+    await using issuer = await startIssuer()
+    await using elsewhere = await startIssuer()
+    const [warm, cold] = [bearerOf(issuer), bearerOf(issuer)]
+    await warm(await issuer.sign())
+    issuer.answer((response) => {
+      misbehave(response, elsewhere.jwks_url)
+    })
+    pass(MAX_AGE)
+    expect(await warm(await issuer.sign({ sub: 'user_2' }))).toMatchObject({ user_id: 'user_2' })
+    expect((await failure(cold(await issuer.sign()))).code).toBe('UPSTREAM_UNAVAILABLE')
+    expect(issuer.requests).toBe(3)
+    expect(elsewhere.requests).toBe(0)
+  })
+
+  it('a server that never answers is given up, and the last good set serves on', { timeout: 30_000 }, async () => {
+    await using issuer = await startIssuer()
+    const identify = bearerOf(issuer)
+    await identify(await issuer.sign())
+    issuer.slow(true)
+    pass(MAX_AGE)
+    expect(await identify(await issuer.sign({ sub: 'user_2' }))).toMatchObject({ user_id: 'user_2' })
+    expect(issuer.requests).toBe(2)
+  })
+})

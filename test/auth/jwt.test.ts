@@ -1,0 +1,77 @@
+/** What a good token looks like; forged ones are in `jwt-forged.test.ts` (TRUST S3). */
+import { describe, expect, it } from 'vitest'
+import { jwtAlgorithms } from '../../src/auth/options.ts'
+import { startIssuer } from '../servers/jwks.ts'
+import { bearerOf, failure } from './support.ts'
+
+const now = () => Math.floor(Date.now() / 1000)
+
+describe('a user token', () => {
+  it.each(jwtAlgorithms)('is accepted with %s', async (alg) => {
+    await using issuer = await startIssuer({ alg })
+    const viewer = await bearerOf(issuer)(await issuer.sign({ sub: 'user_7' }))
+    expect(viewer).toEqual({ kind: 'user', user_id: 'user_7', issuer: issuer.issuer })
+  })
+
+  it.each([
+    ['an audience among several', { aud: ['other', 'tokengraph'] }, {}],
+    ['a clock that differs a little: exp', { exp: now() - 10 }, {}],
+    ['a clock that differs a little: nbf', { nbf: now() + 10 }, {}],
+    ['nbf in the past', { nbf: now() - 10 }, {}],
+    ['no typ', {}, { typ: undefined }],
+    ['the typ of RFC 9068', {}, { typ: 'at+jwt' }],
+    ['the typ of RFC 9068 in full', {}, { typ: 'application/at+JWT' }],
+    ['no kid, while the set has one key', {}, { kid: undefined }],
+    [
+      'claims that we do not know',
+      { email: 'a"b:{c}@example.com', nested: { sub: 'x', aud: 'y' }, list: [{ iss: 1 }] },
+      {},
+    ],
+  ])('may have %s', async (_name, claims, header) => {
+    await using issuer = await startIssuer()
+    expect(await bearerOf(issuer)(await issuer.sign(claims, { header }))).toMatchObject({ user_id: 'user_1' })
+  })
+
+  it('names the user in the configured claim', async () => {
+    await using issuer = await startIssuer()
+    const identify = bearerOf(issuer.options({ user_claim: 'uid' }))
+    expect(await identify(await issuer.sign({ uid: 'user_9' }))).toMatchObject({ user_id: 'user_9' })
+    expect((await failure(identify(await issuer.sign()))).code).toBe('UNAUTHENTICATED')
+  })
+
+  it('may be for one of several configured audiences', async () => {
+    await using issuer = await startIssuer()
+    const identify = bearerOf(issuer.options({ audience: ['web', 'mobile'] }))
+    expect(await identify(await issuer.sign({ aud: 'mobile' }))).toMatchObject({ kind: 'user' })
+    expect((await failure(identify(await issuer.sign()))).code).toBe('UNAUTHENTICATED')
+  })
+})
+
+describe('several issuers', () => {
+  it('are told apart by `iss`, each with its own keys, audience and algorithms', async () => {
+    await using a = await startIssuer()
+    await using b = await startIssuer({ alg: 'RS256' })
+    const identify = bearerOf(a, b.options({ audience: 'other' }))
+    expect(await identify(await a.sign())).toMatchObject({ issuer: a.issuer })
+    expect(b.requests).toBe(0)
+    expect(await identify(await b.sign({ aud: 'other' }))).toMatchObject({ issuer: b.issuer })
+    for (const token of [
+      await b.sign(),
+      await a.sign({ aud: 'other' }),
+      await a.sign({}, { key: b.key }),
+      await a.sign({ iss: b.issuer, aud: 'other' }),
+      await b.sign({ iss: a.issuer }),
+      await a.sign({}, { key: b.key, header: { kid: a.key.kid } }),
+    ])
+      expect((await failure(identify(token))).code).toBe('UNAUTHENTICATED')
+  })
+
+  it('do not stand in for each other: one that is down turns away its own users only', async () => {
+    await using a = await startIssuer()
+    await using b = await startIssuer()
+    b.outage(true)
+    const identify = bearerOf(a, b)
+    expect((await failure(identify(await b.sign()))).code).toBe('UPSTREAM_UNAVAILABLE')
+    expect(await identify(await a.sign())).toMatchObject({ kind: 'user' })
+  })
+})

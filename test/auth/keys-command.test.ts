@@ -1,0 +1,42 @@
+import { expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { authOptions } from '../../src/auth/options.ts'
+import { createIdentify } from '../../src/auth/viewer.ts'
+import { newKey } from '../../src/commands/keys.ts'
+
+function run(id?: string): { code: number; text: string } {
+  let text = ''
+  const out = { write: (more: string) => (text += more) }
+  const code = newKey(id === undefined ? { out } : { out, id })
+  return { code, text }
+}
+
+it('prints a key once, and lines for the configuration with which that key is accepted', async () => {
+  const { code, text } = run('calendar-sync')
+  expect(code).toBe(0)
+  const [key, ...more] = text.match(/tgk_[\w-]+/g)!
+  expect(more).toEqual([])
+  const lines = text.slice(text.indexOf('auth:'))
+  expect(lines).not.toContain(key)
+  const options = authOptions.parse((parse(lines) as { auth: unknown }).auth)
+  expect(text.split(options.services[0]!.key_sha256)).toHaveLength(3)
+  const viewer = await createIdentify(options)(`Bearer ${key}`)
+  expect(viewer).toMatchObject({
+    kind: 'service',
+    id: 'calendar-sync',
+    grants: [{ providers: ['oauth_google'], fields: ['token'], users: ['*'] }],
+  })
+})
+
+it('makes another key each time, and needs no id', () => {
+  const [a, b] = [run(), run()]
+  expect(a.code).toBe(0)
+  expect(a.text).not.toBe(b.text)
+})
+
+it('refuses an id that the configuration would refuse, and prints no key', () => {
+  const { code, text } = run('no spaces: please')
+  expect(code).toBe(1)
+  expect(text).not.toContain('tgk_')
+  expect(text).toContain('1 to 64 letters')
+})
