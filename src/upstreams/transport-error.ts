@@ -1,7 +1,9 @@
 /** From what undici throws to a `CodedError`. */
+import { errors } from 'undici'
 import { CodedError, type ErrorCode } from '../errors.ts'
 
 const violations = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_EXCEEDED_MAX_SIZE'])
+const NO_HTTP = 'HTTP_PARSER_ERROR'
 const identifier = /^[A-Z][A-Z0-9_]{1,63}$/
 
 /**
@@ -15,10 +17,12 @@ export function transportError(error: unknown, upstream: string): CodedError {
 }
 
 function codeOf(code: string): ErrorCode {
-  return violations.has(code) || code.startsWith('HPE_') ? 'UPSTREAM_PROTOCOL_ERROR' : 'UPSTREAM_UNAVAILABLE'
+  return violations.has(code) || code === NO_HTTP ? 'UPSTREAM_PROTOCOL_ERROR' : 'UPSTREAM_UNAVAILABLE'
 }
 
 function shortCode(error: unknown): string {
+  // Its own code is missing for some violations.
+  if (error instanceof errors.HTTPParserError) return NO_HTTP
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   return typeof code === 'string' && identifier.test(code) ? code : 'UNKNOWN'
 }

@@ -1,0 +1,117 @@
+/** A real HTTP server on 127.0.0.1 that counts what reaches it and misbehaves on request. */
+import { createServer, type IncomingHttpHeaders } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Misbehaviour } from './misbehaviour.ts'
+
+/** What a request said. */
+export interface Received {
+  readonly method: string
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly headers: IncomingHttpHeaders
+  /** Resolves when the answer is complete or the connection is gone; false: the caller left before the answer. */
+  readonly ended: Promise<boolean>
+}
+
+/** What the server says; `body` is sent as JSON. */
+export interface Reply {
+  readonly status: number
+  readonly body: unknown
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface Rule {
+  /** Which requests the rule is about; all of them without it. */
+  readonly path?: RegExp
+  /** How many requests it spoils before it is used up; all of them without it. */
+  readonly times?: number
+}
+
+export interface LocalServer extends AsyncDisposable {
+  /** `http://127.0.0.1:PORT` */
+  readonly url: string
+  readonly calls: readonly Received[]
+  /** How many requests were under way at the same time, at most. */
+  readonly maxConcurrent: number
+  /** How many connections were ever opened. */
+  readonly connections: number
+  /** How many connections are open now. */
+  readonly openConnections: number
+  /** Resolves once `count` requests have arrived. */
+  arrived(count: number): Promise<void>
+  /** The first rule that matches spoils a request; returns a function that takes the rule back. */
+  misbehave(how: Misbehaviour, rule?: Rule): () => void
+  close(): Promise<void>
+}
+
+/** Starts a server that answers with `reply`. */
+export async function startLocal(reply: (request: Received) => Reply): Promise<LocalServer> {
+  const calls: Received[] = []
+  const rules: { how: Misbehaviour; path: RegExp; left: number }[] = []
+  const waiting: { count: number; resolve: () => void }[] = []
+  const sockets = new Set<Socket>()
+  let connections = 0
+  let underWay = 0
+  let maxConcurrent = 0
+
+  const server = createServer((request, response) => {
+    const url = new URL(request.url ?? '/', 'http://local.invalid')
+    const ended = Promise.withResolvers<boolean>()
+    const { method = '', headers } = request
+    const received = { method, path: url.pathname, query: url.searchParams, headers, ended: ended.promise }
+    underWay++
+    maxConcurrent = Math.max(maxConcurrent, underWay)
+    response.on('close', () => {
+      underWay--
+      ended.resolve(response.writableFinished)
+    })
+    calls.push(received)
+    for (const { count, resolve } of waiting) if (calls.length >= count) resolve()
+    const rule = rules.find(({ path, left }) => left > 0 && path.test(url.pathname))
+    if (rule !== undefined) rule.left--
+    void Promise.resolve(rule?.how(response) ?? 'proceed').then((next) => {
+      if (next !== 'proceed') return
+      const { status, body, headers: extra } = reply(received)
+      response.writeHead(status, { 'content-type': 'application/json', ...extra }).end(JSON.stringify(body))
+    })
+  })
+  server.on('connection', (socket) => {
+    connections++
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+
+  const close = async (): Promise<void> => {
+    const closed = new Promise((resolve) => server.close(resolve))
+    server.closeAllConnections()
+    await closed
+  }
+  return {
+    url: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`,
+    calls,
+    get maxConcurrent() {
+      return maxConcurrent
+    },
+    get connections() {
+      return connections
+    },
+    get openConnections() {
+      return sockets.size
+    },
+    arrived: (count) =>
+      new Promise((resolve) => {
+        if (calls.length >= count) resolve()
+        else waiting.push({ count, resolve })
+      }),
+    misbehave(how, { path = /./, times = Infinity } = {}) {
+      const rule = { how, path, left: times }
+      rules.push(rule)
+      return () => {
+        rule.left = 0
+      }
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}

@@ -1,0 +1,89 @@
+/** What the tests of this folder share: opening what they test, and calling it. */
+import { inspect } from 'node:util'
+import { CodedError } from '../../src/errors.ts'
+import { clerk } from '../../src/upstreams/clerk.ts'
+import { openHttp, type Http, type HttpOptions, type RequestSpec } from '../../src/upstreams/http.ts'
+import type { Call, Many, One, Upstream, UpstreamEvent } from '../../src/upstreams/upstream.ts'
+import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../../src/tokens/token.ts'
+import { reveal } from '../../src/tokens/secret.ts'
+import type { ClerkServer } from '../servers/clerk.ts'
+
+/** A call that nobody takes back. */
+export const call = (): Call => ({ signal: new AbortController().signal })
+
+export interface OpenedHttp extends Http, AsyncDisposable {
+  readonly events: UpstreamEvent[]
+}
+
+/** The HTTP core over a local server, with what it observed. */
+export function openTestHttp(base_url: string, given: Partial<HttpOptions> = {}): OpenedHttp {
+  const events: UpstreamEvent[] = []
+  const http = openHttp({
+    upstream: 'local',
+    base_url,
+    concurrency: 5,
+    timeout_ms: 5000,
+    headers: () => ({ authorization: 'Bearer invented-key' }),
+    observe: (event) => events.push(event),
+    ...given,
+  })
+  return { ...http, events, [Symbol.asyncDispose]: () => http.close() }
+}
+
+export const spec: RequestSpec = { operation: 'test.thing', keys: 1, template: '/thing' }
+
+export interface OpenedClerk extends AsyncDisposable {
+  readonly upstream: Upstream
+  readonly events: UpstreamEvent[]
+  tokens(user_id: string, provider: string, given?: Call): Promise<readonly OAuthAccessToken[] | null>
+  accounts(ids: readonly string[], given?: Call): Promise<ReadonlyMap<string, readonly ExternalAccount[] | Error>>
+}
+
+/** Our client of a local Clerk, opened through the options that an operator writes. */
+export function openClerk(server: Pick<ClerkServer, 'url' | 'secret_key'>, given: object = {}): OpenedClerk {
+  const events: UpstreamEvent[] = []
+  const options = clerk.options.parse({ secret_key: server.secret_key, base_url: server.url, ...given })
+  const upstream = clerk.open(options, { name: 'clerk-test', observe: (event) => events.push(event) })
+  const one = upstream.tokens as One<TokenKey, readonly OAuthAccessToken[]>
+  const many = upstream.accounts as Many<string, readonly ExternalAccount[]>
+  return {
+    upstream,
+    events,
+    tokens: (user_id, provider, with_call = call()) => one.one({ user_id, provider }, with_call),
+    accounts: (ids, with_call = call()) => many.many(ids, with_call),
+    [Symbol.asyncDispose]: () => upstream.close(),
+  }
+}
+
+/** A token record with its secrets shown, for comparison. */
+export function shown(token: OAuthAccessToken): Record<string, unknown> {
+  const { token_secret, id_token } = token
+  return {
+    ...token,
+    token: reveal(token.token),
+    token_secret: token_secret && reveal(token_secret),
+    id_token: id_token && reveal(id_token),
+  }
+}
+
+/** The CodedError that the promise rejects with; anything else fails the test. */
+export async function failureOf(promise: Promise<unknown>): Promise<CodedError> {
+  const outcome = await promise.then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  )
+  if ('error' in outcome && outcome.error instanceof CodedError) return outcome.error
+  throw new Error(`expected a CodedError, got ${inspect(outcome)}`)
+}
+
+/** Everything that a log or a caller could see of an error, its causes included. */
+export function everythingOf(error: Error): string {
+  return [
+    error.message,
+    error.stack,
+    JSON.stringify(error),
+    'extensions' in error ? JSON.stringify(error.extensions) : '',
+    inspect(error, { depth: 10, showHidden: true }),
+    error.cause instanceof Error ? everythingOf(error.cause) : inspect(error.cause),
+  ].join('\n')
+}

@@ -1,0 +1,110 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { CodedError } from '../../src/errors.ts'
+import { fillPath, matchesTemplate, requestUrl } from '../../src/upstreams/url.ts'
+
+const base = new URL('https://api.example.com/v1')
+const template = '/users/{user_id}/oauth_access_tokens/{provider}'
+
+const hostile = fc.oneof(
+  fc.stringMatching(/^[A-Za-z0-9_.:|@-]{1,20}$/),
+  fc.string({ unit: 'binary', maxLength: 40 }),
+  fc.string({ unit: 'grapheme', maxLength: 40 }),
+  fc.constantFrom(...['.', '..', '...', '%2e', '%2e%2e', '%252e%252e', '/', '//host.invalid', '\\', '\\\\host', '']),
+  fc.constantFrom(
+    ...['?a=b', '#a', '\0', '\r\n', '\r\nx-injected: 1', 'a/../b', 'a%2fb', '@host.invalid', ':80', 'a;b'],
+  ),
+  fc
+    .array(
+      fc.constantFrom('.', '/', '\\', '%2e', '%2f', '%00', '@', ':', '?', '#', '\n', '\t', 'a', '-', '|', 'ａ', '。'),
+      {
+        maxLength: 12,
+      },
+    )
+    .map((parts) => parts.join('')),
+)
+
+describe('TRUST S9: no value leaves its segment of the path', () => {
+  test('any pair of ids is refused, or its URL is inside the template', () => {
+    fc.assert(
+      fc.property(hostile, hostile, (user_id, provider) => {
+        let url: URL
+        try {
+          url = requestUrl(base, { template, params: { user_id, provider } })
+        } catch (error) {
+          return error instanceof CodedError && error.code === 'BAD_USER_INPUT'
+        }
+        const [, version, users, first, tokens, second, ...rest] = url.pathname.split('/')
+        return (
+          url.origin === base.origin &&
+          [version, users, tokens].join() === 'v1,users,oauth_access_tokens' &&
+          decodeURIComponent(first ?? '') === user_id &&
+          decodeURIComponent(second ?? '') === provider &&
+          rest.length === 0 &&
+          url.search === '' &&
+          url.hash === ''
+        )
+      }),
+      { numRuns: 100_000 },
+    )
+  }, 60_000)
+
+  test('the final comparison holds by itself, without the allow-list', () => {
+    fc.assert(
+      fc.property(hostile, (user_id) => {
+        const raw = `${base.href}/users/${user_id}/oauth_access_tokens/oauth_google`
+        if (!URL.canParse(raw)) return
+        const url = new URL(raw)
+        if (!matchesTemplate(url, base, template)) return
+        expect(url.origin).toBe(base.origin)
+        expect(url.href).toMatch(/^https:\/\/api\.example\.com\/v1\/users\/[^/?#]+\/oauth_access_tokens\/oauth_google$/)
+      }),
+      { numRuns: 5000 },
+    )
+  })
+
+  test.each(['..', 'a/b', '..%2f', '%2e%2e', 'a?b', 'a#b', 'a\\b', 'a\r\nb', 'a\0b', ' ', '', 'é', 'x'.repeat(256)])(
+    'refuses %j, names the parameter and never echoes it',
+    (user_id) => {
+      const attempt = () => requestUrl(base, { template, params: { user_id, provider: 'oauth_google' } })
+      expect(attempt).toThrow(/user_id/)
+      if (user_id.trim().length > 1) expect(attempt).not.toThrow(user_id)
+    },
+  )
+
+  test.each([
+    ['https://evil.example.com/v1/users/a/oauth_access_tokens/b'],
+    ['https://api.example.com:444/v1/users/a/oauth_access_tokens/b'],
+    ['http://api.example.com/v1/users/a/oauth_access_tokens/b'],
+    ['https://u:p@api.example.com/v1/users/a/oauth_access_tokens/b'],
+    ['https://api.example.com/v2/users/a/oauth_access_tokens/b'],
+    ['https://api.example.com/v1/users/a/b/oauth_access_tokens/b'],
+    ['https://api.example.com/v1/users/a/oauth_access_tokens/b/'],
+    ['https://api.example.com/v1/users//oauth_access_tokens/b'],
+    ['https://api.example.com/v1/users/a/oauth_access_tokens/b?c=d'],
+    ['https://api.example.com/v1/users/a/oauth_access_tokens/b#c'],
+  ])('%s is outside the template', (href) => {
+    expect(matchesTemplate(new URL(href), base, template)).toBe(false)
+  })
+})
+
+test('every allowed character arrives encoded and decodes to itself', () => {
+  const user_id = 'auth0|5f7c.x_Y:z@w-1'
+  expect(fillPath('/users/{user_id}', { user_id })).toBe('/users/auth0%7C5f7c.x_Y%3Az%40w-1')
+})
+
+test('the query keeps its order, repeats keys and encodes values', () => {
+  const query = [
+    ['user_id', 'a&b'],
+    ['user_id', 'c d'],
+    ['limit', '100'],
+  ] as const
+  const url = requestUrl(new URL('https://api.example.com/v1/'), { template: '/users', query })
+  expect(url.href).toBe('https://api.example.com/v1/users?user_id=a%26b&user_id=c+d&limit=100')
+})
+
+test('a base URL without a path works as well', () => {
+  expect(requestUrl(new URL('https://api.example.com'), { template: '/users' }).href).toBe(
+    'https://api.example.com/users',
+  )
+})
