@@ -45,7 +45,7 @@ export function loadConfig({ file, env, overrides }: LoadOptions, registry: Regi
   const options = parsePart(fileSchema(registry), source)
   const { upstreams, problems: upstreamProblems } = parseUpstreams(source, registry)
   const { checker, problems: checked } = createChecker(source)
-  checkHost(checker, variables)
+  const hostProblems = checkHost(checker, variables)
   checkRoutes(checker)
   checkAuth(checker)
 
@@ -54,6 +54,7 @@ export function loadConfig({ file, env, overrides }: LoadOptions, registry: Regi
     ...options.problems,
     ...upstreamProblems,
     ...checked,
+    ...hostProblems,
     ...variables.problems,
     ...port.problems,
   ]

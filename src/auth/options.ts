@@ -19,41 +19,57 @@ export const jwtAlgorithms = [
 ] as const
 
 const issuer = z.strictObject({
-  /** Compared exactly with the `iss` claim. */
-  issuer: z.string().min(1),
-  /** One of these must be in the `aud` claim. */
-  audience: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]),
-  jwks_url: secureUrl,
-  algorithms: z.array(z.enum(jwtAlgorithms)).min(1),
-  /** The claim that holds the user id of the platforms. */
-  user_claim: z.string().min(1).default('sub'),
+  issuer: z.string().min(1).describe('Compared exactly with the `iss` claim.'),
+  audience: z
+    .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+    .describe('One of these must be in the `aud` claim.'),
+  jwks_url: secureUrl.describe('Where the public keys of the issuer are; https, or plain http on loopback.'),
+  algorithms: z
+    .array(z.enum(jwtAlgorithms))
+    .min(1)
+    .describe('The signature algorithms that are accepted from the issuer.'),
+  user_claim: z.string().min(1).default('sub').describe('The claim that holds the user id of the platforms.'),
 })
 
 const wildcard = z.literal('*')
 
 const grant = z.strictObject({
-  /** Provider names, or `*`. */
-  providers: z.array(z.string().min(1)).min(1),
-  /** Secret fields, or `*`; an empty list grants the metadata alone. */
-  fields: z.array(z.union([z.enum(secretFields), wildcard])).default(['token']),
-  /** User ids, prefixes that end in `*` such as `acme_*`, or `*`. */
-  users: z.array(z.string().min(1)).min(1).default(['*']),
+  providers: z.array(z.string().min(1)).min(1).describe('Provider names, or `*`.'),
+  fields: z
+    .array(z.union([z.enum(secretFields), wildcard]))
+    .default(['token'])
+    .describe('Secret fields, or `*`; an empty list grants the metadata alone.'),
+  users: z
+    .array(z.string().min(1))
+    .min(1)
+    .default(['*'])
+    .describe('User ids, prefixes that end in `*` such as `acme_*`, or `*`.'),
 })
 
 const service = z.strictObject({
-  id: z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/, 'expected 1 to 64 letters, digits and _ . -'),
-  /** SHA-256 of the key, in hexadecimal; `tokengraph keys new` prints it. */
-  key_sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected the 64 lower-case hexadecimal digits of a SHA-256'),
-  grants: z.array(grant).default([]),
-  /** Whether the service may introspect the schema and read `_service` in production. */
-  schema: z.boolean().default(false),
+  id: z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]{1,64}$/, 'expected 1 to 64 letters, digits and _ . -')
+    .describe('The name of the service in logs and in the audit.'),
+  key_sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'expected the 64 lower-case hexadecimal digits of a SHA-256')
+    .describe('SHA-256 of the key, in hexadecimal; `tokengraph keys new` prints it.'),
+  grants: z.array(grant).default([]).describe('What the service may read; without a grant it reads no secret.'),
+  schema: z
+    .boolean()
+    .default(false)
+    .describe('Whether the service may introspect the schema and read `_service` in production.'),
 })
 
 export const authOptions = z.strictObject({
-  issuers: z.array(issuer).default([]),
-  services: z.array(service).default([]),
-  /** What users may read of their own tokens. */
-  owner: z.strictObject({ fields: z.array(z.enum(secretFields)) }).default({ fields: [...secretFields] }),
+  issuers: z.array(issuer).default([]).describe('Who may sign the JWTs that users present.'),
+  services: z.array(service).default([]).describe('The services that may read, each by a key of its own.'),
+  owner: z
+    .strictObject({
+      fields: z.array(z.enum(secretFields)).describe('The secret fields that users may read of their own tokens.'),
+    })
+    .default({ fields: [...secretFields] }),
 })
 
 export type AuthOptions = z.output<typeof authOptions>

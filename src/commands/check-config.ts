@@ -1,0 +1,31 @@
+/** `tokengraph check-config`: says what is wrong, or what took effect. */
+import { stringify } from 'yaml'
+import { ConfigError, loadConfig } from '../config.ts'
+import type { Config } from '../config.ts'
+
+export interface CheckConfigOptions {
+  readonly file?: string | undefined
+  readonly env: NodeJS.ProcessEnv
+  readonly out: { write(text: string): unknown }
+  readonly err: { write(text: string): unknown }
+}
+
+/** Returns the exit code: 0 and the values on `out`, or 1 and every problem on `err`. Opens and calls nothing. */
+export function checkConfig({ file, env, out, err }: CheckConfigOptions): 0 | 1 {
+  try {
+    out.write(summarize(loadConfig({ file, env })))
+    return 0
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    err.write(`${error.message}\n`)
+    return 1
+  }
+}
+
+/** The configuration as YAML. Secrets print as `[redacted]` by themselves; the hashes of service keys are left out. */
+function summarize(config: Config): string {
+  const services = config.auth.services.map(({ key_sha256: _hash, ...shown }) => shown)
+  // Through JSON first: it is where a Secret turns into its placeholder.
+  const shown: unknown = JSON.parse(JSON.stringify({ ...config, auth: { ...config.auth, services } }))
+  return `# The configuration is valid. These values took effect:\n${stringify(shown, { lineWidth: 0 })}`
+}

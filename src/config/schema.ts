@@ -1,0 +1,77 @@
+/** The top level of the configuration file. A new part is one line in `fileSchema` and stands in `Config` by itself. */
+import { z } from 'zod'
+import { authOptions } from '../auth/options.ts'
+
+/** What the configuration needs to know of a platform; `upstreams/registry.ts` has the real ones. */
+export type Registry = Readonly<Record<string, { readonly options: z.ZodType }>>
+
+export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
+
+export const hostOption = z
+  .string()
+  .regex(/^[A-Za-z0-9._:-]{1,253}$/, 'expected a host name or an IP address, without brackets and port')
+export const portOption = z.int().min(1).max(65_535)
+export const logLevelOption = z.enum(logLevels)
+
+const upstreamName = z
+  .string()
+  .regex(/^[A-Za-z][A-Za-z0-9_-]{0,39}$/, 'expected a name of 1 to 40 letters, digits, _ and -, with a letter first')
+
+const route = z.union([
+  z.string().min(1),
+  z.strictObject({
+    upstream: z.string().min(1).meta({ description: 'The name of the upstream that answers for the provider.' }),
+    as: z
+      .string()
+      .min(1)
+      .max(100)
+      .optional()
+      .meta({ description: "The platform's own name of the provider, where it differs.", fallback: 'the same name' }),
+  }),
+])
+
+const listenOptions = z.strictObject({
+  host: hostOption.optional().meta({
+    description: 'The address to listen on; the variable `HOST` where the file has none. Development: loopback only.',
+    fallback: '`0.0.0.0`; in development `127.0.0.1`',
+  }),
+  port: portOption.optional().meta({
+    description: 'The port to listen on; `--port` comes first, the variable `PORT` where neither is given.',
+    fallback: '`4000`',
+  }),
+})
+
+const providerRoutes = z
+  .object({
+    default: z.string().min(1).optional().meta({
+      description: 'The upstream that answers for every provider without a line of its own.',
+      fallback: 'the only upstream, when no provider has a line; otherwise none',
+    }),
+  })
+  .catchall(route.meta({ description: 'The name of the upstream that answers for this provider.' }))
+
+/** The schema of the whole file; what stands beside `platform` is checked by the platform's own schema. */
+export function fileSchema(registry: Registry) {
+  const upstream = z.looseObject({
+    platform: z.enum(Object.keys(registry)).meta({ description: 'The kind of system that holds the tokens.' }),
+  })
+  return z.strictObject({
+    listen: listenOptions.prefault({}),
+    mode: z.enum(['production', 'development']).optional().meta({
+      description: 'Development is for one machine: it listens on loopback only and shows GraphiQL.',
+      fallback: '`production` with a file, `development` without',
+    }),
+    upstreams: z.record(upstreamName, upstream).default({}),
+    providers: providerRoutes.prefault({}),
+    auth: authOptions.prefault({}),
+    drain_seconds: z.int().min(0).max(3600).default(10).meta({
+      description: 'Seconds that requests in flight get to finish after SIGTERM.',
+    }),
+    log_level: logLevelOption.optional().meta({
+      description: 'The least severe line that is logged; the variable `LOG_LEVEL` where the file has none.',
+      fallback: '`info`',
+    }),
+  })
+}
+
+export type FileOptions = z.output<ReturnType<typeof fileSchema>>
