@@ -6,7 +6,12 @@ import type { ServiceOptions } from './options.ts'
 export function newServiceKey(): { readonly key: string; readonly key_sha256: string } {
   // 256 random bits need no slow hash: there is no dictionary to try (unlike passwords).
   const key = `tgk_${randomBytes(32).toString('base64url')}`
-  return { key, key_sha256: hash('sha256', key, 'hex') }
+  return { key, key_sha256: hashServiceKey(key) }
+}
+
+/** The hexadecimal SHA-256 that stands in the configuration. */
+export function hashServiceKey(key: string): string {
+  return hash('sha256', key, 'hex')
 }
 
 /**

@@ -1,4 +1,5 @@
 /** The `tokengraph vault` commands: each prints what it did, never a secret, and returns its exit code. */
+import { createReadStream } from 'node:fs'
 import { parseImport } from '../upstreams/vault/import.ts'
 import { rotateKeys as rotate } from '../upstreams/vault/rotate.ts'
 import { truncateLog } from '../upstreams/vault/store.ts'
@@ -14,6 +15,11 @@ export interface ImportSource {
   readonly input: AsyncIterable<Uint8Array | string>
   /** What to call the input in messages: the path as it was given, or `standard input`. */
   readonly name: string
+}
+
+/** `-` is standard input. */
+export function openImport(file: string): ImportSource {
+  return file === '-' ? { input: process.stdin, name: 'standard input' } : { input: createReadStream(file), name: file }
 }
 
 /** Writes all records or none: 0, or 1 when a record is not valid. Throws `Error` for an unreadable input. */

@@ -11,8 +11,10 @@ import { createContext } from './context.ts'
 import type { RequestState, ServerContext } from './context.ts'
 import { GRAPHQL_PATH } from './http-policy.ts'
 import { createMaskError } from './mask-error.ts'
+import type { Page } from './page.ts'
 import { useHealth } from './plugins/use-health.ts'
 import { useHttpPolicy } from './plugins/use-http-policy.ts'
+import { usePage } from './plugins/use-page.ts'
 import { useRequestId } from './plugins/use-request-id.ts'
 import { useRequestLog } from './plugins/use-request-log.ts'
 import { useResponseHeaders } from './plugins/use-response-headers.ts'
@@ -31,13 +33,6 @@ export interface AppOptions {
   readonly page?: Page
 }
 
-/** GraphiQL with a first query and credentials filled in. */
-export interface Page {
-  readonly query: string
-  readonly headers: Readonly<Record<string, string>>
-  render(options: object): string | Promise<string>
-}
-
 export function createApp({ mode, source, auth, log, identify, isReady, page }: AppOptions) {
   const access = createAccess(auth)
   return createYoga<RequestState, object>({
@@ -52,6 +47,7 @@ export function createApp({ mode, source, auth, log, identify, isReady, page }: 
       // what is answered without GraphQL
       useHealth(isReady),
       useHttpPolicy(mode),
+      ...(page === undefined ? [] : [usePage(page)]),
       // who asks, and what they may see of the schema
       useViewer(identify, log),
       useSchemaPrivacy(mode),
@@ -59,15 +55,13 @@ export function createApp({ mode, source, auth, log, identify, isReady, page }: 
       useExecutionCancellation(),
     ],
     maskedErrors: { maskError: createMaskError(log), errorMessage: errorCodes.INTERNAL_SERVER_ERROR.message },
-    graphiql:
-      page === undefined
-        ? false
-        : { title: 'tokengraph', defaultQuery: page.query, headers: JSON.stringify(page.headers) },
-    ...(page === undefined ? {} : { renderGraphiQL: (options: object) => page.render(options) }),
     // Yoga's defaults are open: CORS with credentials, multipart, a landing page (TRUST section 0, finding 4).
     cors: false,
+    graphiql: false,
     multipart: false,
     landingPage: false,
+    // Its health check looks at the end of the URL alone and precedes every plugin; no URL ends so.
+    healthCheckEndpoint: '\0',
     batching: false,
     logging: false,
   })

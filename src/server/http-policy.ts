@@ -31,7 +31,7 @@ export function refuseRequest(facts: HttpFacts): Refusal | null {
     return { status: 403, code: 'FORBIDDEN', message: 'Development mode answers to localhost alone.' }
   if (facts.pathname !== GRAPHQL_PATH)
     return { status: 404, code: 'BAD_USER_INPUT', message: `There is nothing here; the graph is at ${GRAPHQL_PATH}.` }
-  if (wantsPage(facts)) return null
+  if (facts.mode === 'development' && asksForPage(facts.method, facts.accept)) return null
   if (facts.method !== 'POST')
     return {
       status: 405,
@@ -49,8 +49,8 @@ export function refuseRequest(facts: HttpFacts): Refusal | null {
 }
 
 /** A browser that opens the page of development mode. */
-export function wantsPage({ method, accept, mode }: HttpFacts): boolean {
-  return mode === 'development' && method === 'GET' && (accept ?? '').includes('text/html')
+export function asksForPage(method: string, accept: string | null): boolean {
+  return method === 'GET' && (accept ?? '').includes('text/html')
 }
 
 function isJson(contentType: string | null): boolean {

@@ -10,7 +10,7 @@ export function createMaskError(log: Log): (error: unknown) => GraphQLError {
     const cause = rootCause(error)
     if (cause instanceof CodedError)
       return new GraphQLError(cause.message, { ...placeOf(error), extensions: { ...cause.extensions } })
-    if (cause instanceof GraphQLError) return withCode(cause)
+    if (error instanceof GraphQLError && cause instanceof GraphQLError) return withCode(error)
     log.error({ error: cause }, 'unexpected error')
     return new GraphQLError(errorCodes.INTERNAL_SERVER_ERROR.message, {
       ...placeOf(error),

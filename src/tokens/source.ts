@@ -54,11 +54,11 @@ export function createSource(
 ): TokenSource {
   const lanes = new Map(upstreams.map((upstream) => [upstream.name, openLane(upstream)]))
 
-  function route(provider: string): { lane: Lane; name: string } {
+  /** null: nobody answers for the provider. */
+  function route(provider: string): { lane: Lane; name: string } | null {
     const found = Object.hasOwn(routing.routes, provider) ? routing.routes[provider] : undefined
     const lane = lanes.get(found?.upstream ?? routing.default ?? '')
-    if (lane === undefined) throw new CodedError('PROVIDER_NOT_CONFIGURED', undefined, { provider })
-    return { lane, name: found?.as ?? provider }
+    return lane === undefined ? null : { lane, name: found?.as ?? provider }
   }
 
   /** Keys of one upstream go there together, so that a bulk endpoint sees them as one batch. */
@@ -66,15 +66,16 @@ export function createSource(
     const answers = new Array<Promise<readonly OAuthAccessToken[]>>(requests.length)
     const batches = new Map<Lane, { keys: TokenKey[]; positions: number[] }>()
     for (const [position, request] of requests.entries()) {
-      try {
-        const { lane, name } = route(request.provider)
-        const batch = batches.get(lane) ?? { keys: [], positions: [] }
-        batches.set(lane, batch)
-        batch.keys.push({ user_id: request.user_id, provider: name })
-        batch.positions.push(position)
-      } catch (error) {
-        answers[position] = Promise.reject(error)
+      const { user_id, provider } = request
+      const found = route(provider)
+      if (found === null) {
+        answers[position] = Promise.reject(new CodedError('PROVIDER_NOT_CONFIGURED', undefined, { provider }))
+        continue
       }
+      const batch = batches.get(found.lane) ?? { keys: [], positions: [] }
+      batches.set(found.lane, batch)
+      batch.keys.push({ user_id, provider: found.name })
+      batch.positions.push(position)
     }
     for (const [lane, { keys, positions }] of batches) {
       const rows = lane.tokens(keys, signal)

@@ -1,0 +1,136 @@
+#!/usr/bin/env node
+/** The command line: parses the arguments and calls one function each. What a command needs is loaded when it runs. */
+import { enableCompileCache } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { Command, InvalidArgumentError } from 'commander'
+
+// Beside the dependencies, not in the shared temporary folder, where others could plant code.
+enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/tokengraph', import.meta.url)))
+
+const config = ['--config <file>', 'the configuration file (YAML)'] as const
+const upstream = ['--upstream <name>', 'which vault, where several are configured'] as const
+const user = ['--user <id>', 'the user'] as const
+const provider = ['--provider <name>', 'the provider, as oauth_google or google'] as const
+const output = { out: process.stdout, err: process.stderr }
+
+interface VaultFlags {
+  readonly config?: string
+  readonly upstream?: string
+}
+
+const program = new Command('tokengraph')
+  .description("One GraphQL graph over every place that holds your users' OAuth access tokens.")
+  .showHelpAfterError()
+
+program
+  .command('serve')
+  .description('run the server; without any configuration in development mode, with a demo vault')
+  .option(...config)
+  .option('--port <number>', 'the port to listen on', parsePort)
+  .action(async (flags: { config?: string; port?: number }) => {
+    const { serve } = await import('./commands/serve.ts')
+    await serve({ file: flags.config, port: flags.port, env: await environment(), ...output })
+  })
+
+program
+  .command('schema')
+  .description('print the schema as clients see it')
+  .option('--subgraph', 'the Federation SDL instead')
+  .action(async (flags: { subgraph?: boolean }) => {
+    const { printSdl } = await import('./commands/schema.ts')
+    process.exitCode = printSdl({ subgraph: flags.subgraph === true, ...output })
+  })
+
+program
+  .command('check-config')
+  .description('say what is wrong with the configuration, or what takes effect')
+  .option(...config)
+  .action(async (flags: { config?: string }) => {
+    const { checkConfig } = await import('./commands/check-config.ts')
+    process.exitCode = checkConfig({ file: flags.config, env: await environment(), ...output })
+  })
+
+program
+  .command('keys')
+  .description('service keys')
+  .command('new')
+  .description('make a service key, with the lines for the configuration')
+  .option('--id <id>', 'the id of the service')
+  .action(async (flags: { id?: string }) => {
+    const { newKey } = await import('./commands/keys.ts')
+    process.exitCode = newKey({ ...flags, ...output })
+  })
+
+const vault = program
+  .command('vault')
+  .description('the embedded vault: the configured one, or that of development mode')
+
+vault
+  .command('import <file>')
+  .description('write accounts from a JSON array or NDJSON; - reads standard input; all or nothing')
+  .option(...config)
+  .option(...upstream)
+  .action(async (file: string, flags: VaultFlags) => {
+    const [{ importAccounts, openImport }, store] = await Promise.all([import('./commands/vault.ts'), openVault(flags)])
+    process.exitCode = await importAccounts(store, openImport(file), output)
+  })
+
+vault
+  .command('list')
+  .description('list accounts, without their secrets')
+  .option(...config)
+  .option(...upstream)
+  .option(...user)
+  .option(...provider)
+  .option('--json', 'one JSON object on each line')
+  .action(async (flags: VaultFlags & { user?: string; provider?: string; json?: boolean }) => {
+    const [{ listAccounts }, store] = await Promise.all([import('./commands/vault.ts'), openVault(flags)])
+    process.exitCode = listAccounts(store, flags, output)
+  })
+
+vault
+  .command('remove')
+  .description('remove the accounts of a user')
+  .option(...config)
+  .option(...upstream)
+  .requiredOption(...user)
+  .option(...provider)
+  .option('--account <id>', 'only this connected account')
+  .action(async (flags: VaultFlags & { user: string; provider?: string; account?: string }) => {
+    const [{ removeAccounts }, store] = await Promise.all([import('./commands/vault.ts'), openVault(flags)])
+    process.exitCode = removeAccounts(store, flags, output)
+  })
+
+vault
+  .command('rotate-keys')
+  .description('re-wrap every account under the first key of the ring; can be stopped and run again')
+  .option(...config)
+  .option(...upstream)
+  .action(async (flags: VaultFlags) => {
+    const [{ rotateKeys }, store] = await Promise.all([import('./commands/vault.ts'), openVault(flags)])
+    process.exitCode = rotateKeys(store, output)
+  })
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  // Every error that a command throws on purpose has a message for the operator.
+  process.stderr.write(`${error instanceof Error ? error.message : 'unexpected error'}\n`)
+  process.exitCode = 1
+}
+
+async function environment() {
+  const { readEnvironment } = await import('./config.ts')
+  return readEnvironment()
+}
+
+async function openVault(flags: VaultFlags) {
+  const { openConfiguredVault } = await import('./commands/open-vault.ts')
+  return openConfiguredVault({ file: flags.config, upstream: flags.upstream, env: await environment() })
+}
+
+function parsePort(text: string): number {
+  const port = Number(text)
+  if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError('expected a whole number from 0 to 65535.')
+  return port
+}

@@ -1,0 +1,51 @@
+/** `tokengraph serve`: the server as a process, from its configuration to its last signal. */
+import { loadConfig } from '../config.ts'
+import { createLog } from '../log.ts'
+import { startServer } from './start-server.ts'
+
+export interface ServeOptions {
+  readonly file: string | undefined
+  readonly port: number | undefined
+  readonly env: NodeJS.ProcessEnv
+  readonly out: { write(text: string): unknown; readonly isTTY?: boolean }
+}
+
+/** Resolves when the server listens; rejects with a message for the operator when it cannot start. */
+export async function serve({ file, port, env, out }: ServeOptions): Promise<void> {
+  const configured = loadConfig({ file, env, overrides: { port } })
+  const isDevelopment = configured.mode === 'development'
+  const log = await createLog({ level: configured.log.level, readable: isDevelopment && out.isTTY === true })
+  const development = isDevelopment ? await loadDevelopment(configured) : null
+  const running = await startServer(development?.added.config ?? configured, {
+    log,
+    ...(development === null ? {} : { page: development.page }),
+  })
+  if (development !== null) out.write(development.welcome(running.url))
+  log.info({ url: running.url, mode: configured.mode }, 'listening')
+  stopOnSignals(running.stop, log)
+}
+
+/** Loaded in development mode alone: production carries neither the page nor the demo. */
+async function loadDevelopment(configured: Parameters<typeof startServer>[0]) {
+  const [{ prepareDevelopment, DATA_FOLDER }, { demoQuery }, { createPage }, { welcome }] = await Promise.all([
+    import('../development/development.ts'),
+    import('../development/demo.ts'),
+    import('../server/page.ts'),
+    import('../development/welcome.ts'),
+  ])
+  const added = prepareDevelopment(configured, DATA_FOLDER)
+  return { added, page: createPage(demoQuery, added.key), welcome: (url: string) => welcome(added, url) }
+}
+
+/** The first signal drains and exits 0; a second one does not wait. */
+function stopOnSignals(stop: () => Promise<void>, log: { info(fields: object, message: string): void }): void {
+  let stopping = false
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (stopping) process.exit(1)
+    stopping = true
+    log.info({ signal }, 'stopping')
+    void stop().then(() => process.exit(0))
+  }
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
+}

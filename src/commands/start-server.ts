@@ -1,0 +1,77 @@
+/** Opens the upstreams, listens, and closes everything in order when it is told to stop. */
+import { createIdentify } from '../auth/viewer.ts'
+import type { Config } from '../config.ts'
+import type { Log } from '../log.ts'
+import { createApp } from '../server/app.ts'
+import { listen } from '../server/node.ts'
+import type { Page } from '../server/page.ts'
+import { createSource } from '../tokens/source.ts'
+import { platforms } from '../upstreams/registry.ts'
+import type { Platform, Upstream, UpstreamEvent } from '../upstreams/upstream.ts'
+
+export interface Running {
+  /** As `http://127.0.0.1:4000`. */
+  readonly url: string
+  /** Drains and closes; calling it again waits for the same stop. */
+  stop(): Promise<void>
+}
+
+export interface ServeDeps {
+  readonly log: Log
+  readonly page?: Page
+  /** Every HTTP exchange and SQL statement of the upstreams. */
+  readonly observe?: (event: UpstreamEvent) => void
+}
+
+/** Rejects with a message for the operator, with everything closed again, when the server cannot start. */
+export async function startServer(config: Config, { log, page, observe }: ServeDeps): Promise<Running> {
+  const upstreams = openUpstreams(config, (event) => {
+    log.debug(event, 'upstream')
+    observe?.(event)
+  })
+  const source = createSource(upstreams, config.providers)
+  let ready = true
+  const app = createApp({
+    mode: config.mode,
+    source,
+    auth: config.auth,
+    log,
+    identify: createIdentify(config.auth, (issuer) => {
+      log.warn({ issuer }, 'the keys of an issuer cannot be read')
+    }),
+    isReady: () => ready,
+    ...(page === undefined ? {} : { page }),
+  })
+  try {
+    const listening = await listen((request, response) => void app(request, response), config.listen)
+    let stopping: Promise<void> | undefined
+    const stop = async () => {
+      ready = false
+      const cut = await listening.drain(config.drain_seconds)
+      if (cut > 0) log.warn({ cut }, 'requests did not finish in time')
+      await app.dispose()
+      await source.close()
+    }
+    return { url: listening.url, stop: () => (stopping ??= stop()) }
+  } catch (error) {
+    await source.close()
+    throw error
+  }
+}
+
+/** Opens every configured upstream, or none. */
+function openUpstreams(config: Config, observe: (event: UpstreamEvent) => void): Upstream[] {
+  const opened: Upstream[] = []
+  try {
+    for (const { name, platform, options } of config.upstreams) {
+      // The configuration was validated by the options schema of this very platform.
+      const { open } = (platforms as Readonly<Record<string, Platform>>)[platform] ?? {}
+      if (open === undefined) throw new Error(`upstreams.${name}: there is no platform ${platform}`)
+      opened.push(open(options, { name, observe }))
+    }
+    return opened
+  } catch (error) {
+    for (const upstream of opened) void upstream.close()
+    throw error
+  }
+}

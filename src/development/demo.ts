@@ -1,0 +1,78 @@
+/**
+ * What a newcomer finds in the vault of development mode, and the query that reads it. Every value is invented.
+ * The expiry dates are fixed, so that the README can show the real answer.
+ */
+import { accountRecord } from '../upstreams/vault/record.ts'
+import type { AccountRecord } from '../upstreams/vault/record.ts'
+
+export const DEMO_USER = 'user_demo'
+
+const EXPIRES_2100 = 4_102_444_800
+const EXPIRED_2024 = 1_704_067_200
+
+export const demoAccounts: readonly AccountRecord[] = [
+  {
+    provider: 'oauth_google',
+    external_account_id: 'eac_demo_google_work',
+    provider_user_id: '100000000000000000001',
+    token: 'demo-google-work-token',
+    id_token: 'demo-google-work-id-token',
+    expires_at: EXPIRES_2100,
+    label: 'work',
+    scopes: ['openid', 'email', 'https://www.googleapis.com/auth/calendar.readonly'],
+    public_metadata: { plan: 'team' },
+    email_address: 'demo@work.example',
+    first_name: 'Demo',
+    last_name: 'User',
+  },
+  {
+    provider: 'oauth_google',
+    external_account_id: 'eac_demo_google_home',
+    provider_user_id: '100000000000000000002',
+    token: 'demo-google-home-token',
+    expires_at: EXPIRES_2100,
+    label: 'home',
+    scopes: ['openid', 'email'],
+    email_address: 'demo@home.example',
+    first_name: 'Demo',
+    last_name: 'User',
+  },
+  {
+    provider: 'oauth_x',
+    external_account_id: 'eac_demo_x',
+    provider_user_id: '4200',
+    token: 'demo-x-token',
+    token_secret: 'demo-x-token-secret',
+    username: 'demo',
+  },
+  {
+    provider: 'oauth_github',
+    external_account_id: 'eac_demo_github',
+    provider_user_id: '7',
+    token: 'demo-github-expired-token',
+    expires_at: EXPIRED_2024,
+    scopes: ['repo', 'read:user'],
+    username: 'demo',
+  },
+].map((account) => accountRecord.parse({ user_id: DEMO_USER, ...account }))
+
+/** Two accounts at one provider, an OAuth 1.0 token with its secret, and an expired token that cannot be refreshed. */
+export const demoQuery = `{
+  user(id: "${DEMO_USER}") {
+    google: oauth_access_tokens(provider: "google") {
+      label
+      token
+      scopes
+      expires_at
+    }
+    x: oauth_access_tokens(provider: "x") {
+      token
+      token_secret
+    }
+    github: oauth_connection(provider: "github") {
+      status
+      reason
+    }
+  }
+}
+`

@@ -1,0 +1,82 @@
+/**
+ * What development mode adds to a configuration, so that a fresh clone answers its first query: a service key with
+ * every right and, where no upstream is configured, a vault with a demo user. All of it lives in one folder.
+ */
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { hashServiceKey, newServiceKey } from '../auth/service-key.ts'
+import type { Config } from '../config.ts'
+import { secret } from '../tokens/secret.ts'
+import { openStore } from '../upstreams/vault/store.ts'
+import type { VaultOptions } from '../upstreams/vault/options.ts'
+import { writeAccounts } from '../upstreams/vault/write.ts'
+import { demoAccounts } from './demo.ts'
+
+/** Below the working directory. */
+export const DATA_FOLDER = './data'
+
+const DEVELOPMENT_SERVICE = 'development'
+const VAULT = 'vault'
+
+export interface Development {
+  /** The configuration with what was added. */
+  readonly config: Config
+  /** The key of the development service; every right, for this machine alone. */
+  readonly key: string
+  readonly keyFile: string
+  /** The vault that was added; null: the upstreams are the configured ones. */
+  readonly vault: { readonly path: string; readonly created: boolean } | null
+}
+
+/** `folder` is created for its owner alone; what is already in it is kept. */
+export function prepareDevelopment(config: Config, folder: string): Development {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const keyFile = join(folder, 'dev.key')
+  const key = readOrCreate(keyFile, () => newServiceKey().key)
+  const service = {
+    id: DEVELOPMENT_SERVICE,
+    key_sha256: hashServiceKey(key),
+    grants: [{ providers: ['*'], fields: ['*' as const], users: ['*'] }],
+    schema: true,
+  }
+  const withKey = { ...config, auth: { ...config.auth, services: [...config.auth.services, service] } }
+  if (config.upstreams.length > 0) return { config: withKey, key, keyFile, vault: null }
+
+  const options = developmentVault(folder)
+  const created = !existsSync(options.path)
+  if (created) fillVault(options)
+  const upstreams = [{ name: VAULT, platform: 'vault', options }]
+  return {
+    config: { ...withKey, upstreams, providers: { routes: {}, default: VAULT } },
+    key,
+    keyFile,
+    vault: { path: options.path, created },
+  }
+}
+
+/** The vault of development mode; its key is made when it is missing. */
+export function developmentVault(folder: string): VaultOptions {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const ringSecret = readOrCreate(join(folder, 'vault.key'), () => randomBytes(32).toString('base64'))
+  return { path: join(folder, 'tokengraph.sqlite'), keys: [{ id: 'development', secret: secret(ringSecret) }] }
+}
+
+function fillVault(options: VaultOptions): void {
+  const store = openStore(options)
+  try {
+    writeAccounts(store, demoAccounts)
+  } finally {
+    store.close()
+  }
+}
+
+/** The one line of a secret file; `wx` so that two processes that start together do not both write. */
+function readOrCreate(file: string, create: () => string): string {
+  try {
+    writeFileSync(file, `${create()}\n`, { mode: 0o600, flag: 'wx' })
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+  }
+  return readFileSync(file, 'utf8').trim()
+}
