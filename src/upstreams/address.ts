@@ -34,9 +34,12 @@ export function checkHost(url: URL): void {
 export function guardedLookup(protocol: string): LookupFunction {
   return (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, addresses) => {
-      const [first] = addresses ?? []
-      if (error) callback(error, '')
-      else if (first === undefined || !addresses.every(({ address }) => mayConnect(address, protocol)))
+      if (error) {
+        callback(error, '')
+        return
+      }
+      const [first] = addresses
+      if (first === undefined || !addresses.every(({ address }) => mayConnect(address, protocol)))
         callback(Object.assign(new Error('The address may not be connected to.'), { code: 'EADDRFORBIDDEN' }), '')
       else if (options.all === true) callback(null, addresses)
       else callback(null, first.address, first.family)

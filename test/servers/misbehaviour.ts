@@ -50,7 +50,9 @@ export const cut: Misbehaviour = (response) => {
 export const drip: Misbehaviour = (response) => {
   response.writeHead(200, { 'content-type': 'application/json' })
   const timer = setInterval(() => response.write(' '), 20)
-  response.on('close', () => clearInterval(timer))
+  response.on('close', () => {
+    clearInterval(timer)
+  })
   return 'spoiled'
 }
 

@@ -1,3 +1,4 @@
+import type { LookupOptions } from 'node:dns'
 import { describe, expect, test } from 'vitest'
 import { checkHost, guardedLookup, mayConnect } from '../../src/upstreams/address.ts'
 
@@ -45,20 +46,26 @@ describe('TRUST S10: where a connection may go', () => {
     }).toThrow(/link-local/)
   })
 
+  const resolve = (protocol: string, name: string, options: LookupOptions): Promise<unknown> =>
+    new Promise((settle) => {
+      guardedLookup(protocol)(name, options, (error, found) => {
+        settle(error ?? found)
+      })
+    })
+
   test('a name is resolved as usual, in both forms that Node asks for', async () => {
-    const lookup = guardedLookup('http:')
-    const all = await new Promise((resolve) =>
-      lookup('localhost', { all: true }, (error, found) => resolve(error ?? found)),
+    const loopback = expect.stringMatching(/^(127\.|::1)/) as string
+    expect(await resolve('http:', 'localhost', {})).toEqual(loopback)
+    expect(await resolve('http:', 'localhost', { all: true })).toContainEqual(
+      expect.objectContaining({ address: loopback }),
     )
-    expect(all).toEqual(
-      expect.arrayContaining([expect.objectContaining({ address: expect.stringMatching(/^(127\.|::1)/) })]),
-    )
-    const one = await new Promise((resolve) => lookup('localhost', {}, (error, found) => resolve(error ?? found)))
-    expect(one).toMatch(/^(127\.|::1)/)
   })
 
   test('a name that resolves to a forbidden address is refused', async () => {
-    const refused = await new Promise((resolve) => guardedLookup('https:')('169.254.169.254', { all: true }, resolve))
-    expect(refused).toMatchObject({ code: 'EADDRFORBIDDEN' })
+    expect(await resolve('https:', '169.254.169.254', { all: true })).toMatchObject({ code: 'EADDRFORBIDDEN' })
+  })
+
+  test('a name that does not exist is the error of the resolver', async () => {
+    expect(await resolve('https:', 'upstream.invalid', { all: true })).toHaveProperty('code')
   })
 })

@@ -25,7 +25,7 @@ const meta = z
 const errorBody = z.object({
   errors: z.array(z.object({ code: z.string(), meta })).min(1),
   meta,
-  clerk_trace_id: z.unknown(),
+  clerk_trace_id: z.unknown().optional(),
 })
 
 /** Clerk's code of an answer that is no success; undefined where the body is not Clerk's. */

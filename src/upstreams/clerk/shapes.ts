@@ -10,6 +10,7 @@ const MAX_METADATA_DEPTH = 32
  */
 export const metadata = z
   .unknown()
+  .optional()
   .refine((value) => value === undefined || (typeof value === 'object' && !Array.isArray(value)))
   .refine((value) => isWithinDepth(value, MAX_METADATA_DEPTH))
   .transform((value): JsonObject => safeJsonObject(value))
@@ -30,7 +31,9 @@ function isWithinDepth(value: unknown, max: number): boolean {
   let level: unknown[] = [value]
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > max) return false
-    level = level.flatMap((item) => (item !== null && typeof item === 'object' ? Object.values(item) : []))
+    level = level.flatMap((item) =>
+      item !== null && typeof item === 'object' ? (Object.values(item) as unknown[]) : [],
+    )
   }
   return true
 }
