@@ -48,7 +48,7 @@ function matchFields(fields: Grant['fields']): Matcher {
 /** Exact ids, and prefixes that end in `*`; `*` alone is the empty prefix. No user id can hold a `*` itself. */
 function matchUsers(users: readonly string[]): Matcher {
   if (users.includes('*')) return everything
-  const ids = new Set(users.filter((user) => !user.endsWith('*')))
+  const ids = new Set(users)
   const prefixes = users.filter((user) => user.endsWith('*')).map((user) => user.slice(0, -1))
   return { matches: (value) => ids.has(value) || prefixes.some((prefix) => value.startsWith(prefix)) }
 }
