@@ -40,7 +40,7 @@ function describeIssue(issue: z.core.$ZodRawIssue): string {
 }
 
 function expectation(type: string): string {
-  if (type === 'int') return 'an integer or null'
+  if (type === 'int' || type === 'number') return 'an integer or null'
   if (type === 'object' || type === 'record') return 'an object'
   return type === 'array' ? 'an array or null' : 'a string'
 }

@@ -1,0 +1,115 @@
+/** Real vaults in temporary folders, with invented values. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { SQLInputValue } from 'node:sqlite'
+import { onTestFinished } from 'vitest'
+import { importAccounts } from '../../src/commands/vault.ts'
+import { reveal, secret } from '../../src/tokens/secret.ts'
+import type { OAuthAccessToken } from '../../src/tokens/token.ts'
+import type { Many, UpstreamEvent } from '../../src/upstreams/upstream.ts'
+import type { VaultOptions } from '../../src/upstreams/vault/options.ts'
+import { openStore } from '../../src/upstreams/vault/store.ts'
+import type { Store } from '../../src/upstreams/vault/store.ts'
+import { vault } from '../../src/upstreams/vault/vault.ts'
+
+export const k1 = { id: 'k1', secret: secret('invented secret number one, 32 characters') }
+export const k2 = { id: 'k2', secret: secret('invented secret number two, 32 characters') }
+
+/** A folder that goes when the test ends. */
+export function tempFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tokengraph-vault-'))
+  onTestFinished(() => {
+    rmSync(folder, { recursive: true, force: true })
+  })
+  return folder
+}
+
+/** Options of a vault that does not exist yet. */
+export function newVault(keys: VaultOptions['keys'] = [k1]): VaultOptions {
+  return { path: join(tempFolder(), 'vault.sqlite'), keys }
+}
+
+export function open(options: VaultOptions): Store {
+  const store = openStore(options)
+  onTestFinished(() => {
+    store.close()
+  })
+  return store
+}
+
+/** A record as it stands in a file; valid unless `changes` break it. */
+export function record(changes: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+  return {
+    object: 'oauth_access_token',
+    external_account_id: 'eac_1',
+    provider_user_id: 'puid_1',
+    token: 'invented-token-1',
+    expires_at: 1_893_456_000,
+    provider: 'oauth_google',
+    public_metadata: {},
+    label: null,
+    scopes: ['email'],
+    user_id: 'user_1',
+    ...changes,
+  }
+}
+
+export function toLines(records: readonly unknown[]): string {
+  return records.map((each) => `${JSON.stringify(each)}\n`).join('')
+}
+
+/** What the command printed and returned. */
+export async function importText(store: Store, text: string | Uint8Array | AsyncIterable<Uint8Array | string>) {
+  const printed = capture()
+  const input = typeof text === 'string' || text instanceof Uint8Array ? chunks(text) : text
+  const code = await importAccounts(store, { input, name: 'accounts.ndjson' }, printed)
+  return { code, out: printed.out.text(), err: printed.err.text() }
+}
+
+export function capture(isTTY = false) {
+  const terminal = () => {
+    let all = ''
+    return { isTTY, write: (text: string) => (all += text), text: () => all }
+  }
+  return { out: terminal(), err: terminal() }
+}
+
+async function* chunks(text: string | Uint8Array) {
+  yield await Promise.resolve(text)
+}
+
+/** An opened upstream, the events that it reported, and its fetchers as what they are. */
+export function openUpstream(options: VaultOptions) {
+  const events: UpstreamEvent[] = []
+  const upstream = vault.open(options, { name: 'tokens', observe: (event) => events.push(event) })
+  onTestFinished(() => upstream.close())
+  const call = { signal: new AbortController().signal }
+  const { tokens, accounts } = upstream
+  if (tokens.kind !== 'many' || accounts?.kind !== 'many') throw new Error('expected bulk fetchers')
+  return { upstream, events, tokens, accounts, call, read: createRead(tokens) }
+}
+
+function createRead(tokens: Many<{ user_id: string; provider: string }, readonly OAuthAccessToken[]>) {
+  return async (user_id: string, provider = 'oauth_google') => {
+    const key = { user_id, provider }
+    return (await tokens.many([key], { signal: new AbortController().signal })).get(tokens.id(key))
+  }
+}
+
+/** The token texts of an answer, or the code of its error. */
+export function texts(answer: readonly OAuthAccessToken[] | Error | undefined): string | string[] | undefined {
+  if (answer instanceof Error) return `${'code' in answer ? String(answer.code) : 'no code'}: ${answer.message}`
+  return answer?.map((token) => reveal(token.token))
+}
+
+/** Runs one statement on the file, as somebody with access to it could. */
+export function tamper(options: VaultOptions, sql: string, ...values: SQLInputValue[]) {
+  const database = new DatabaseSync(options.path)
+  try {
+    return database.prepare(sql).all(...values)
+  } finally {
+    database.close()
+  }
+}
