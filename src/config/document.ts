@@ -32,7 +32,7 @@ export function parseConfigText(text: string, file: string, env: NodeJS.ProcessE
     stringKeys: true,
     uniqueKeys: false, // found by inspectDocument, which knows the path
     resolveKnownTags: false,
-    logLevel: 'silent', // the parser's own warnings quote the file
+    logLevel: 'error', // the parser's own warnings would quote the file on the terminal
   })
   const reserved = findReserved(text)
   if (reserved !== -1)

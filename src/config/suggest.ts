@@ -19,7 +19,7 @@ export function closestWord(typed: string, known: readonly string[]): string | n
   )
   const edits = distance(lower, match)
   // In short words two edits make another word, unless the first letter stays: inof means info, NOPE is not HOME.
-  const most = lower[0] === match[0] ? match.length : match.length - 1
+  const most = match.startsWith(lower.charAt(0)) ? match.length : match.length - 1
   if (edits > MAX_DISTANCE || edits * 2 > most) return null
   return known.find((word) => word.toLowerCase() === match) ?? null
 }

@@ -38,12 +38,23 @@ export interface ExternalAccount {
   readonly created_at: number | null
   /** Whole Unix seconds. */
   readonly updated_at: number | null
+  /** Where the platform's metadata says so: the token is dead until the user consents again. */
+  readonly needs_reauthorization?: boolean
 }
 
 /** One subject at one provider; `provider` is the name that the platform uses. */
 export interface TokenKey {
   readonly user_id: string
   readonly provider: string
+  /** Only for upstreams that need it (`Upstream.forwards`), and only when the subject is the one who asks. */
+  readonly credential?: SubjectCredential
+}
+
+/** The subject's own credential, for platforms that answer to nobody else: forwarded, never stored. */
+export interface SubjectCredential {
+  readonly secret: Secret
+  /** SHA-256 of the credential: answers are shared between requests with the same one alone. */
+  readonly id: string
 }
 
 /** What a caller may add to a key; both are decided here, after the platform answered. */

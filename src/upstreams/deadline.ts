@@ -26,7 +26,7 @@ export async function withDeadline<T>(
     stop(timedOut())
   }, timeout_ms).unref()
   try {
-    return await Promise.race([work(controller.signal), ended])
+    return await Promise.race([work(outer), ended])
   } catch (error) {
     // A refused answer still has a body on its way: the abort closes the connection.
     controller.abort(error)

@@ -46,6 +46,8 @@ export interface Upstream {
   readonly platform: string
   /** Whether the platform refreshes expired tokens by itself when it is asked for them. */
   readonly refreshes: boolean
+  /** Whether the platform answers to the subject's own credential alone (`TokenKey.credential`). */
+  readonly forwards?: boolean
   /** All accounts of a user at a provider; an empty list when none is connected. */
   readonly tokens: Fetcher<TokenKey, readonly OAuthAccessToken[]>
   /** All connected accounts of a user, by user id; null: the platform does not know the user. */

@@ -93,6 +93,17 @@ test('a body of exactly 1 MiB is read', async () => {
   expect((await http.request(spec, call())).json).toBe(text)
 })
 
+test.each([
+  ['gzip', 'UPSTREAM_PROTOCOL_ERROR'],
+  ['br', 'UPSTREAM_PROTOCOL_ERROR'],
+  ['identity', undefined],
+])('an answer that says content-encoding: %s', async (coding, code) => {
+  await using server = await startLocal(() => ({ ...fine(), headers: { 'content-encoding': coding } }))
+  await using http = openTestHttp(server.url)
+  const outcome = await http.request(spec, call()).catch((error: unknown) => error)
+  expect(outcome).toMatchObject(code === undefined ? { json: { fine: true } } : { code })
+})
+
 test('a failure with a status is an answer, with JSON or without', async () => {
   await using server = await startLocal(() => ({ status: 404, body: { errors: [] }, headers: { 'x-trace': 'one' } }))
   await using http = openTestHttp(server.url)
