@@ -10,14 +10,14 @@ import type { UpstreamConfig } from './upstream-options.ts'
 /** The parts of the file that mean something else once the environment and the upstreams are known. */
 type Resolved = 'listen' | 'mode' | 'upstreams' | 'providers' | 'log_level'
 
-export interface Route {
+interface Route {
   /** The name of the upstream. */
   readonly upstream: string
   /** The platform's own name of the provider; null: the same name. */
   readonly as: string | null
 }
 
-export interface Providers {
+interface Providers {
   /** By canonical provider name (`oauth_google`). */
   readonly routes: Readonly<Record<string, Route>>
   /** The upstream that answers for every other provider; null: none does. */

@@ -17,7 +17,7 @@ export function checkRoutes(checker: Checker): void {
   checkProviderNames(checker, Object.keys(providers))
   if (names.length > 1 && Object.keys(providers).length === 0)
     report(['providers'], 'there are several upstreams: expected a line for each provider, or "default"', 'key')
-  if (names.length === 0) return
+  if (names.length === 0 && checker.mode === 'production') return
   for (const [provider, route] of Object.entries(providers)) {
     const nested = isMapping(route)
     const target = nested ? route.upstream : route

@@ -5,7 +5,7 @@ import { authOptions } from '../auth/options.ts'
 /** What the configuration needs to know of a platform; `upstreams/registry.ts` has the real ones. */
 export type Registry = Readonly<Record<string, { readonly options: z.ZodType }>>
 
-export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
+const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
 
 export const hostOption = z
   .string()

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { checkConfig } from '../../src/commands/check-config.ts'
+import { clerkKey, designSample, env, hash, vaultKey, writeConfig } from './sample.ts'
+
+function run(file: string | undefined, variables: NodeJS.ProcessEnv = env): { code: number; out: string; err: string } {
+  const written = { out: '', err: '' }
+  const code = checkConfig({
+    file,
+    env: variables,
+    out: { write: (text) => (written.out += text) },
+    err: { write: (text) => (written.err += text) },
+  })
+  return { code, ...written }
+}
+
+describe('check-config', () => {
+  it('prints every value that took effect, as YAML, without secrets and key hashes', () => {
+    const { code, out, err } = run(writeConfig(designSample))
+    expect([code, err]).toEqual([0, ''])
+    expect(parse(out)).toMatchObject({
+      mode: 'production',
+      source: 'file',
+      listen: { host: '0.0.0.0', port: 4000 },
+      upstreams: [
+        {
+          name: 'clerk',
+          platform: 'clerk',
+          options: { secret_key: '[redacted]', base_url: 'https://api.clerk.com/v1' },
+        },
+        { name: 'vault', platform: 'vault', options: { keys: [{ id: 'k1', secret: '[redacted]' }] } },
+      ],
+      providers: { routes: { oauth_google: { upstream: 'clerk', as: null } }, default: 'clerk' },
+      auth: { services: [{ id: 'calendar-sync', grants: [{ providers: ['oauth_google'], fields: ['token'] }] }] },
+      drain_seconds: 10,
+      log: { level: 'info' },
+    })
+    for (const hidden of [clerkKey, vaultKey, hash]) expect(out).not.toContain(hidden)
+  })
+
+  it('works without a file', () => {
+    const { code, out } = run(undefined, { CLERK_SECRET_KEY: clerkKey })
+    expect(code).toBe(0)
+    expect(parse(out)).toMatchObject({ mode: 'development', source: 'environment' })
+    expect(out).not.toContain(clerkKey)
+  })
+
+  it('prints every problem on err and nothing on out', () => {
+    const file = writeConfig('mode: prod\nlisten: { port: x }\n')
+    const { code, out, err } = run(file)
+    expect([code, out]).toEqual([1, ''])
+    expect(err.split('\n').filter((line) => line.startsWith(`${file}:`))).toHaveLength(2)
+    expect(err).toContain(`${file}:2:17  listen.port  expected a whole number from 1 to 65535, got a string\n`)
+  })
+
+  it('opens no database', () => {
+    const file = writeConfig(designSample.replace('./data/tokengraph.sqlite', '/proc/no/such/folder/vault.sqlite'))
+    expect(run(file).code).toBe(0)
+  })
+})

@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest'
+import { hash, load, minimal, problemsOf } from './sample.ts'
+
+const otherHash = 'fedcba9876543210'.repeat(4)
+const services = (...entries: string[]): string =>
+  `upstreams:
+  clerk: { platform: clerk, secret_key: "\${CLERK_SECRET_KEY}" }
+auth:
+  services:
+${entries.map((entry) => `    - ${entry}\n`).join('')}`
+
+describe('upstreams and providers', () => {
+  const second = minimal.replace('auth:', '  second: { platform: clerk, secret_key: sk_test_invented }\nauth:')
+
+  it('production needs an upstream and somebody who may read', () => {
+    expect(problemsOf('mode: production\n')).toEqual([
+      '1:1 upstreams: production needs at least one upstream',
+      '1:1 auth: nobody could read anything; add a service or an issuer',
+    ])
+    expect(problemsOf('upstreams: {}\nauth: { services: [], issuers: [] }\n')).toEqual([
+      '1:1 upstreams: production needs at least one upstream',
+      '2:1 auth: nobody could read anything; add a service or an issuer',
+    ])
+    expect(load('mode: development\n').upstreams).toEqual([])
+    expect(problemsOf('mode: development\nproviders: { google: clerk }\n')).toEqual([
+      '2:22 providers.google: no upstream has this name',
+    ])
+  })
+
+  it('several upstreams need a line for a provider, or a default', () => {
+    expect(problemsOf(second)).toEqual([
+      '1:1 providers: there are several upstreams: expected a line for each provider, or "default"',
+    ])
+    expect(load(`${second}providers: { github: second }\n`).providers.default).toBeNull()
+    expect(load(`${second}providers: { default: second }\n`).providers.default).toBe('second')
+  })
+
+  it('a line has to name an upstream that is there', () => {
+    expect(problemsOf(`${minimal}providers:\n  a: clrk\n  b: { upstream: other }\n  default: CLERK\n`)).toEqual([
+      '6:6 providers.a: no upstream has this name; did you mean "clerk"?',
+      '7:18 providers.b.upstream: no upstream has this name',
+      '8:12 providers.default: no upstream has this name; did you mean "clerk"?',
+    ])
+  })
+
+  it('a provider has one line, under a name that is one', () => {
+    expect(problemsOf(`${minimal}providers:\n  google: clerk\n  oauth_google: clerk\n  "a b": clerk\n`)).toEqual([
+      '7:3 providers.oauth_google: this provider has a line already; with and without "oauth_" a name means the same',
+      expect.stringMatching(/^8:3 providers\.…: expected a provider name such as "oauth_google"/),
+    ])
+  })
+
+  it('a mistyped default is no provider, unless it is spelled out', () => {
+    expect(problemsOf(`${minimal}providers:\n  defualt: clerk\n`)).toEqual([
+      '6:3 providers.defualt: did you mean "default"? For a provider of this name, write it with "oauth_" in front',
+    ])
+    expect(Object.keys(load(`${minimal}providers: { oauth_defualt: clerk }\n`).providers.routes)).toEqual([
+      'oauth_defualt',
+    ])
+  })
+})
+
+describe('auth', () => {
+  it('two services cannot share an id or a key', () => {
+    const text = services(
+      `{ id: a, key_sha256: ${hash} }`,
+      `{ id: a, key_sha256: ${otherHash} }`,
+      `{ id: b, key_sha256: ${hash} }`,
+    )
+    expect(problemsOf(text)).toEqual([
+      '6:13 auth.services[1].id: another service has this id',
+      '7:28 auth.services[2].key_sha256: another service has the same key',
+    ])
+  })
+
+  it('an issuer is listed once', () => {
+    const issuer = '{ issuer: i, audience: a, jwks_url: https://a.example/jwks, algorithms: [ES256] }'
+    expect(problemsOf(`${minimal}  issuers: [ ${issuer},\n    ${issuer} ]\n`)).toEqual([
+      '6:15 auth.issuers[1].issuer: this issuer is listed above already',
+    ])
+  })
+
+  it('a grant names providers', () => {
+    const text = services(`{ id: a, key_sha256: ${hash}, grants: [ { providers: [ google, "*", "../x" ] } ] }`)
+    expect(problemsOf(text)).toEqual([
+      expect.stringMatching(
+        /^5:\d+ auth\.services\[0\]\.grants\[0\]\.providers\[2\]: expected a provider name .*or "\*"$/,
+      ),
+    ])
+  })
+
+  it('rules are checked although another part of the same list has the wrong type', () => {
+    const text = services(`{ id: a, key_sha256: 1 }`, `{ id: a, key_sha256: ${hash} }`)
+    expect(problemsOf(text).map((line) => line.split(':', 3).slice(0, 2).join(':').split(' ')[1])).toEqual([
+      'auth.services[0].key_sha256',
+      'auth.services[1].id',
+    ])
+  })
+})
