@@ -14,21 +14,17 @@ export async function withDeadline<T>(
   outer.throwIfAborted()
   const controller = new AbortController()
   const { promise: ended, reject } = Promise.withResolvers<never>()
-  const stop = (reason: Error): void => {
-    reject(reason)
-    controller.abort(reason)
-  }
   const onAbort = (): void => {
-    stop(outer.reason as Error)
+    reject(outer.reason as Error)
   }
   outer.addEventListener('abort', onAbort, { once: true })
   const timer = setTimeout(() => {
-    stop(timedOut())
+    reject(timedOut())
   }, timeout_ms).unref()
   try {
-    return await Promise.race([work(outer), ended])
+    return await Promise.race([work(controller.signal), ended])
   } catch (error) {
-    // A refused answer still has a body on its way: the abort closes the connection.
+    // Also a refused answer has a body on its way: the abort closes the connection.
     controller.abort(error)
     throw error
   } finally {
