@@ -47,6 +47,9 @@ describe('${NAME}', () => {
     expect(problemsOf(`${minimal}drain_seconds: "1\${THE_FLAG}"\n`, env)).toEqual([
       '5:16 drain_seconds: expected a whole number from 0 to 3600, got a string',
     ])
+    expect(problemsOf(`${minimal}drain_seconds: "10"\n`, env)).toEqual([
+      '5:16 drain_seconds: expected a whole number from 0 to 3600, got a string',
+    ])
     expect(problemsOf(`${minimal}drain_seconds: \${THE_PORT}\n`, env)).toEqual([
       '5:16 drain_seconds: expected a whole number from 0 to 3600',
     ])
