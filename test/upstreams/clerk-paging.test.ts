@@ -90,6 +90,7 @@ describe('a pager that never ends is a protocol error, never a list that ends ea
     server.misbehave(answers(200, rows(501)))
     await using client = openClerk(server)
     expect(await failureOf(client.tokens('user_1', 'oauth_google'))).toMatchObject({ code: 'UPSTREAM_PROTOCOL_ERROR' })
+    expect(server.calls).toHaveLength(1)
   })
 })
 
