@@ -14,7 +14,7 @@ const shortCode = /^[a-z0-9_.-]{1,64}$/i
 const shortTrace = /^[A-Za-z0-9_-]{1,64}$/
 
 /** The value when it is a short identifier: nothing else of an answer may reach a caller or a log. */
-export function upstreamCode(value: unknown): string | undefined {
+function upstreamCode(value: unknown): string | undefined {
   return typeof value === 'string' && shortCode.test(value) ? value : undefined
 }
 

@@ -20,7 +20,7 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-export interface Rule {
+interface Rule {
   /** Which requests the rule is about; all of them without it. */
   readonly path?: RegExp
   /** How many requests it spoils before it is used up; all of them without it. */
