@@ -160,6 +160,14 @@ test('what only the vault keeps stays when a record leaves it out, and goes when
   expect(stored()).toEqual([{ has: 0, client: null, username: null }])
 })
 
+test('a field that is undefined is one that was left out', async () => {
+  const options = newVault()
+  const store = open(options)
+  await importText(store, toLines([record({ refresh_token: 'invented-r', client: 'client-1' })]))
+  const without = { ...accountRecord.parse(record()), refresh_token: undefined, client: undefined }
+  expect(writeAccounts(store, [without])).toEqual({ added: 0, changed: 0, unchanged: 1 })
+})
+
 test('a damaged row is repaired by importing its account again', async () => {
   const options = newVault()
   const store = open(options)
