@@ -3,7 +3,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { inTransaction } from './transaction.ts'
 
 /** `PRAGMA user_version` of the files that this version writes. */
-export const SCHEMA_VERSION = 1
+const SCHEMA_VERSION = 1
 /** `PRAGMA application_id`: "tkgv". Tells a vault from another application's database. */
 const APPLICATION_ID = 0x746b6776
 
