@@ -1,7 +1,7 @@
 /** The Node shell around the app: listens, and drains when it is told to stop. */
 import { createServer } from 'node:http'
 import type { RequestListener, Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 
 export interface Listening {
   /** As `http://127.0.0.1:4000`. */
@@ -22,39 +22,45 @@ export interface Address {
 /** Rejects with a message for the operator when the address cannot be had. */
 export async function listen(handler: RequestListener, { host, port }: Address): Promise<Listening> {
   let draining = false
-  const running = new Set<object>()
+  const open = new Set<Socket>()
+  const busy = new Set<Socket>()
   const server = createServer((request, response) => {
-    running.add(response)
-    response.once('close', () => running.delete(response))
+    const { socket } = request
+    busy.add(socket)
+    response.once('close', () => {
+      busy.delete(socket)
+      if (draining) socket.end()
+    })
     if (draining) response.setHeader('connection', 'close')
     handler(request, response)
   })
+  server.on('connection', (socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  })
   await bind(server, { host, port })
   const { port: bound } = server.address() as AddressInfo
-  return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${String(bound)}`,
-    drain: async (drain_seconds) => {
-      draining = true
-      const closed = new Promise<void>((resolve) =>
-        server.close(() => {
-          resolve()
-        }),
-      )
-      // A request that was running when the draining began keeps its connection alive afterwards.
-      const sweep = setInterval(() => {
-        server.closeIdleConnections()
-      }, 50)
-      let cut = 0
-      const deadline = setTimeout(() => {
-        cut = running.size
-        server.closeAllConnections()
-      }, drain_seconds * 1000)
-      await closed
-      clearInterval(sweep)
-      clearTimeout(deadline)
-      return cut
-    },
+
+  async function drain(drain_seconds: number): Promise<number> {
+    draining = true
+    const closed = new Promise<void>((resolve) => {
+      server.close(() => {
+        resolve()
+      })
+    })
+    // Browsers and pools connect ahead of their requests; Node does not count such connections as idle.
+    for (const socket of open) if (!busy.has(socket)) socket.destroy()
+    let cut = 0
+    const deadline = setTimeout(() => {
+      cut = busy.size
+      server.closeAllConnections()
+    }, drain_seconds * 1000)
+    await closed
+    clearTimeout(deadline)
+    return cut
   }
+
+  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${String(bound)}`, drain }
 }
 
 function bind(server: Server, { host, port }: Address): Promise<void> {

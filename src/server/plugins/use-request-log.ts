@@ -13,6 +13,9 @@ export function useRequestLog(log: Log): Plugin<object, RequestState> {
       const state = context as unknown as RequestState
       if (params?.operationName != null) state.operation_name = params.operationName.slice(0, 64)
     },
+    onExecute({ context }) {
+      log.debug({ request_id: (context as unknown as RequestState).request_id }, 'execute')
+    },
     onResponse({ request, response, serverContext }) {
       const { viewer, request_id, operation_name, started_at = performance.now() } = serverContext
       log.info(

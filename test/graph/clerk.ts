@@ -1,0 +1,32 @@
+/** The graph over a strict local Clerk. */
+import { startClerk } from '../servers/clerk.ts'
+import { startTestServer } from '../support/server.ts'
+
+export async function startGraphOverClerk(options: Readonly<Record<string, unknown>> = {}) {
+  const clerk = await startClerk()
+  const server = await startTestServer({
+    file: {
+      upstreams: {
+        clerk: { platform: 'clerk', secret_key: clerk.secret_key, base_url: clerk.url, ...options },
+      },
+    },
+  })
+  return {
+    clerk,
+    server,
+    /** How many calls each path had. */
+    callsByPath(): Map<string, number> {
+      const counts = new Map<string, number>()
+      for (const { path } of clerk.calls) counts.set(path, (counts.get(path) ?? 0) + 1)
+      return counts
+    },
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]()
+      await clerk.close()
+    },
+  }
+}
+
+export function userIds(count: number): string[] {
+  return Array.from({ length: count }, (_, n) => `user_${String(n)}`)
+}
