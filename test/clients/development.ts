@@ -1,0 +1,35 @@
+/** The development server as `npm start` runs it, on a free port and in a folder that goes away with it. */
+import { startServer } from '../../src/commands/start-server.ts'
+import { loadConfig } from '../../src/config.ts'
+import { demoQuery } from '../../src/development/demo.ts'
+import { prepareDevelopment } from '../../src/development/development.ts'
+import { writeLog } from '../../src/log.ts'
+import { createPage } from '../../src/server/page.ts'
+import { makeFolder } from '../support/folder.ts'
+
+export interface DevelopmentServer extends AsyncDisposable {
+  /** `http://127.0.0.1:PORT/graphql` */
+  readonly graph: string
+  /** The development key. */
+  readonly key: string
+  /** Every line that the server logged. */
+  readonly logged: readonly string[]
+}
+
+export async function startDevelopment(): Promise<DevelopmentServer> {
+  const folder = makeFolder()
+  const configured = loadConfig({ env: {} })
+  const { config, key } = prepareDevelopment({ ...configured, listen: { host: '127.0.0.1', port: 0 } }, folder.path)
+  const logged: string[] = []
+  const log = writeLog('debug', { write: (line) => void logged.push(line) })
+  const running = await startServer(config, { log, page: createPage(demoQuery, key) })
+  return {
+    graph: `${running.url}/graphql`,
+    key,
+    logged,
+    [Symbol.asyncDispose]: async () => {
+      await running.stop()
+      folder[Symbol.dispose]()
+    },
+  }
+}
