@@ -28,7 +28,7 @@ const typescript = tseslint.config(
       '@typescript-eslint/consistent-type-exports': 'error',
       // `useThing` is a Yoga plugin here, and methods of Yoga's and Zod's objects are plain functions.
       '@typescript-eslint/unbound-method': 'off',
-      '@typescript-eslint/no-unused-vars': ['error', { args: 'all', argsIgnorePattern: '^_' }],
+      '@typescript-eslint/no-unused-vars': ['error', { args: 'all', argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
     },
   },
   {

@@ -15,7 +15,7 @@ export interface VaultChoice {
 /** Throws `Error` with a message for the operator. */
 export function openConfiguredVault({ file, upstream, env }: VaultChoice): Store {
   const config = loadConfig({ file, env })
-  if (config.source === 'development default') return openStore(developmentVault(DATA_FOLDER))
+  if (config.upstreams.length === 0) return openStore(developmentVault(DATA_FOLDER))
   const vaults = config.upstreams.filter(({ platform }) => platform === 'vault')
   const chosen = upstream === undefined ? vaults : vaults.filter(({ name }) => name === upstream)
   const [first, second] = chosen

@@ -25,7 +25,7 @@ export function readVariables(env: NodeJS.ProcessEnv): Variables {
     return parsed.value
   }
   return {
-    host: read('HOST', hostOption),
+    host: read('TOKENGRAPH_HOST', hostOption),
     port: read('PORT', portOption),
     log_level: read('LOG_LEVEL', logLevelOption),
     problems,

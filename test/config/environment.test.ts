@@ -38,7 +38,7 @@ describe('without a file', () => {
   })
 
   it('treats an empty variable as one that is not set', () => {
-    const empty = { CLERK_SECRET_KEY: '', PORT: '', HOST: '', LOG_LEVEL: '', TOKENGRAPH_CONFIG: '', CLERK_API_URL: '' }
+    const empty = { CLERK_SECRET_KEY: '', PORT: '', TOKENGRAPH_HOST: '', LOG_LEVEL: '', TOKENGRAPH_CONFIG: '', CLERK_API_URL: '' }
     expect(fileless(empty)).toEqual(fileless({}))
   })
 
@@ -48,12 +48,12 @@ describe('without a file', () => {
       CLERK_API_URL: 'http://canary.example',
       PORT: '99999',
       LOG_LEVEL: 'inof',
-      HOST: '0.0.0.0',
+      TOKENGRAPH_HOST: '0.0.0.0',
     }
     expect(problems(bad, 70_000)).toEqual([
       'CLERK_SECRET_KEY: expected a Clerk secret key such as sk_live_…',
       'CLERK_API_URL: expected an https URL; plain http is accepted for loopback addresses alone',
-      'HOST: listen.host: development mode listens on loopback addresses alone; expected 127.0.0.1',
+      'TOKENGRAPH_HOST: listen.host: development mode listens on loopback addresses alone; expected 127.0.0.1',
       'PORT: expected a whole number from 1 to 65535',
       'LOG_LEVEL: expected one of "debug", "info", "warn", "error", "silent"; did you mean "info"?',
       '--port: expected a whole number from 0 to 65535',
@@ -64,12 +64,12 @@ describe('without a file', () => {
   })
 
   it('listens on loopback under each of its names', () => {
-    for (const host of ['localhost', '127.0.0.1', '::1']) expect(fileless({ HOST: host }).listen.host).toBe(host)
+    for (const host of ['localhost', '127.0.0.1', '::1']) expect(fileless({ TOKENGRAPH_HOST: host }).listen.host).toBe(host)
   })
 })
 
 describe('which value wins', () => {
-  const variables = { ...env, HOST: '127.0.0.2', PORT: '5001', LOG_LEVEL: 'warn' }
+  const variables = { ...env, TOKENGRAPH_HOST: '127.0.0.2', PORT: '5001', LOG_LEVEL: 'warn' }
   const full = `${minimal}listen: { host: 127.0.0.3, port: 5002 }\nlog_level: error\n`
 
   it('the command line before the file, the file before the environment, the environment before the default', () => {

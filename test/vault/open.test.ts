@@ -74,7 +74,7 @@ test('refuses two keys of one id, in the options and on opening', () => {
   expect(() => openStore(newVault(keys))).toThrow('The vault has two keys with the id k1')
   const written = keys.map(({ id }) => ({ id, secret: 'x'.repeat(32) }))
   expect(vaultOptions.safeParse({ path: 'a', keys: written }).error?.issues).toMatchObject([
-    { path: ['keys'], message: 'two keys have the id k1' },
+    { path: ['keys'], message: 'two keys have the same id' },
   ])
 })
 

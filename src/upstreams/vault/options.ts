@@ -6,26 +6,30 @@ import { findRepeatedId } from './keyring.ts'
 const MIN_SECRET_LENGTH = 32
 
 const key = z.strictObject({
-  /** Stands beside every row that the key wrapped. */
-  id: z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/, 'expected 1 to 64 letters, digits and _ . -'),
-  /** Random text such as `openssl rand -base64 32` prints: it is stretched by HKDF, which does not slow down guessing. */
+  id: z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]{1,64}$/, 'expected 1 to 64 letters, digits and _ . -')
+    .describe('The name of the key; it stands beside every row that the key wrapped.'),
   secret: z
     .string()
     .min(MIN_SECRET_LENGTH, `expected at least ${String(MIN_SECRET_LENGTH)} characters`)
-    .transform((value) => secret(value)),
+    .transform((value) => secret(value))
+    // HKDF stretches it, which does not slow down guessing.
+    .describe('At least 32 random characters, such as `openssl rand -base64 32` prints.'),
 })
 
 export const vaultOptions = z.strictObject({
-  /** The database file; it and its folder are created when they are missing. */
-  path: z.string().min(1),
-  /** The first key wraps what is written; the others only read. */
+  path: z
+    .string()
+    .min(1)
+    .describe('The database file; it and its folder are created, for their owner alone, when they are missing.'),
   keys: z
     .array(key)
     .min(1)
     .superRefine((keys, context) => {
-      const repeated = findRepeatedId(keys)
-      if (repeated !== null) context.addIssue({ code: 'custom', message: `two keys have the id ${repeated}` })
-    }),
+      if (findRepeatedId(keys) !== null) context.addIssue({ code: 'custom', message: 'two keys have the same id' })
+    })
+    .describe('The key ring: the first key wraps what is written, the others only read.'),
 })
 
 export type VaultOptions = z.output<typeof vaultOptions>

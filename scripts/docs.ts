@@ -1,0 +1,80 @@
+/**
+ * Fills the generated parts of the docs from the code: `npm run generate`. With `--check` it changes nothing and fails
+ * where a part has drifted. A part stands between `<!-- generated: NAME -->` and `<!-- end -->`.
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { describeConfig } from '../src/config/reference.ts'
+import { errorCodes } from '../src/errors.ts'
+import { platforms } from '../src/upstreams/registry.ts'
+import type { Platform } from '../src/upstreams/upstream.ts'
+
+const folder = new URL('../docs/', import.meta.url)
+const part = /(<!-- generated: ([a-z: -]+) -->\n)[^]*?(<!-- end -->)/g
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`
+  return line(head) + line(head.map(() => '---')) + rows.map(line).join('')
+}
+
+function configuration(section: string): string {
+  const rows = describeConfig().filter((row) => row.section === section)
+  if (rows.length === 0) throw new Error(`docs: there is no configuration section ${section}`)
+  return table(
+    ['key', 'type', 'default', 'what it does'],
+    rows.map((row) => [`\`${row.key}\``, row.type, row.default, row.description]),
+  )
+}
+
+function platformSections(): string {
+  return Object.entries(platforms as Record<string, Platform>)
+    .map(([name, { docs }]) => `### ${docs.title}\n\n\`platform: ${name}\`\n\n${configuration(name)}`)
+    .join('\n')
+}
+
+const generators: Readonly<Record<string, () => string>> = {
+  'configuration general': () => configuration('general'),
+  'configuration platforms': platformSections,
+  errors: () =>
+    table(
+      ['code', 'retry', 'message', 'what to do'],
+      Object.entries(errorCodes).map(([code, row]) => [
+        `\`${code}\``,
+        row.retryable ? 'later' : 'no',
+        row.message,
+        row.remedy,
+      ]),
+    ),
+  platforms: () =>
+    table(
+      ['platform', 'holds', 'batch', 'refreshes', '`provider_user_id`', '`external_accounts`'],
+      Object.entries(platforms as Record<string, Platform>).map(([name, { docs }]) => [
+        `${docs.title} (\`${name}\`)`,
+        docs.holds,
+        docs.batch,
+        docs.refresh,
+        docs.provider_user_id,
+        docs.external_accounts,
+      ]),
+    ),
+}
+
+const isCheck = process.argv.includes('--check')
+const used = new Set<string>()
+let drifted = 0
+for (const name of readdirSync(folder).filter((file) => file.endsWith('.md'))) {
+  const file = new URL(name, folder)
+  const text = readFileSync(file, 'utf8')
+  const filled = text.replace(part, (_, open: string, generator: string, close: string) => {
+    used.add(generator)
+    const generate = generators[generator]
+    if (generate === undefined) throw new Error(`docs/${name}: there is no generator ${generator}`)
+    return `${open}\n${generate()}\n${close}`
+  })
+  if (filled === text) continue
+  drifted += 1
+  if (isCheck) console.error(`docs/${name} has drifted from the code: run npm run generate`)
+  else writeFileSync(file, filled)
+}
+const unused = Object.keys(generators).filter((generator) => !used.has(generator))
+if (unused.length > 0) throw new Error(`docs: nothing shows ${unused.join(', ')}`)
+if (isCheck && drifted > 0) process.exitCode = 1

@@ -1,0 +1,39 @@
+/** The `limits` and `cors` parts of the configuration: how much one request and one caller may ask for (TRUST S11, S17). */
+import { z } from 'zod'
+
+const atLeastOne = z.int().min(1)
+
+export const limitsOptions = z.strictObject({
+  body_bytes: atLeastOne.max(16_777_216).default(65_536).describe('Bytes of a request body.'),
+  tokens: atLeastOne.default(1000).describe('Lexical tokens of an operation, comments not counted.'),
+  depth: atLeastOne.default(8).describe('Levels of fields below each other.'),
+  aliases: z.int().min(0).default(30).describe('Aliases of an operation, `__typename` included.'),
+  directives: z.int().min(0).default(10).describe('Directives of an operation.'),
+  fields: atLeastOne.default(250).describe('Fields that an operation selects, once its fragments are spread.'),
+  root_fields: atLeastOne.default(20).describe('Fields that an operation selects at its root.'),
+  keys: atLeastOne
+    .default(250)
+    .describe('Token keys of an operation: distinct reads of a user at a provider; those beyond are refused.'),
+  errors: atLeastOne.default(10).describe('Errors of an answer; one more says how many were left out.'),
+  validation_errors: atLeastOne.default(5).describe('Mistakes in an operation after which checking it ends.'),
+  viewer_keys: z
+    .strictObject({
+      burst: atLeastOne.default(3000).describe('Token keys that a caller who has been idle may ask for at once.'),
+      per_second: z.number().positive().default(300).describe('Token keys that a caller may ask for each second.'),
+    })
+    .prefault({})
+    .meta({ description: 'The rate of one caller, counted in token keys and not in requests.' }),
+})
+
+/** How much one request and one caller may ask for. */
+export type Limits = z.output<typeof limitsOptions>
+
+const origin = z
+  .string()
+  .refine((value) => URL.canParse(value) && new URL(value).origin === value, 'expected an origin: https://app.example.com')
+
+export const corsOptions = z.strictObject({
+  origins: z.array(origin).default([]).meta({
+    description: 'Origins whose pages may call the graph from a browser, compared exactly; none unless listed.',
+  }),
+})

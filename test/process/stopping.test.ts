@@ -1,0 +1,92 @@
+/** SIGTERM: stop accepting, finish what runs, close, exit 0 (issue 2, point 8). */
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { expect, it } from 'vitest'
+import { startClerk } from '../servers/clerk.ts'
+import { holds, silence } from '../servers/misbehaviour.ts'
+import { makeFolder } from '../support/folder.ts'
+import { start } from '../support/process.ts'
+import { newServiceKey } from '../../src/auth/service-key.ts'
+
+const query = JSON.stringify({ query: '{ user(id: "user_1") { oauth_access_tokens(provider: "google") { token } } }' })
+
+async function startOverClerk(
+  folder: { path: string; write(name: string, content: string): string },
+  drain_seconds: number,
+) {
+  const clerk = await startClerk()
+  clerk.addTokens('user_1', 'oauth_google', [{ token: 'invented-token-1' }])
+  const { key, key_sha256 } = newServiceKey()
+  const file = folder.write(
+    'tokengraph.yaml',
+    JSON.stringify({
+      listen: { host: '127.0.0.1' },
+      drain_seconds,
+      upstreams: { clerk: { platform: 'clerk', secret_key: clerk.secret_key, base_url: clerk.url } },
+      auth: { services: [{ id: 'test', key_sha256, grants: [{ providers: ['*'] }] }] },
+    }),
+  )
+  const server = start(['serve', '--config', file, '--port', '0'], { cwd: folder.path })
+  const [, url = ''] = await server.seen(/"url":"(http:[^"]+)"/)
+  const post = () =>
+    fetch(`${url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+      body: query,
+    })
+  return { clerk, server, url, post }
+}
+
+it('finishes the running request, refuses new connections, and exits 0', async () => {
+  using folder = makeFolder()
+  const { clerk, server, url, post } = await startOverClerk(folder, 30)
+  await using _stop = server
+  const gate = Promise.withResolvers<unknown>()
+  clerk.misbehave(holds(gate.promise))
+  const running = post()
+  await clerk.arrived(1)
+  // A connection opened ahead of its request must not hold the process either.
+  const ahead = connect(Number(new URL(url).port), '127.0.0.1')
+  await once(ahead, 'connect')
+
+  server.child.kill('SIGTERM')
+  await server.seen(/"msg":"stopping"/)
+  await expect(post()).rejects.toThrow()
+  gate.resolve(null)
+
+  expect(await (await running).json()).toEqual({
+    data: { user: { oauth_access_tokens: [{ token: 'invented-token-1' }] } },
+  })
+  expect((await server.ended).code).toBe(0)
+  await clerk.close()
+})
+
+it('cuts what does not finish within drain_seconds, says so, and exits 0', async () => {
+  using folder = makeFolder()
+  const { clerk, server, post } = await startOverClerk(folder, 0)
+  await using _stop = server
+  clerk.misbehave(silence)
+  const running = post()
+  await clerk.arrived(1)
+  server.child.kill('SIGTERM')
+  await expect(running).rejects.toThrow()
+  const { code, stdout } = await server.ended
+  expect(code).toBe(0)
+  expect(stdout).toContain('requests did not finish in time')
+  await clerk.close()
+})
+
+it('does not wait after a second signal', async () => {
+  using folder = makeFolder()
+  const { clerk, server, post } = await startOverClerk(folder, 3600)
+  await using _stop = server
+  clerk.misbehave(silence)
+  const running = post().catch(() => 'cut')
+  await clerk.arrived(1)
+  server.child.kill('SIGINT')
+  await server.seen(/"msg":"stopping"/)
+  server.child.kill('SIGINT')
+  expect((await server.ended).code).toBe(1)
+  expect(await running).toBe('cut')
+  await clerk.close()
+})

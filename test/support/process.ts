@@ -1,0 +1,69 @@
+/** The command line as a real process. */
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+
+export interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface RunOptions {
+  /** The working directory. */
+  readonly cwd: string
+  readonly env?: Readonly<Record<string, string>>
+  readonly input?: string
+}
+
+export interface Started extends AsyncDisposable {
+  readonly child: ChildProcess
+  /** Resolves with the first match in what was written so far to both streams; rejects when the process ends first. */
+  seen(pattern: RegExp): Promise<RegExpExecArray>
+  readonly ended: Promise<Ended>
+}
+
+/** Nothing of the environment of the test run reaches the process, but for the path. */
+export function start(args: readonly string[], { cwd, env = {}, input }: RunOptions): Started {
+  const child = spawn(process.execPath, [cli, ...args], { cwd, env: { PATH: process.env.PATH ?? '', ...env } })
+  let stdout = ''
+  let stderr = ''
+  let look = (): void => undefined
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString()
+    look()
+  })
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString()
+    look()
+  })
+  child.stdin.end(input)
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, stdout, stderr }))
+  return {
+    child,
+    ended,
+    seen: (pattern) =>
+      new Promise((resolve, reject) => {
+        look = () => {
+          const match = pattern.exec(stdout + stderr)
+          if (match !== null) resolve(match)
+        }
+        look()
+        void ended.then(() => {
+          reject(new Error(`the process ended without ${String(pattern)}:\n${stdout}${stderr}`))
+        })
+      }),
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL')
+      await ended
+    },
+  }
+}
+
+/** Runs a command to its end. */
+export function run(args: readonly string[], options: RunOptions): Promise<Ended> {
+  return start(args, options).ended
+}
