@@ -4,6 +4,7 @@ import { secureUrl } from '../secure-url.ts'
 import { reveal, secret } from '../tokens/secret.ts'
 import { accountsFetcher } from './clerk/accounts.ts'
 import { tokensFetcher } from './clerk/tokens.ts'
+import { httpOptionFields, httpTuning } from './http-options.ts'
 import { openHttp } from './http.ts'
 import type { Platform } from './upstream.ts'
 
@@ -19,18 +20,7 @@ const options = z.strictObject({
     .regex(/^\d{4}-\d{2}-\d{2}$/, 'expected a date such as 2026-05-12')
     .default('2026-05-12')
     .describe('Sent as `Clerk-API-Version`, so that a new default at Clerk changes nothing here.'),
-  concurrency: z
-    .int()
-    .min(1)
-    .max(1000)
-    .default(50)
-    .describe('How many requests to Clerk may be under way at the same time; the rest wait their turn.'),
-  timeout_ms: z
-    .int()
-    .min(100)
-    .max(120_000)
-    .default(10_000)
-    .describe('Milliseconds that one request may take, the wait for its turn included.'),
+  ...httpOptionFields,
 })
 
 type ClerkOptions = z.output<typeof options>
@@ -46,12 +36,11 @@ export const clerk: Platform<ClerkOptions> = {
     provider_user_id: 'Yes',
     external_accounts: 'Yes',
   },
-  open({ secret_key, base_url, api_version, concurrency, timeout_ms }, { name, observe }) {
+  open({ secret_key, base_url, api_version, ...options }, { name, observe }) {
     const http = openHttp({
+      ...httpTuning(options),
       upstream: name,
       base_url,
-      concurrency,
-      timeout_ms,
       headers: () => ({ authorization: `Bearer ${reveal(secret_key)}`, 'clerk-api-version': api_version }),
       observe,
     })

@@ -4,12 +4,22 @@
  */
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { Pool } from 'undici'
-import { CodedError } from '../errors.ts'
+import { badUserInput, CodedError } from '../errors.ts'
 import { checkHost, guardedLookup } from './address.ts'
 import { withDeadline } from './deadline.ts'
 import { transportError } from './transport-error.ts'
 import type { Call, UpstreamEvent } from './upstream.ts'
 import { requestUrl, type UrlParts } from './url.ts'
+
+type Headers = Readonly<Record<string, string>>
+
+/** A credential that expires, such as the token of an OAuth client; `credentials.ts` makes one. */
+export interface Authorize {
+  /** The headers for one request; throws a CodedError where there is no credential to be had. */
+  headers(call: Call): Promise<Headers>
+  /** The platform refused these headers with a 401: the next ones must be others. */
+  invalidate(refused: Headers): void
+}
 
 export interface HttpOptions {
   /** The name that the operator gave; stands in every error and event. */
@@ -20,7 +30,9 @@ export interface HttpOptions {
   /** Milliseconds for one call, the time in the queue included. */
   readonly timeout_ms: number
   /** The same for every request; called once, when the pool opens. */
-  headers(): Readonly<Record<string, string>>
+  headers?(): Headers
+  /** Asked before every request that brings no `authorization` of its own; a 401 makes it fetch another credential. */
+  readonly authorize?: Authorize
   observe(event: UpstreamEvent): void
 }
 
@@ -29,7 +41,21 @@ export interface RequestSpec extends UrlParts {
   readonly operation: string
   /** How many keys this one request answers for. */
   readonly keys: number
+  /** GET where left out. */
+  readonly method?: 'GET' | 'POST' | 'PATCH'
+  readonly body?: RequestBody
+  /** For this request alone; they win over those of the pool. */
+  readonly headers?: Headers
+  /**
+   * Whether a second request after a lost one does no harm. Left out: a GET is idempotent, the others are not; a POST
+   * that only reads says so here.
+   */
+  readonly idempotent?: boolean
 }
+
+export type RequestBody =
+  /** In the order sent; a key may repeat. */
+  { readonly form: readonly (readonly [key: string, value: string])[] } | { readonly json: unknown }
 
 /** Any answer but a redirect; a success always has JSON. */
 export interface HttpAnswer {
@@ -41,7 +67,7 @@ export interface HttpAnswer {
 
 export interface Http {
   /**
-   * One GET. Throws the reason of `call.signal`, or a CodedError: BAD_USER_INPUT (nothing was sent), UPSTREAM_TIMEOUT,
+   * One request. Throws the reason of `call.signal`, or a CodedError: BAD_USER_INPUT (nothing was sent), UPSTREAM_TIMEOUT,
    * UPSTREAM_UNAVAILABLE, UPSTREAM_PROTOCOL_ERROR. Failures with a status are answers, for the platform to judge.
    */
   request(spec: RequestSpec, call: Call): Promise<HttpAnswer>
@@ -66,7 +92,7 @@ export function openHttp(options: HttpOptions): Http {
     // Without it any coding would be acceptable (RFC 9110 section 12.5.3); an answer in another is refused below.
     'accept-encoding': 'identity',
     'user-agent': 'tokengraph',
-    ...options.headers(),
+    ...options.headers?.(),
   })
   const pool = new Pool(base.origin, {
     connections: options.concurrency,
@@ -81,9 +107,14 @@ export function openHttp(options: HttpOptions): Http {
     maxResponseSize: MAX_BODY_BYTES,
   })
 
-  async function exchange(url: URL, signal: AbortSignal): Promise<HttpAnswer> {
-    const path = url.pathname + url.search
-    const response = await pool.request({ method: 'GET', path, headers, signal })
+  async function exchange(url: URL, spec: RequestSpec, own: Headers, signal: AbortSignal): Promise<HttpAnswer> {
+    const response = await pool.request({
+      method: spec.method ?? 'GET',
+      path: url.pathname + url.search,
+      headers: { ...headers, ...own },
+      body: spec.body === undefined ? null : encodeBody(spec.body).text,
+      signal,
+    })
     const { statusCode: status, headers: received, body } = response
     const refuse = (): CodedError =>
       new CodedError('UPSTREAM_PROTOCOL_ERROR', undefined, { upstream, upstream_status: status })
@@ -94,15 +125,29 @@ export function openHttp(options: HttpOptions): Http {
     return { status, json, header: (name) => headerOf(received, name) }
   }
 
+  /** A refused credential is fetched anew once: the platform did not look at the request, whatever its method. */
+  async function authorized(url: URL, spec: RequestSpec, own: Headers, call: Call): Promise<HttpAnswer> {
+    const { authorize } = options
+    if (authorize === undefined || Object.hasOwn(own, 'authorization')) return exchange(url, spec, own, call.signal)
+    const first = await authorize.headers(call)
+    const answer = await exchange(url, spec, { ...first, ...own }, call.signal)
+    if (answer.status !== 401) return answer
+    authorize.invalidate(first)
+    return exchange(url, spec, { ...(await authorize.headers(call)), ...own }, call.signal)
+  }
+
   return {
     async request(spec, call) {
       const url = requestUrl(base, spec)
+      const own = ownHeaders(spec)
       call.signal.throwIfAborted()
       const started = performance.now()
       let outcome: UpstreamEvent['outcome'] = 'error'
       try {
         const timedOut = (): CodedError => new CodedError('UPSTREAM_TIMEOUT', undefined, { upstream })
-        const answer = await withDeadline(call.signal, timeout_ms, timedOut, (signal) => exchange(url, signal))
+        const answer = await withDeadline(call.signal, timeout_ms, timedOut, (signal) =>
+          authorized(url, spec, own, { ...call, signal }),
+        )
         if (answer.status < 300) outcome = 'ok'
         return answer
       } catch (error) {
@@ -120,13 +165,28 @@ export function openHttp(options: HttpOptions): Http {
   }
 }
 
-/** The headers themselves; throws for the operator, naming the header and never its value. */
-function checkHeaders(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+/** What this request adds to the headers of the pool. */
+function ownHeaders({ headers = {}, body }: RequestSpec): Headers {
+  try {
+    return checkHeaders(body === undefined ? headers : { 'content-type': encodeBody(body).type, ...headers })
+  } catch {
+    throw badUserInput('The credential does not fit into the header of a request.')
+  }
+}
+
+function encodeBody(body: RequestBody): { readonly type: string; readonly text: string } {
+  if ('json' in body) return { type: 'application/json', text: JSON.stringify(body.json) }
+  const pairs = body.form.map(([key, value]): [string, string] => [key, value])
+  return { type: 'application/x-www-form-urlencoded', text: new URLSearchParams(pairs).toString() }
+}
+
+/** The headers with names in lower case; throws for the operator, naming the header and never its value. */
+function checkHeaders(headers: Headers): Headers {
   for (const [name, value] of Object.entries(headers)) {
     validateHeaderName(name)
     validateHeaderValue(name, value)
   }
-  return headers
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 }
 
 function headerOf(headers: RawHeaders, name: string): string | undefined {

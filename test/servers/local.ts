@@ -1,6 +1,7 @@
 /** A real HTTP server on 127.0.0.1 that counts what reaches it and misbehaves on request. */
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
 import type { Misbehaviour } from './misbehaviour.ts'
 
 /** What a request said. */
@@ -9,6 +10,8 @@ export interface Received {
   readonly path: string
   readonly query: URLSearchParams
   readonly headers: IncomingHttpHeaders
+  /** The whole body as text; `''` for a GET. */
+  readonly body: string
   /** Resolves when the answer is complete or the connection is gone; false: the caller left before the answer. */
   readonly ended: Promise<boolean>
 }
@@ -58,7 +61,7 @@ export async function startLocal(reply: (request: Received) => Reply): Promise<L
     const url = new URL(request.url ?? '/', 'http://local.invalid')
     const ended = Promise.withResolvers<boolean>()
     const { method = '', headers } = request
-    const received = { method, path: url.pathname, query: url.searchParams, headers, ended: ended.promise }
+    const received = { method, path: url.pathname, query: url.searchParams, headers, body: '', ended: ended.promise }
     underWay++
     maxConcurrent = Math.max(maxConcurrent, underWay)
     response.on('close', () => {
@@ -69,11 +72,14 @@ export async function startLocal(reply: (request: Received) => Reply): Promise<L
     for (const { count, resolve } of waiting) if (calls.length >= count) resolve()
     const rule = rules.find(({ path, left }) => left > 0 && path.test(url.pathname))
     if (rule !== undefined) rule.left--
-    void Promise.resolve(rule?.how(response) ?? 'proceed').then((next) => {
-      if (next !== 'proceed') return
+    const answer = async (): Promise<void> => {
+      if (method !== 'GET') received.body = await text(request)
+      if (rule !== undefined && (await rule.how(response)) !== 'proceed') return
       const { status, body, headers: extra } = reply(received)
       response.writeHead(status, { 'content-type': 'application/json', ...extra }).end(JSON.stringify(body))
-    })
+    }
+    // A caller who leaves in the middle of the body wants no answer.
+    answer().catch(() => response.destroy())
   })
   server.on('connection', (socket) => {
     connections++
