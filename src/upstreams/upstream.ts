@@ -80,6 +80,8 @@ export interface PlatformDocs {
   readonly refresh: string
   readonly provider_user_id: string
   readonly external_accounts: string
+  /** Facts that no primary source states; the code handles either truth. */
+  readonly unverified?: readonly string[]
 }
 
 /** A kind of system that holds tokens: one file in this folder and one line in the registry. */

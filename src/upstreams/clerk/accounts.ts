@@ -3,9 +3,10 @@ import { z } from 'zod'
 import { CodedError } from '../../errors.ts'
 import { checkId, toUnixSeconds, type ExternalAccount } from '../../tokens/token.ts'
 import type { Http, HttpAnswer } from '../http.ts'
+import { metadata, text } from '../shapes.ts'
 import type { Call, Many } from '../upstream.ts'
 import { clerkError, shapeError } from './errors.ts'
-import { metadata, prefixed, text } from './shapes.ts'
+import { prefixed } from './provider-name.ts'
 
 /** The documented maximum of ids; also the `limit`, whose default of ten would drop the rest. */
 const MAX_USERS = 100

@@ -4,9 +4,10 @@ import { CodedError } from '../../errors.ts'
 import { secret } from '../../tokens/secret.ts'
 import { checkProvider, toUnixSeconds, type OAuthAccessToken, type TokenKey } from '../../tokens/token.ts'
 import type { Http, HttpAnswer } from '../http.ts'
+import { metadata, text } from '../shapes.ts'
 import type { Call, One } from '../upstream.ts'
 import { clerkCode, clerkError, shapeError } from './errors.ts'
-import { metadata, prefixed, text } from './shapes.ts'
+import { prefixed } from './provider-name.ts'
 
 /** The documented maximum; the default of ten would hide accounts. */
 const PAGE_SIZE = 500

@@ -1,6 +1,6 @@
-/** Pieces of the documented shapes of the Clerk Backend API that several endpoints share. */
+/** Pieces of JSON shapes that the answers of several platforms share. */
 import { z } from 'zod'
-import { safeJsonObject, type JsonObject } from '../../tokens/json.ts'
+import { safeJsonObject, type JsonObject } from '../tokens/json.ts'
 
 const MAX_METADATA_DEPTH = 32
 
@@ -21,10 +21,17 @@ export const text = z
   .nullish()
   .transform((value) => value ?? null)
 
-/** Clerk's own name, `oauth_` + name: SDK documents write it bare, the REST API does not (clerk.md section 2). */
-export function prefixed(provider: string): string {
-  return provider.startsWith('oauth_') ? provider : `oauth_${provider}`
-}
+/** The same where the platform writes an empty string for nothing. */
+export const filledText = text.transform((value) => (value === '' ? null : value))
+
+/** An ISO 8601 date and time as whole Unix seconds; null, absence, nothing and the zero time of Go mean null. */
+export const isoSeconds = z
+  .union([z.iso.datetime({ offset: true }), z.literal('')])
+  .nullish()
+  .transform((value) => {
+    const seconds = value ? Math.floor(Date.parse(value) / 1000) : 0
+    return seconds > 0 ? seconds : null
+  })
 
 /** Level by level, so that the depth of a hostile value cannot exhaust the stack. */
 function isWithinDepth(value: unknown, max: number): boolean {
