@@ -40,6 +40,8 @@ export async function startServer(config: Config, { log, page, observe }: ServeD
       log.warn({ issuer }, 'the keys of an issuer cannot be read')
     }),
     isReady: () => ready,
+    limits: config.limits,
+    cors: config.cors,
     ...(page === undefined ? {} : { page }),
   })
   try {

@@ -30,7 +30,10 @@ export type Limits = z.output<typeof limitsOptions>
 
 const origin = z
   .string()
-  .refine((value) => URL.canParse(value) && new URL(value).origin === value, 'expected an origin: https://app.example.com')
+  .refine(
+    (value) => URL.canParse(value) && new URL(value).origin === value,
+    'expected an origin: https://app.example.com',
+  )
 
 export const corsOptions = z.strictObject({
   origins: z.array(origin).default([]).meta({

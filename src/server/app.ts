@@ -3,22 +3,33 @@ import { createYoga, useExecutionCancellation } from 'graphql-yoga'
 import { createAccess } from '../auth/access.ts'
 import type { AuthOptions } from '../auth/options.ts'
 import type { Viewer } from '../auth/viewer.ts'
+import type { Limits } from '../config/limits.ts'
 import { errorCodes } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { schema } from '../schema/index.ts'
 import type { TokenSource } from '../tokens/source.ts'
+import { createKeyRate } from './admit-keys.ts'
 import { createContext } from './context.ts'
 import type { RequestState, ServerContext } from './context.ts'
 import { GRAPHQL_PATH } from './http-policy.ts'
 import { createMaskError } from './mask-error.ts'
 import type { Page } from './page.ts'
+import { useAliasLimit } from './plugins/use-alias-limit.ts'
+import { useDepthLimit } from './plugins/use-depth-limit.ts'
+import { useDirectiveLimit } from './plugins/use-directive-limit.ts'
+import { useErrorLimit } from './plugins/use-error-limit.ts'
+import { useFieldLimit } from './plugins/use-field-limit.ts'
 import { useHealth } from './plugins/use-health.ts'
 import { useHttpPolicy } from './plugins/use-http-policy.ts'
+import { useJsonBody } from './plugins/use-json-body.ts'
 import { usePage } from './plugins/use-page.ts'
 import { useRequestId } from './plugins/use-request-id.ts'
 import { useRequestLog } from './plugins/use-request-log.ts'
 import { useResponseHeaders } from './plugins/use-response-headers.ts'
+import { useRootFieldLimit } from './plugins/use-root-field-limit.ts'
 import { useSchemaPrivacy } from './plugins/use-schema-privacy.ts'
+import { useTokenLimit } from './plugins/use-token-limit.ts'
+import { useValidationErrorLimit } from './plugins/use-validation-error-limit.ts'
 import { useViewer } from './plugins/use-viewer.ts'
 
 export interface AppOptions {
@@ -29,34 +40,48 @@ export interface AppOptions {
   /** Turns the value of the Authorization header into a viewer; rejects with a `CodedError`. */
   identify(authorization: string | null): Promise<Viewer>
   isReady(): boolean
+  readonly limits: Limits
+  readonly cors: { readonly origins: readonly string[] }
   /** The page of development mode; left out: no page. */
   readonly page?: Page
 }
 
-export function createApp({ mode, source, auth, log, identify, isReady, page }: AppOptions) {
+export function createApp({ mode, source, auth, log, identify, isReady, limits, cors, page }: AppOptions) {
   const access = createAccess(auth)
+  const takeKey = createKeyRate(limits.viewer_keys)
   return createYoga<RequestState, object>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
-    context: (state: ServerContext) => createContext(state, { source, access, mode }),
+    context: (state: ServerContext) => createContext(state, { source, access, mode, maxKeys: limits.keys, takeKey }),
     plugins: [
       // every answer
       useRequestId(),
       useRequestLog(log),
-      useResponseHeaders(),
+      useResponseHeaders(cors.origins),
       // what is answered without GraphQL
       useHealth(isReady),
-      useHttpPolicy(mode),
+      useHttpPolicy(mode, { ...cors, ...limits }),
       ...(page === undefined ? [] : [usePage(page)]),
       // who asks, and what they may see of the schema
       useViewer(identify, log),
       useSchemaPrivacy(mode),
+      // how much one request may ask for; the errors last, after whatever may replace them
+      useJsonBody(limits.body_bytes),
+      useTokenLimit(limits.tokens),
+      useDepthLimit(limits.depth),
+      useFieldLimit(limits.fields),
+      useRootFieldLimit(limits.root_fields),
+      useAliasLimit(limits.aliases),
+      useDirectiveLimit(limits.directives),
+      useValidationErrorLimit(limits.validation_errors),
+      useErrorLimit(limits.errors),
       // a caller who has gone away wants no more fields
       useExecutionCancellation(),
     ],
     maskedErrors: { maskError: createMaskError(log), errorMessage: errorCodes.INTERNAL_SERVER_ERROR.message },
     // Yoga's defaults are open: CORS with credentials, multipart, a landing page (TRUST section 0, finding 4).
     cors: false,
+    maxRequestBodySize: limits.body_bytes,
     graphiql: false,
     multipart: false,
     landingPage: false,

@@ -6,6 +6,8 @@ import type { Viewer } from '../auth/viewer.ts'
 import type { GraphContext } from '../schema/builder.ts'
 import { createLoaders } from '../tokens/loaders.ts'
 import type { TokenSource } from '../tokens/source.ts'
+import { callerOf, createAdmitKey } from './admit-keys.ts'
+import type { TakeKey } from './admit-keys.ts'
 
 /** Filled by the plugins, in their order; lives as long as the request. */
 export interface RequestState {
@@ -18,15 +20,24 @@ export interface RequestState {
 
 export type ServerContext = YogaInitialContext & RequestState
 
+interface ContextParts {
+  readonly source: TokenSource
+  readonly access: Access
+  readonly mode: 'development' | 'production'
+  /** Token keys of one operation. */
+  readonly maxKeys: number
+  readonly takeKey: TakeKey
+}
+
 /** The context of one operation; its loaders live exactly as long as the request. */
 export function createContext(
   { request, viewer = { kind: 'anonymous' } }: ServerContext,
-  { source, access, mode }: { source: TokenSource; access: Access; mode: 'development' | 'production' },
+  { source, access, mode, maxKeys, takeKey }: ContextParts,
 ): GraphContext {
   return {
     viewer,
     access,
-    load: createLoaders(source, request.signal),
+    load: createLoaders(source, request.signal, createAdmitKey(maxKeys, callerOf(viewer), takeKey)),
     providers: source.providers,
     maySeeSchema: mode === 'development' || maySeeSchema(viewer),
   }

@@ -32,11 +32,17 @@ function placeOf(error: unknown): GraphQLErrorOptions {
   return { nodes, source, positions, path }
 }
 
-/** GraphQL's own errors without a code are about the caller's variables: the others get theirs from the parser and validator. */
+const knownCodes = new Set<unknown>([...Object.keys(errorCodes), 'GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED'])
+
+/**
+ * GraphQL's own errors without a code are about the caller's variables, and Yoga's codes of its own (BAD_REQUEST) about
+ * the caller's request: both are the caller's to correct. `http` is Yoga's, for the status, and never shown.
+ */
 function withCode(error: GraphQLError): GraphQLError {
-  if (error.extensions.code !== undefined) return error
+  const { code, http } = error.extensions
+  if (knownCodes.has(code)) return error
   return new GraphQLError(error.message, {
     ...placeOf(error),
-    extensions: { ...error.extensions, code: 'BAD_USER_INPUT' },
+    extensions: { code: 'BAD_USER_INPUT', ...(http === undefined ? {} : { http }) },
   })
 }

@@ -7,6 +7,7 @@
  */
 import { setMaxListeners } from 'node:events'
 import DataLoader from 'dataloader'
+import type { CodedError } from '../errors.ts'
 import type { TokenRequest, TokenSource } from './source.ts'
 import type { ExternalAccount, OAuthAccessToken } from './token.ts'
 
@@ -21,25 +22,45 @@ interface Box<V> {
   readonly answer: Promise<V>
 }
 
+/** Asked once for each distinct key, in order; an error refuses that key, which then asks nobody. */
+export type AdmitKey = () => CodedError | null
+
 /** `signal` aborts when the caller has gone; nothing outlives the request. */
-export function createLoaders(source: TokenSource, signal: AbortSignal): Loaders {
+export function createLoaders(source: TokenSource, signal: AbortSignal, admit: AdmitKey): Loaders {
   // Every key waits on the signal; the default limit of ten listeners guards against leaks, which `finally` prevents.
   setMaxListeners(0, signal)
   return {
     tokens: createLoad(
-      (requests) => source.tokens(requests, signal),
+      onlyAdmitted(admit, (requests) => source.tokens(requests, signal)),
       // Everything that changes the result is part of the key.
       ({ user_id, provider, external_account_id, min_validity_seconds }) =>
         JSON.stringify([user_id, provider, external_account_id, min_validity_seconds]),
     ),
     accounts: createLoad(
-      (user_ids) => source.accounts(user_ids, signal),
+      onlyAdmitted(admit, (user_ids) => source.accounts(user_ids, signal)),
       (user_id) => user_id,
     ),
   }
 }
 
-function createLoad<K, V>(ask: (keys: readonly K[]) => Promise<V>[], cacheKeyFn: (key: K) => string) {
+type Ask<K, V> = (keys: readonly K[]) => Promise<V>[]
+
+/** Asks for the admitted keys alone, in one batch as before; the others are refused one by one. */
+function onlyAdmitted<K, V>(admit: AdmitKey, ask: Ask<K, V>): Ask<K, V> {
+  return (keys) => {
+    const refusals = keys.map(() => admit())
+    if (refusals.every((refusal) => refusal === null)) return ask(keys)
+    const answers = ask(keys.filter((_, position) => refusals[position] === null)).values()
+    return refusals.map(async (refusal) => {
+      if (refusal !== null) throw refusal
+      const { value, done } = answers.next()
+      if (done === true) throw new Error('one answer for each key was promised')
+      return value
+    })
+  }
+}
+
+function createLoad<K, V>(ask: Ask<K, V>, cacheKeyFn: (key: K) => string) {
   const loader = new DataLoader<K, Box<V>, string>(
     (keys) =>
       Promise.resolve(

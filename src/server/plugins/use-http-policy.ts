@@ -1,20 +1,33 @@
-/** Ends every request that the HTTP policy refuses. */
+/** Ends every request that the HTTP policy refuses, and answers the preflights of listed origins. */
 import type { Plugin } from 'graphql-yoga'
 import { refuse } from '../answer.ts'
-import { refuseRequest } from '../http-policy.ts'
+import { isPreflight, preflightHeaders, refuseRequest } from '../http-policy.ts'
+import type { HttpLimits } from '../http-policy.ts'
 
-export function useHttpPolicy(mode: 'development' | 'production'): Plugin {
+export function useHttpPolicy(mode: 'development' | 'production', limits: HttpLimits): Plugin {
   return {
     onRequest({ request, url, endResponse }) {
-      const refusal = refuseRequest({
-        method: request.method,
-        pathname: url.pathname,
-        hostname: hostnameOf(request.headers.get('host') ?? url.host),
-        contentType: request.headers.get('content-type'),
-        accept: request.headers.get('accept'),
-        mode,
-      })
+      const { method, headers } = request
+      const host = headers.get('host') ?? url.host
+      const origin = headers.get('origin')
+      const refusal = refuseRequest(
+        {
+          method,
+          pathname: url.pathname,
+          host,
+          hostname: hostnameOf(host),
+          contentType: headers.get('content-type'),
+          accept: headers.get('accept'),
+          origin,
+          contentLength: headers.get('content-length'),
+          contentEncoding: headers.get('content-encoding'),
+          mode,
+        },
+        limits,
+      )
       if (refusal !== null) endResponse(refuse(refusal))
+      else if (isPreflight({ method, origin }, limits.origins))
+        endResponse(new Response(null, { status: 204, headers: preflightHeaders }))
     },
   }
 }

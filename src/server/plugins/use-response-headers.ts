@@ -1,11 +1,12 @@
-/** Puts the constant headers on every answer. */
+/** Puts the constant headers on every answer, and what a browser wants to know of a listed origin. */
 import type { Plugin } from 'graphql-yoga'
-import { responseHeaders } from '../http-policy.ts'
+import { corsHeaders, responseHeaders } from '../http-policy.ts'
 
-export function useResponseHeaders(): Plugin {
+export function useResponseHeaders(origins: readonly string[]): Plugin {
   return {
-    onResponse({ response }) {
-      for (const [name, value] of Object.entries(responseHeaders)) response.headers.set(name, value)
+    onResponse({ request, response }) {
+      const headers = { ...responseHeaders, ...corsHeaders(request.headers.get('origin'), origins) }
+      for (const [name, value] of Object.entries(headers)) response.headers.set(name, value)
     },
   }
 }

@@ -1,0 +1,60 @@
+/**
+ * Reads the body: one JSON object in UTF-8 with the four members of GraphQL over HTTP. Lists of operations are refused,
+ * because a limit for each operation would then be no limit for the request.
+ */
+import { GraphQLError } from 'graphql'
+import type { GraphQLParams, Plugin } from 'graphql-yoga'
+import { refuse } from '../answer.ts'
+import { tooLarge } from '../http-policy.ts'
+
+export function useJsonBody(body_bytes: number): Plugin {
+  return {
+    onRequestParse({ setRequestParser }) {
+      setRequestParser(async (request) => {
+        try {
+          return readBody(await request.arrayBuffer())
+        } catch (error) {
+          // Yoga ends a body that is longer than `maxRequestBodySize` while it is read, whatever its headers said.
+          if (error instanceof GraphQLError) return refuse(tooLarge(body_bytes))
+          throw error
+        }
+      })
+    },
+  }
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+const members = new Set(['query', 'variables', 'operationName', 'extensions'])
+
+function readBody(bytes: ArrayBuffer): GraphQLParams | Response {
+  const body = parseJson(bytes)
+  if (body === undefined) return badRequest('The body is not JSON in UTF-8.')
+  if (Array.isArray(body)) return badRequest('Lists of operations are refused; send one operation in each request.')
+  if (typeof body !== 'object' || body === null) return badRequest('The body must be a JSON object.')
+  if (Object.entries(body).some(([name, value]) => value != null && !members.has(name)))
+    return badRequest('The body may have the members query, variables, operationName and extensions alone.')
+  const { query, operationName, variables, extensions } = body as Record<string, unknown>
+  if (typeof query !== 'string') return badRequest('The member query must be a string.')
+  if (operationName != null && typeof operationName !== 'string')
+    return badRequest('The member operationName must be a string.')
+  if (!isObjectOrNone(variables)) return badRequest('The member variables must be an object.')
+  if (!isObjectOrNone(extensions)) return badRequest('The member extensions must be an object.')
+  return body
+}
+
+/** undefined: not JSON. Bytes that are not UTF-8 are not replaced by others: what was checked is what was sent. */
+function parseJson(bytes: ArrayBuffer): unknown {
+  try {
+    return JSON.parse(utf8.decode(bytes))
+  } catch {
+    return undefined
+  }
+}
+
+function isObjectOrNone(value: unknown): boolean {
+  return value == null || (typeof value === 'object' && !Array.isArray(value))
+}
+
+function badRequest(message: string): Response {
+  return refuse({ status: 400, code: 'BAD_USER_INPUT', message })
+}
