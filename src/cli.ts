@@ -61,6 +61,29 @@ program
     process.exitCode = newKey({ ...flags, ...output })
   })
 
+const audit = program.command('audit').description('the record of every decision about a token')
+
+audit
+  .command('verify [files...]')
+  .description('check that the records are whole, and name the first that is not; left out: the configured file')
+  .option(...config)
+  .option('--partial', 'the oldest files were removed on purpose')
+  .option('--stream', 'collected standard output: other lines between, and a chain for each run')
+  .action(async (files: string[], flags: { config?: string; partial?: boolean; stream?: boolean }) => {
+    const { verifyAudit } = await import('./commands/audit.ts')
+    const options = { partial: flags.partial === true, stream: flags.stream === true }
+    process.exitCode = await verifyAudit(await auditConfig(flags.config), files, options, output)
+  })
+
+audit
+  .command('fingerprint')
+  .description('print by what the token on standard input stands in the records')
+  .option(...config)
+  .action(async (flags: { config?: string }) => {
+    const { printFingerprint } = await import('./commands/audit.ts')
+    process.exitCode = await printFingerprint(await auditConfig(flags.config), process.stdin, output)
+  })
+
 const vault = program
   .command('vault')
   .description('the embedded vault: the configured one, or that of development mode')
@@ -122,6 +145,11 @@ try {
 async function environment() {
   const { readEnvironment } = await import('./config.ts')
   return readEnvironment()
+}
+
+async function auditConfig(file: string | undefined) {
+  const { loadConfig, readEnvironment } = await import('./config.ts')
+  return loadConfig({ file, env: readEnvironment() }).audit
 }
 
 async function openVault(flags: VaultFlags) {

@@ -4,6 +4,7 @@
  */
 import { assembleConfig } from './config/assemble.ts'
 import type { Config } from './config/assemble.ts'
+import { checkAudit } from './config/audit.ts'
 import { checkAuth } from './config/check-auth.ts'
 import { checkRoutes } from './config/check-routes.ts'
 import { createChecker } from './config/checks.ts'
@@ -48,6 +49,7 @@ export function loadConfig({ file, env, overrides }: LoadOptions, registry: Regi
   const hostProblems = checkHost(checker, variables)
   checkRoutes(checker)
   checkAuth(checker)
+  checkAudit(checker)
 
   const problems = [
     ...opened.problems,

@@ -11,9 +11,16 @@ export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error' | 'fatal'>
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
 
+interface LogOptions {
+  readonly level: LogLevel
+  readonly readable: boolean
+  /** Standard output, unless that is taken. */
+  readonly fd?: 1 | 2
+}
+
 /** JSON lines in production; readable on a terminal in development. */
-export async function createLog(options: { level: LogLevel; readable: boolean }): Promise<Log> {
-  return writeLog(options.level, options.readable ? await readableStream() : pino.destination({ fd: 1, sync: false }))
+export async function createLog({ level, readable, fd = 1 }: LogOptions): Promise<Log> {
+  return writeLog(level, readable ? await readableStream(fd) : pino.destination({ fd, sync: false }))
 }
 
 /** The same log into a given stream. */
@@ -24,9 +31,9 @@ export function writeLog(level: LogLevel, stream: DestinationStream): Log {
   )
 }
 
-async function readableStream(): Promise<DestinationStream> {
+async function readableStream(fd: number): Promise<DestinationStream> {
   const { default: pretty } = await import('pino-pretty')
-  return pretty({ ignore: 'pid,hostname', translateTime: 'HH:MM:ss', sync: true })
+  return pretty({ ignore: 'pid,hostname', translateTime: 'HH:MM:ss', sync: true, destination: fd })
 }
 
 interface ErrorFacts {

@@ -1,5 +1,5 @@
 /**
- * May this viewer read this field of that subject at this provider? Pure: no I/O, no clock. Asked where the fields of
+ * May this viewer read this field of that subject at this provider? Pure: no I/O, and the clock is given. Asked where the fields of
  * a token are resolved, so that every path to a token (root fields, `_entities`, connections, aliases) passes here
  * (TRUST S1). The answer depends on nothing that a platform said, so that a caller without a right cannot tell an
  * unknown user from a known one (TRUST S16).
@@ -29,14 +29,18 @@ export type Decision =
   | {
       readonly allowed: false
       readonly code: 'FORBIDDEN'
-      readonly reason: 'not_owner' | 'owner_field_not_allowed' | 'no_grant'
+      readonly reason: 'not_owner' | 'owner_field_not_allowed' | 'no_grant' | 'grant_expired'
     }
 
 export interface Access {
   decide(viewer: Viewer, question: Question): Decision
+  /** Whether the viewer may know of any account of the subject. */
+  decideAccounts(viewer: Viewer, subject: string): Decision
   /** At which providers the viewer may read the subject's metadata at all; secrets need a decision each. */
   readableProviders(viewer: Viewer, subject: string): 'all' | ReadonlySet<string>
 }
+
+type ServiceViewer = Extract<Viewer, { kind: 'service' }>
 
 const byOwner: Decision = { allowed: true, reason: 'owner' }
 const byGrant: Decision = { allowed: true, reason: 'grant' }
@@ -44,10 +48,14 @@ const anonymousRefused: Decision = { allowed: false, code: 'UNAUTHENTICATED', re
 const notOwner: Decision = { allowed: false, code: 'FORBIDDEN', reason: 'not_owner' }
 const ownerFieldRefused: Decision = { allowed: false, code: 'FORBIDDEN', reason: 'owner_field_not_allowed' }
 const noGrant: Decision = { allowed: false, code: 'FORBIDDEN', reason: 'no_grant' }
+const grantExpired: Decision = { allowed: false, code: 'FORBIDDEN', reason: 'grant_expired' }
 const none: ReadonlySet<string> = new Set()
 
-/** The rules; `owner.fields` says which secrets users may read of their own accounts. */
-export function createAccess(auth: Pick<AuthOptions, 'owner'>): Access {
+/**
+ * The rules; `owner.fields` says which secrets users may read of their own accounts. `now` gives the milliseconds since
+ * 1970 by which grants expire.
+ */
+export function createAccess(auth: Pick<AuthOptions, 'owner'>, now: () => number = Date.now): Access {
   const ownerFields = new Set<ReadableField>(['metadata', ...auth.owner.fields])
 
   function decide(viewer: Viewer, question: Question): Decision {
@@ -56,7 +64,24 @@ export function createAccess(auth: Pick<AuthOptions, 'owner'>): Access {
       if (viewer.user_id !== question.subject) return notOwner
       return ownerFields.has(question.field) ? byOwner : ownerFieldRefused
     }
-    return compileGrants(viewer.grants).some((grant) => covers(grant, question)) ? byGrant : noGrant
+    return byGrants(viewer, (grant) => covers(grant, question))
+  }
+
+  function decideAccounts(viewer: Viewer, subject: string): Decision {
+    if (viewer.kind === 'anonymous') return anonymousRefused
+    if (viewer.kind === 'user') return viewer.user_id === subject ? byOwner : notOwner
+    return byGrants(viewer, (grant) => grant.user.matches(subject))
+  }
+
+  /** Any living grant that applies is enough; that only a dead one does is for the audit to know. */
+  function byGrants(viewer: ServiceViewer, applies: (grant: CompiledGrant) => boolean): Decision {
+    const applying = compileGrants(viewer.grants).filter(applies)
+    if (applying.some(isLiving)) return byGrant
+    return applying.length > 0 ? grantExpired : noGrant
+  }
+
+  function isLiving({ until_ms }: CompiledGrant): boolean {
+    return until_ms === Infinity || now() < until_ms
   }
 
   function readableProviders(viewer: Viewer, subject: string): 'all' | ReadonlySet<string> {
@@ -64,14 +89,14 @@ export function createAccess(auth: Pick<AuthOptions, 'owner'>): Access {
     if (viewer.kind === 'user') return viewer.user_id === subject ? 'all' : none
     const providers = new Set<string>()
     for (const grant of compileGrants(viewer.grants)) {
-      if (!grant.user.matches(subject)) continue
+      if (!isLiving(grant) || !grant.user.matches(subject)) continue
       if (grant.providers === 'all') return 'all'
       for (const provider of grant.providers) providers.add(provider)
     }
     return providers
   }
 
-  return { decide, readableProviders }
+  return { decide, decideAccounts, readableProviders }
 }
 
 /** One grant must cover the provider, the user and the field together: two halves make no right. */

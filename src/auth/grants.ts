@@ -12,6 +12,8 @@ export interface CompiledGrant {
   readonly provider: Matcher
   readonly user: Matcher
   readonly field: Matcher
+  /** Milliseconds since 1970, exclusive; Infinity: never. */
+  readonly until_ms: number
 }
 
 const everything: Matcher = { matches: () => true }
@@ -36,6 +38,7 @@ function compileGrant(grant: Grant): CompiledGrant {
     provider: providers === 'all' ? everything : { matches: (value) => providers.has(value) },
     user: matchUsers(grant.users),
     field: matchFields(grant.fields),
+    until_ms: grant.expires_at === undefined ? Infinity : Date.parse(grant.expires_at),
   }
 }
 

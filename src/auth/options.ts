@@ -44,6 +44,10 @@ const grant = z.strictObject({
     .min(1)
     .default(['*'])
     .describe('User ids, prefixes that end in `*` such as `acme_*`, or `*`.'),
+  expires_at: z.iso
+    .datetime({ offset: true, error: 'expected a date and time with its zone, as "2027-01-31T00:00:00Z"' })
+    .optional()
+    .meta({ description: 'When the grant ends (ISO 8601), as `"2027-01-31T00:00:00Z"`.', fallback: 'never' }),
 })
 
 const service = z.strictObject({

@@ -14,7 +14,12 @@ export interface ServeOptions {
 export async function serve({ file, port, env, out }: ServeOptions): Promise<void> {
   const configured = loadConfig({ file, env, overrides: { port } })
   const isDevelopment = configured.mode === 'development'
-  const log = await createLog({ level: configured.log.level, readable: isDevelopment && out.isTTY === true })
+  const log = await createLog({
+    level: configured.log.level,
+    readable: isDevelopment && out.isTTY === true,
+    // The audit has standard output to itself.
+    fd: configured.audit.sink === 'stdout' ? 2 : 1,
+  })
   const development = isDevelopment ? await loadDevelopment(configured) : null
   const running = await startServer(development?.added.config ?? configured, {
     log,

@@ -8,6 +8,7 @@ import type { Page } from '../server/page.ts'
 import { createSource } from '../tokens/source.ts'
 import { platforms } from '../upstreams/registry.ts'
 import type { Platform, Upstream, UpstreamEvent } from '../upstreams/upstream.ts'
+import { openAudit } from './open-audit.ts'
 
 export interface Running {
   /** As `http://127.0.0.1:4000`. */
@@ -25,6 +26,7 @@ export interface ServeDeps {
 
 /** Rejects with a message for the operator, with everything closed again, when the server cannot start. */
 export async function startServer(config: Config, { log, page, observe }: ServeDeps): Promise<Running> {
+  const audit = await openAudit(config.audit, log)
   const upstreams = openUpstreams(config, (event) => {
     log.debug(event, 'upstream')
     observe?.(event)
@@ -35,6 +37,7 @@ export async function startServer(config: Config, { log, page, observe }: ServeD
     mode: config.mode,
     source,
     auth: config.auth,
+    audit,
     log,
     identify: createIdentify(config.auth, (issuer) => {
       log.warn({ issuer }, 'the keys of an issuer cannot be read')
@@ -53,10 +56,13 @@ export async function startServer(config: Config, { log, page, observe }: ServeD
       if (cut > 0) log.warn({ cut }, 'requests did not finish in time')
       await app.dispose()
       await source.close()
+      await audit.close()
+      log.info(audit.head(), 'audit ends')
     }
     return { url: listening.url, stop: () => (stopping ??= stop()) }
   } catch (error) {
     await source.close()
+    await audit.close()
     throw error
   }
 }

@@ -1,4 +1,6 @@
 /** The parsed parts → the configuration that the server runs with. */
+import { resolveAudit } from './audit.ts'
+import type { AuditConfig } from './audit.ts'
 import { canonicalProviderOrNull } from './check-routes.ts'
 import type { Mode } from './checks.ts'
 import type { Variables } from './environment.ts'
@@ -8,7 +10,7 @@ import type { FileOptions } from './schema.ts'
 import type { UpstreamConfig } from './upstream-options.ts'
 
 /** The parts of the file that mean something else once the environment and the upstreams are known. */
-type Resolved = 'listen' | 'mode' | 'upstreams' | 'providers' | 'log_level'
+type Resolved = 'listen' | 'mode' | 'upstreams' | 'providers' | 'audit' | 'log_level'
 
 interface Route {
   /** The name of the upstream. */
@@ -31,6 +33,7 @@ export interface Config extends Readonly<Omit<FileOptions, Resolved>> {
   readonly listen: Listen
   readonly upstreams: readonly UpstreamConfig[]
   readonly providers: Providers
+  readonly audit: AuditConfig
   readonly log: { readonly level: NonNullable<FileOptions['log_level']> }
 }
 
@@ -43,7 +46,7 @@ export interface Parts {
 }
 
 export function assembleConfig({ file, source, upstreams, variables, portOverride }: Parts): Config {
-  const { listen, mode: givenMode, providers, log_level, ...rest } = file
+  const { listen, mode: givenMode, providers, audit, log_level, ...rest } = file
   const mode = givenMode ?? 'production'
   return {
     mode,
@@ -53,6 +56,7 @@ export function assembleConfig({ file, source, upstreams, variables, portOverrid
     upstreams,
     providers: resolveProviders(providers, upstreams),
     auth: withCanonicalGrants(rest.auth),
+    audit: resolveAudit(mode, audit),
     log: { level: log_level ?? variables.log_level ?? 'info' },
   }
 }

@@ -1,6 +1,7 @@
 /** The top level of the configuration file. A new part is one line in `fileSchema` and stands in `Config` by itself. */
 import { z } from 'zod'
 import { authOptions } from '../auth/options.ts'
+import { auditOptions } from './audit.ts'
 import { corsOptions, limitsOptions } from './limits.ts'
 
 /** What the configuration needs to know of a platform; `upstreams/registry.ts` has the real ones. */
@@ -65,6 +66,7 @@ export function fileSchema(registry: Registry) {
     upstreams: z.record(upstreamName, upstream).default({}),
     providers: providerRoutes.prefault({}),
     auth: authOptions.prefault({}),
+    audit: auditOptions.prefault({}),
     limits: limitsOptions.prefault({}),
     cors: corsOptions.prefault({}),
     drain_seconds: z.int().min(0).max(3600).default(10).meta({

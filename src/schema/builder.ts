@@ -2,6 +2,7 @@
 import SchemaBuilder from '@pothos/core'
 import DirectivesPlugin from '@pothos/plugin-directives'
 import type { Access } from '../auth/access.ts'
+import type { AuditTrail } from '../auth/audit-trail.ts'
 import type { Viewer } from '../auth/viewer.ts'
 import type { JsonObject } from '../tokens/json.ts'
 import type { Loaders } from '../tokens/loaders.ts'
@@ -11,6 +12,8 @@ import type { ServedProvider } from '../tokens/source.ts'
 export interface GraphContext {
   readonly viewer: Viewer
   readonly access: Access
+  /** Where every decision of this operation is put down. */
+  readonly audit: AuditTrail
   readonly load: Loaders
   readonly providers: readonly ServedProvider[]
   /** Whether the viewer may read the schema: always in development, by grant in production. */

@@ -1,8 +1,8 @@
 /** `ExternalAccount`: a connected account without its secrets. */
-import { CodedError } from '../errors.ts'
 import type { ExternalAccount } from '../tokens/token.ts'
 import { builder } from './builder.ts'
 import type { GraphContext } from './builder.ts'
+import { authorizeAccounts } from './guard.ts'
 
 export const ExternalAccountRef = builder.objectRef<ExternalAccount>('ExternalAccount').implement({
   description: 'An account that a user connected at a provider, without its secrets.',
@@ -39,9 +39,7 @@ export const ExternalAccountRef = builder.objectRef<ExternalAccount>('ExternalAc
 
 /** The accounts of one subject that the viewer may know of; refused before any upstream is asked. */
 export async function readAccounts(context: GraphContext, subject: string): Promise<readonly ExternalAccount[]> {
-  const readable = context.access.readableProviders(context.viewer, subject)
-  if (readable !== 'all' && readable.size === 0)
-    throw new CodedError(context.viewer.kind === 'anonymous' ? 'UNAUTHENTICATED' : 'FORBIDDEN')
+  const readable = authorizeAccounts(context, subject)
   const accounts = await context.load.accounts(subject)
   return readable === 'all' ? accounts : accounts.filter((account) => readable.has(account.provider))
 }

@@ -1,15 +1,31 @@
 /** The one place where the schema asks whether the viewer may read something. Throws `CodedError`. */
 import { allowOrThrow } from '../auth/access.ts'
-import type { Question } from '../auth/access.ts'
-import { CodedError } from '../errors.ts'
+import type { Decision, Question } from '../auth/access.ts'
+import type { AuditedAccount } from '../auth/audit-trail.ts'
 import type { GraphContext } from './builder.ts'
 
-/** Refuses what `auth/access` does not allow; call it before any upstream is asked. */
-export function authorize(context: GraphContext, question: Question): void {
-  allowOrThrow(context.access.decide(context.viewer, question))
+/**
+ * Refuses what `auth/access` does not allow; call it before any upstream is asked. `about` is the account, and the
+ * secret that leaves when the answer is yes. Every decision goes to the audit (TRUST S13).
+ */
+export function authorize(context: GraphContext, question: Question, about?: AuditedAccount): void {
+  const decision = context.access.decide(context.viewer, question)
+  context.audit.record(question, decision, about)
+  allowOrThrow(decision)
+}
+
+/** At which providers the viewer may know of the subject's accounts; refuses when at none. */
+export function authorizeAccounts(context: GraphContext, subject: string): 'all' | ReadonlySet<string> {
+  const decision = context.access.decideAccounts(context.viewer, subject)
+  context.audit.record({ subject, provider: '*', field: 'metadata' }, decision)
+  allowOrThrow(decision)
+  return context.access.readableProviders(context.viewer, subject)
 }
 
 /** What `@authenticated` announces. */
 export function requireAuthenticated(context: GraphContext): void {
-  if (context.viewer.kind === 'anonymous') throw new CodedError('UNAUTHENTICATED')
+  if (context.viewer.kind !== 'anonymous') return
+  const decision: Decision = { allowed: false, code: 'UNAUTHENTICATED', reason: 'anonymous' }
+  context.audit.record({ subject: null, provider: null, field: 'metadata' }, decision)
+  allowOrThrow(decision)
 }

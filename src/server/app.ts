@@ -1,6 +1,7 @@
 /** The server as a function from request to response: Yoga and its ordered list of plugins. */
 import { createYoga, useExecutionCancellation } from 'graphql-yoga'
 import { createAccess } from '../auth/access.ts'
+import type { Audit } from '../auth/audit.ts'
 import type { AuthOptions } from '../auth/options.ts'
 import type { Viewer } from '../auth/viewer.ts'
 import type { Limits } from '../config/limits.ts'
@@ -19,6 +20,7 @@ import { useDepthLimit } from './plugins/use-depth-limit.ts'
 import { useDirectiveLimit } from './plugins/use-directive-limit.ts'
 import { useErrorLimit } from './plugins/use-error-limit.ts'
 import { useFieldLimit } from './plugins/use-field-limit.ts'
+import { useAudit } from './plugins/use-audit.ts'
 import { useHealth } from './plugins/use-health.ts'
 import { useHttpPolicy } from './plugins/use-http-policy.ts'
 import { useJsonBody } from './plugins/use-json-body.ts'
@@ -36,6 +38,7 @@ export interface AppOptions {
   readonly mode: 'development' | 'production'
   readonly source: TokenSource
   readonly auth: AuthOptions
+  readonly audit: Audit
   readonly log: Log
   /** Turns the value of the Authorization header into a viewer; rejects with a `CodedError`. */
   identify(authorization: string | null): Promise<Viewer>
@@ -46,13 +49,14 @@ export interface AppOptions {
   readonly page?: Page
 }
 
-export function createApp({ mode, source, auth, log, identify, isReady, limits, cors, page }: AppOptions) {
+export function createApp({ mode, source, auth, audit, log, identify, isReady, limits, cors, page }: AppOptions) {
   const access = createAccess(auth)
   const takeKey = createKeyRate(limits.viewer_keys)
   return createYoga<RequestState, object>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
-    context: (state: ServerContext) => createContext(state, { source, access, mode, maxKeys: limits.keys, takeKey }),
+    context: (state: ServerContext) =>
+      createContext(state, { source, access, audit, mode, maxKeys: limits.keys, takeKey }),
     plugins: [
       // every answer
       useRequestId(),
@@ -75,6 +79,8 @@ export function createApp({ mode, source, auth, log, identify, isReady, limits, 
       useDirectiveLimit(limits.directives),
       useValidationErrorLimit(limits.validation_errors),
       useErrorLimit(limits.errors),
+      // what the operation disclosed is recorded, or stays here
+      useAudit(log),
       // a caller who has gone away wants no more fields
       useExecutionCancellation(),
     ],

@@ -2,6 +2,8 @@
 import type { YogaInitialContext } from 'graphql-yoga'
 import type { Access } from '../auth/access.ts'
 import { maySeeSchema } from '../auth/access.ts'
+import type { Audit } from '../auth/audit.ts'
+import { createTrail } from '../auth/audit-trail.ts'
 import type { Viewer } from '../auth/viewer.ts'
 import type { GraphContext } from '../schema/builder.ts'
 import { createLoaders } from '../tokens/loaders.ts'
@@ -23,6 +25,7 @@ export type ServerContext = YogaInitialContext & RequestState
 interface ContextParts {
   readonly source: TokenSource
   readonly access: Access
+  readonly audit: Audit
   readonly mode: 'development' | 'production'
   /** Token keys of one operation. */
   readonly maxKeys: number
@@ -31,12 +34,18 @@ interface ContextParts {
 
 /** The context of one operation; its loaders live exactly as long as the request. */
 export function createContext(
-  { request, viewer = { kind: 'anonymous' } }: ServerContext,
-  { source, access, mode, maxKeys, takeKey }: ContextParts,
+  { request, viewer = { kind: 'anonymous' }, request_id, operation_name }: ServerContext,
+  { source, access, audit, mode, maxKeys, takeKey }: ContextParts,
 ): GraphContext {
   return {
     viewer,
     access,
+    audit: createTrail(audit, {
+      viewer,
+      request_id,
+      operation_name,
+      traceparent: request.headers.get('traceparent'),
+    }),
     load: createLoaders(source, request.signal, createAdmitKey(maxKeys, callerOf(viewer), takeKey)),
     providers: source.providers,
     maySeeSchema: mode === 'development' || maySeeSchema(viewer),

@@ -108,6 +108,7 @@ export async function startTestServer({ file = {}, services = [] }: TestServerOp
 export function configOf(file: Readonly<Record<string, unknown>>): Config {
   using folder = makeFolder()
   // JSON is YAML: the test takes the same way as an operator's file.
-  const config = loadConfig({ file: folder.write('tokengraph.yaml', JSON.stringify(file)), env: {} })
+  const content = JSON.stringify({ audit: { sink: 'none' }, ...file })
+  const config = loadConfig({ file: folder.write('tokengraph.yaml', content), env: {} })
   return { ...config, listen: { host: '127.0.0.1', port: 0 } }
 }

@@ -1,0 +1,62 @@
+/** `tokengraph audit`: checks what was recorded, and finds a token that turned up elsewhere. */
+import { createAuditKeys } from '../auth/audit-record.ts'
+import { listRotated } from '../auth/audit-end.ts'
+import { verifyFiles } from '../auth/audit-verify.ts'
+import type { VerifyOptions } from '../auth/audit-verify.ts'
+import type { AuditConfig } from '../config/audit.ts'
+import { secret } from '../tokens/secret.ts'
+
+interface Output {
+  readonly out: { write(text: string): unknown }
+  readonly err: { write(text: string): unknown }
+}
+
+/**
+ * Returns the exit code: 0 when the chain is whole, 1 with the first broken record on `err`. Without names it reads
+ * the configured file and those that were put aside.
+ */
+export async function verifyAudit(
+  config: AuditConfig,
+  named: readonly string[],
+  options: VerifyOptions,
+  { out, err }: Output,
+): Promise<0 | 1> {
+  const files = named.length > 0 ? named : await configuredFiles(config)
+  const { records, first, last, broken } = await verifyFiles(files, createAuditKeys(config.key), options)
+  if (broken !== null) {
+    err.write(`${broken.file}:${String(broken.line)}  ${broken.problem}\n`)
+    err.write(`${String(records)} records before it are whole.\n`)
+    return 1
+  }
+  if (first === null || last === null) {
+    err.write('There is no record.\n')
+    return 1
+  }
+  out.write(`The chain is whole: ${String(records)} records, ${String(first.seq)} to ${String(last.seq)}.\n`)
+  out.write(
+    `It ends in ${last.hash}; compare with what was noted, because a chain cannot show that its end is missing.\n`,
+  )
+  if (config.key === null) out.write('It was checked without a key: it shows damage, but not who wrote it.\n')
+  return 0
+}
+
+async function configuredFiles(config: AuditConfig): Promise<readonly string[]> {
+  if (config.sink !== 'file') throw new Error('audit.sink is not a file: name the files to verify')
+  return [...(await listRotated(config.path)), config.path]
+}
+
+/** Prints by what a token stands in the records; the token is read from `input`, so that no history keeps it. */
+export async function printFingerprint(
+  config: AuditConfig,
+  input: AsyncIterable<string | Buffer>,
+  { out }: Output,
+): Promise<0> {
+  const chunks: Buffer[] = []
+  for await (const chunk of input) chunks.push(Buffer.from(chunk))
+  const token = Buffer.concat(chunks).toString('utf8').trim()
+  if (token === '') throw new Error('give the token on standard input')
+  const fingerprint = createAuditKeys(config.key).fingerprint(secret(token))
+  if (fingerprint === null) throw new Error('audit.key is not set: records hold no fingerprints')
+  out.write(`${fingerprint}\n`)
+  return 0
+}
