@@ -48,8 +48,8 @@ const typescript = tseslint.config(
 )
 
 export default [
-  { ignores: ['node_modules', 'dist', 'coverage', 'data', 'test/gql'] },
-  ...typescript.map((config) => ({ files: ['**/*.ts'], ...config })),
+  { ignores: ['node_modules', 'dist', 'coverage', 'data', 'test/gql', 'examples/web/src/gql', 'examples/web/dist'] },
+  ...typescript.map((config) => ({ files: ['**/*.ts', '**/*.tsx'], ...config })),
   {
     files: ['schema.graphql'],
     plugins: { '@graphql-eslint': graphql },

@@ -1,0 +1,56 @@
+/**
+ * Stands in for two things that a real application has: the connect flow of the platform that holds the tokens, and the
+ * provider's own consent page. It writes invented tokens to the vault of the development server.
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { demoAccounts } from '../../../src/development/demo.ts'
+import { openStore } from '../../../src/upstreams/vault/store.ts'
+import type { VaultOptions } from '../../../src/upstreams/vault/options.ts'
+import { accountRecord } from '../../../src/upstreams/vault/record.ts'
+import { writeAccounts } from '../../../src/upstreams/vault/write.ts'
+import type { Page } from './backend-for-frontend.ts'
+
+const HOUR_SECONDS = 3600
+const PROVIDER = 'oauth_github'
+
+/** Pages by path. Also gives one of the demo accounts a token that lives an hour, so that something counts down. */
+export function openConsent(vault: VaultOptions, user_id: string) {
+  const store = openStore(vault)
+  const home = demoAccounts.find(({ external_account_id }) => external_account_id === 'eac_demo_google_home')
+  if (home !== undefined) writeAccounts(store, [{ ...home, expires_at: inHours(1) }])
+
+  const show = readFileSync(join(import.meta.dirname, 'consent.html'))
+  const consent: Page = (request, response) => {
+    if (request.method !== 'POST') {
+      response.setHeader('content-type', 'text/html; charset=utf-8').end(show)
+      return
+    }
+    writeAccounts(store, [grantedBy(user_id)])
+    response.writeHead(303, { location: `/#${PROVIDER}` }).end()
+  }
+  return {
+    pages: { '/consent': consent },
+    close: () => {
+      store.close()
+    },
+  }
+}
+
+/** What the provider gives after consent. */
+function grantedBy(user_id: string) {
+  return accountRecord.parse({
+    user_id,
+    provider: PROVIDER,
+    external_account_id: 'eac_demo_github',
+    provider_user_id: '7',
+    token: 'demo-github-renewed-token',
+    expires_at: inHours(8),
+    scopes: ['repo', 'read:user'],
+    username: 'demo',
+  })
+}
+
+function inHours(hours: number): number {
+  return Math.floor(Date.now() / 1000) + hours * HOUR_SECONDS
+}
