@@ -1,7 +1,12 @@
-/** How many errors an answer carries, and how long their messages are: an answer must not grow with the mistakes in it. */
+/**
+ * How many errors an answer carries, and how long their messages are: an answer must not grow with the mistakes in it.
+ * The errors of the parser and the validator are few already; those of the execution are cut before they are masked,
+ * which costs more than making them.
+ */
 import { GraphQLError } from 'graphql'
 import { isAsyncIterable } from 'graphql-yoga'
 import type { Plugin } from 'graphql-yoga'
+import type { ErrorCode } from '../../errors.ts'
 import { replaceMessage } from '../replace-message.ts'
 
 /** Characters. GraphQL's own messages quote the operation, whose names can be as long as a request. */
@@ -9,22 +14,30 @@ const MAX_MESSAGE_LENGTH = 300
 
 export function useErrorLimit(max: number): Plugin {
   return {
+    onExecute: () => ({
+      onExecuteDone({ result, setResult }) {
+        if (isAsyncIterable(result) || result.errors === undefined) return
+        const leftOut = result.errors.slice(max)
+        if (leftOut[0] !== undefined)
+          setResult({ ...result, errors: [...result.errors.slice(0, max), sumUp(leftOut.length, leftOut[0])] })
+      },
+    }),
     onExecutionResult({ result, setResult }) {
       if (result === undefined || isAsyncIterable(result) || result.errors === undefined) return
-      const shown = result.errors.slice(0, max).map(shorten)
-      const leftOut = result.errors.slice(max)
-      setResult({ ...result, errors: leftOut[0] === undefined ? shown : [...shown, sumUp(leftOut.length, leftOut[0])] })
+      setResult({ ...result, errors: result.errors.map(shorten) })
     },
   }
+}
+
+/** The code of the others is most often the code of the first; one without a code that is not GraphQL's is a defect. */
+function sumUp(count: number, first: GraphQLError): GraphQLError {
+  const isDefect = first.originalError !== undefined && !(first.originalError instanceof GraphQLError)
+  const fallback: ErrorCode = isDefect ? 'INTERNAL_SERVER_ERROR' : 'BAD_USER_INPUT'
+  const { code = fallback } = first.extensions
+  return new GraphQLError(`Further errors were left out: ${String(count)}.`, { extensions: { code } })
 }
 
 function shorten(error: GraphQLError): GraphQLError {
   if (error.message.length <= MAX_MESSAGE_LENGTH) return error
   return replaceMessage(error, `${error.message.slice(0, MAX_MESSAGE_LENGTH - 1)}…`)
-}
-
-/** The codes of the others are most often the code of the first. */
-function sumUp(count: number, first: GraphQLError): GraphQLError {
-  const { code } = first.extensions
-  return new GraphQLError(`Further errors were left out: ${String(count)}.`, { extensions: { code } })
 }
