@@ -70,9 +70,9 @@ it('cuts what does not finish within drain_seconds, says so, and exits 0', async
   await clerk.arrived(1)
   server.child.kill('SIGTERM')
   await expect(running).rejects.toThrow()
-  const { code, stdout } = await server.ended
+  const { code, stderr } = await server.ended
   expect(code).toBe(0)
-  expect(stdout).toContain('requests did not finish in time')
+  expect(stderr).toContain('requests did not finish in time')
   await clerk.close()
 })
 

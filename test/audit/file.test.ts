@@ -1,0 +1,127 @@
+/** The file of the audit: rotation, restarts, crashes, and others who write it. */
+import { appendFileSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, unlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { createAuditKeys } from '../../src/auth/audit-record.ts'
+import { listRotated } from '../../src/auth/audit-end.ts'
+import { secret } from '../../src/tokens/secret.ts'
+import { makeFolder } from '../support/folder.ts'
+import { entryOf, linesOf, openFileAudit, recordsOf, verify, writeRecords } from './chain.ts'
+
+const many = (count: number) => Array.from({ length: count }, (_, n) => `eac_${String(n)}`)
+
+it('is for its owner alone, and goes on where it ended', async () => {
+  using folder = makeFolder()
+  const path = join(folder.path, 'deep', 'audit.ndjson')
+  await writeRecords(path, many(3))
+  await writeRecords(path, many(3))
+  expect(statSync(path).mode & 0o777).toBe(0o600)
+  expect(statSync(join(folder.path, 'deep')).mode & 0o777).toBe(0o700)
+  expect(await verify([path])).toMatchObject({ broken: null, records: 6 })
+})
+
+it('rotates by size, keeps the chain through the files in whatever order they are named, and through restarts', async () => {
+  using folder = makeFolder()
+  const path = join(folder.path, 'audit.ndjson')
+  for (let run = 0; run < 3; run++) await writeRecords(path, many(9), { max_bytes: 2500 })
+  const rotated = await listRotated(path)
+  expect(rotated.length).toBeGreaterThan(3)
+  for (const file of rotated) expect(statSync(file).size).toBeLessThanOrEqual(2500)
+  expect(await verify([path, ...rotated.toReversed()])).toMatchObject({ broken: null, records: 27 })
+
+  const [oldest, second, ...others] = rotated as [string, string, ...string[]]
+  expect(await verify([second, ...others, path])).toMatchObject({ broken: { file: second, line: 1 } })
+  expect((await verify([second, ...others, path], { partial: true })).broken).toBeNull()
+  expect((await verify([oldest, ...others, path])).broken).toMatchObject({ file: others[0], line: 1 })
+})
+
+it('keeps as many files as it is told to', async () => {
+  using folder = makeFolder()
+  const path = join(folder.path, 'audit.ndjson')
+  await writeRecords(path, many(30), { max_bytes: 2500, keep: 2 })
+  const rotated = await listRotated(path)
+  expect(rotated).toHaveLength(2)
+  const { broken, last } = await verify([...rotated, path], { partial: true })
+  expect({ broken, seq: last?.seq }).toEqual({ broken: null, seq: 30 })
+})
+
+it('goes on after a rotation that got no further than the renaming', async () => {
+  using folder = makeFolder()
+  const path = join(folder.path, 'audit.ndjson')
+  await writeRecords(path, many(3))
+  renameSync(path, `${path}.000000000000001`)
+  await writeRecords(path, many(2))
+  expect(await verify([path, `${path}.000000000000001`])).toMatchObject({ broken: null, records: 5 })
+})
+
+it('moves half a line aside and records that it did', async () => {
+  using folder = makeFolder()
+  const path = join(folder.path, 'audit.ndjson')
+  await writeRecords(path, many(2))
+  const torn = linesOf(path)[1]!.slice(0, 100)
+  appendFileSync(path, torn)
+  await writeRecords(path, many(1))
+  expect(await verify([path])).toMatchObject({ broken: null, records: 4 })
+  expect(recordsOf(path)[2]).toMatchObject({ event: 'recovery', torn_bytes: 100 })
+  const aside = readdirSync(folder.path).filter((name) => name.includes('.torn-'))
+  expect(aside.map((name) => readFileSync(join(folder.path, name), 'utf8'))).toEqual([torn])
+})
+
+it.each([
+  [
+    'was changed',
+    (path: string) => {
+      appendFileSync(path, `${linesOf(path)[0]!.replace('eac_0', 'eac_7')}\n`)
+    },
+  ],
+  [
+    'is no record',
+    (path: string) => {
+      appendFileSync(path, 'nothing\n')
+    },
+  ],
+])('does not continue a file whose last line %s', async (_what, touch) => {
+  using folder = makeFolder()
+  const path = join(folder.path, 'audit.ndjson')
+  await writeRecords(path, many(2))
+  touch(path)
+  const before = readFileSync(path, 'utf8')
+  await expect(openFileAudit(path)).rejects.toThrow(/tokengraph audit verify/)
+  expect(readFileSync(path, 'utf8')).toBe(before)
+})
+
+it('does not continue a file of another key, nor one that is not a regular file', async () => {
+  using folder = makeFolder()
+  const path = join(folder.path, 'audit.ndjson')
+  await writeRecords(path, many(2))
+  const other = createAuditKeys(secret('another-invented-audit-key-0123456789'))
+  await expect(openFileAudit(path, {}, other)).rejects.toThrow(/no record of this audit.key/)
+  symlinkSync('/dev/full', join(folder.path, 'full'))
+  await expect(openFileAudit(join(folder.path, 'full'))).rejects.toThrow(/not a regular file/)
+})
+
+it('records nothing in a file that something else writes', async () => {
+  using folder = makeFolder()
+  const path = join(folder.path, 'audit.ndjson')
+  const ours = await openFileAudit(path)
+  await ours.write([entryOf('eac_1')])
+  const theirs = await openFileAudit(path)
+  await theirs.write([entryOf('eac_2')])
+  await expect(ours.write([entryOf('eac_3')])).rejects.toThrow(/something else/)
+  expect(recordsOf(path).map(({ account }) => account)).toEqual(['eac_1', 'eac_2'])
+  await Promise.all([ours.close(), theirs.close()])
+})
+
+it('begins a new file when the operator moves the old one away, and the chain goes on', async () => {
+  using folder = makeFolder()
+  const path = join(folder.path, 'audit.ndjson')
+  const audit = await openFileAudit(path)
+  await audit.write([entryOf('eac_1')])
+  renameSync(path, join(folder.path, 'archived'))
+  await audit.write([entryOf('eac_2')])
+  expect(await verify([path, join(folder.path, 'archived')])).toMatchObject({ broken: null, records: 2 })
+  unlinkSync(path)
+  await audit.write([entryOf('eac_3')])
+  await audit.close()
+  expect((await verify([path, join(folder.path, 'archived')])).broken).toMatchObject({ file: path, line: 1 })
+})
