@@ -2,7 +2,8 @@
 import { clerk } from './clerk.ts'
 import type { Platform } from './upstream.ts'
 import { vault } from './vault/vault.ts'
+import { workos } from './workos.ts'
 
-export const platforms = { clerk, vault } satisfies Record<string, Platform>
+export const platforms = { clerk, vault, workos } satisfies Record<string, Platform>
 
 export type PlatformName = keyof typeof platforms
