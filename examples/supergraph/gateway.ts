@@ -1,8 +1,10 @@
 /** Hive Gateway over a composed supergraph, with its page. */
+import type { RequestListener } from 'node:http'
 import { createGatewayRuntime } from '@graphql-hive/gateway-runtime'
 import type { GatewayConfigSupergraph } from '@graphql-hive/gateway-runtime'
 import httpTransport from '@graphql-mesh/transport-http'
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
+import { isLoopback } from '../../src/secure-url.ts'
 import { listen } from '../../src/server/node.ts'
 import type { Listening } from '../../src/server/node.ts'
 
@@ -32,7 +34,11 @@ export async function startGateway({
     logging: false,
     ...settings,
   })
-  const listening = await listen((request, response) => void gateway(request, response), { host: '127.0.0.1', port })
+  const handle: RequestListener = (request, response) => {
+    if (isLocal(request.headers.host)) void gateway(request, response)
+    else response.writeHead(403).end('This gateway answers to localhost alone.')
+  }
+  const listening = await listen(handle, { host: '127.0.0.1', port })
   return {
     ...listening,
     [Symbol.asyncDispose]: async () => {
@@ -40,4 +46,10 @@ export async function startGateway({
       await gateway.dispose()
     },
   }
+}
+
+/** A foreign name that resolves to this machine (DNS rebinding) must not lead a web page here. */
+function isLocal(host: string | undefined): boolean {
+  const url = `http://${host ?? ''}`
+  return URL.canParse(url) && isLoopback(new URL(url).hostname)
 }

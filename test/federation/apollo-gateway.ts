@@ -92,4 +92,4 @@ function useExecutor(executor: Executor): Plugin {
 }
 
 const ignore = (): void => undefined
-const silent = { debug: ignore, info: ignore, warn: ignore, error: ignore }
+export const silent = { debug: ignore, info: ignore, warn: ignore, error: ignore }
