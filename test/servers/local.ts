@@ -16,10 +16,11 @@ export interface Received {
   readonly ended: Promise<boolean>
 }
 
-/** What the server says; `body` is sent as JSON. */
+/** What the server says; `body` is sent as JSON, unless there is a `raw` text to send as it is. */
 export interface Reply {
   readonly status: number
-  readonly body: unknown
+  readonly body?: unknown
+  readonly raw?: string
   readonly headers?: Readonly<Record<string, string>>
 }
 
@@ -34,6 +35,8 @@ export interface LocalServer extends AsyncDisposable {
   /** `http://127.0.0.1:PORT` */
   readonly url: string
   readonly calls: readonly Received[]
+  /** The bodies of the answers that were not spoiled, as they were sent. */
+  readonly sent: readonly string[]
   /** How many requests were under way at the same time, at most. */
   readonly maxConcurrent: number
   /** How many connections were ever opened. */
@@ -50,6 +53,7 @@ export interface LocalServer extends AsyncDisposable {
 /** Starts a server that answers with `reply`. */
 export async function startLocal(reply: (request: Received) => Reply): Promise<LocalServer> {
   const calls: Received[] = []
+  const sent: string[] = []
   const rules: { how: Misbehaviour; path: RegExp; left: number }[] = []
   const waiting: { count: number; resolve: () => void }[] = []
   const sockets = new Set<Socket>()
@@ -75,8 +79,10 @@ export async function startLocal(reply: (request: Received) => Reply): Promise<L
     const answer = async (): Promise<void> => {
       if (method !== 'GET') received.body = await text(request)
       if (rule !== undefined && (await rule.how(response)) !== 'proceed') return
-      const { status, body, headers: extra } = reply(received)
-      response.writeHead(status, { 'content-type': 'application/json', ...extra }).end(JSON.stringify(body))
+      const { status, body, raw, headers: extra } = reply(received)
+      const content = raw ?? JSON.stringify(body)
+      sent.push(content)
+      response.writeHead(status, { 'content-type': 'application/json', ...extra }).end(content)
     }
     // A caller who leaves in the middle of the body wants no answer.
     answer().catch(() => response.destroy())
@@ -96,6 +102,7 @@ export async function startLocal(reply: (request: Received) => Reply): Promise<L
   return {
     url: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`,
     calls,
+    sent,
     get maxConcurrent() {
       return maxConcurrent
     },

@@ -1,0 +1,103 @@
+/** One suite over the registry (ANCHORS 2.5): what every platform must do, whatever it is (the demands of DESIGN 2). */
+import { describe, expect, test } from 'vitest'
+import { platforms } from '../../src/upstreams/registry.ts'
+import type { PlatformName } from '../../src/upstreams/registry.ts'
+import { fixtures } from './fixtures.ts'
+import { alignExpiry, startConformance } from './graph.ts'
+
+test('every platform of the registry has a fixture', () => {
+  expect(Object.keys(fixtures).sort()).toEqual(Object.keys(platforms).sort())
+})
+
+describe.each(Object.keys(platforms) as PlatformName[])('%s', (name) => {
+  const { [name]: platform } = fixtures
+  const start = (extra?: Readonly<Record<string, unknown>>) => startConformance(name, platform, extra)
+
+  test('happy path: all ten fields arrive, under the name that was asked for', async () => {
+    await using graph = await start()
+    const [provider] = graph.fixture.providers
+    const expected = await graph.fixture.connect('user_1', provider)
+    const { data, errors } = await graph.readTokens(['user_1'], [provider])
+    expect(errors).toBeUndefined()
+    expect(alignExpiry(data?.users[0]?.[provider], expected, graph.fixture)).toEqual(expected)
+    expect(expected).toMatchObject([{ object: 'oauth_access_token', provider, token: expect.stringMatching(/./) }])
+  })
+
+  test('nothing connected is an empty list, and no error', async () => {
+    await using graph = await start()
+    await graph.fixture.addUser('user_1')
+    const { data, errors } = await graph.readTokens(['user_1'], graph.fixture.providers)
+    expect(errors).toBeUndefined()
+    expect(data?.users).toEqual([
+      { id: 'user_1', ...Object.fromEntries(graph.fixture.providers.map((provider) => [provider, []])) },
+    ])
+  })
+
+  test('ids that need encoding arrive as they are', async () => {
+    await using graph = await start()
+    const id = 'idp|user:1@example.org'
+    const [provider] = graph.fixture.providers
+    const expected = await graph.fixture.connect(id, provider)
+    const { data, errors } = await graph.readTokens([id], [provider])
+    expect(errors).toBeUndefined()
+    expect(alignExpiry(data?.users[0]?.[provider], expected, graph.fixture)).toEqual(expected)
+  })
+
+  test.each(['..', 'a/b', '%2e%2e', 'user 1', 'user_1?x=1', 'user_1#', 'usér', '"', '*', ''])(
+    'the id %j is refused before anybody is called',
+    async (id) => {
+      await using graph = await start()
+      const [provider] = graph.fixture.providers
+      const { data, errors } = await graph.server.ask(
+        `query ($id: ID!) { oauth_access_tokens(user_id: $id, provider: "${provider}") { token } }`,
+        { variables: { id } },
+      )
+      expect(data).toEqual({ oauth_access_tokens: null })
+      expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }])
+      expect(graph.callCount()).toBe(0)
+    },
+  )
+
+  test('batching: the fewest calls for three users and three providers, each key once', async () => {
+    await using graph = await start()
+    const { fixture } = graph
+    const ids = ['user_1', 'user_2', 'user_3']
+    for (const id of ids) for (const provider of fixture.providers) await fixture.connect(id, provider)
+    const { errors } = await graph.readTokens([...ids, 'user_1'], fixture.providers)
+    expect(errors).toBeUndefined()
+    expect(graph.callCount()).toBe(fixture.fewestCalls(3, 3))
+  })
+
+  test('100 users x 3 providers: every token in its place, in the fewest calls', async () => {
+    await using graph = await start()
+    const { fixture } = graph
+    const ids = Array.from({ length: 100 }, (_, n) => `user_${String(n)}`)
+    const expected = new Map<string, Awaited<ReturnType<typeof fixture.connect>>>()
+    for (const id of ids)
+      for (const provider of fixture.providers) expected.set(`${id} ${provider}`, await fixture.connect(id, provider))
+    const { data, errors } = await graph.readTokens(ids, fixture.providers)
+    expect(errors).toBeUndefined()
+    expect(data?.users.map(({ id }) => id)).toEqual(ids)
+    for (const user of data?.users ?? [])
+      for (const provider of fixture.providers) {
+        const rows = expected.get(`${user.id} ${provider}`) ?? []
+        expect(alignExpiry(user[provider], rows, fixture)).toEqual(rows)
+      }
+    expect(graph.callCount()).toBe(fixture.fewestCalls(100, 3))
+  })
+
+  test('refresh tokens and client secrets reach no answer and no log', async () => {
+    await using graph = await start()
+    const { fixture } = graph
+    for (const provider of fixture.providers) await fixture.connect('user_1', provider)
+    const answers = [
+      await graph.readTokens(['user_1'], fixture.providers),
+      await graph.readUsers(['user_1'], 'external_accounts { id public_metadata label }'),
+    ]
+    expect(answers[0]?.errors).toBeUndefined()
+    expect(fixture.canarySent()).toBe(true)
+    const everything = JSON.stringify(answers) + graph.server.logged.join('\n')
+    expect(everything).not.toContain(fixture.canary.refresh_token)
+    expect(everything).not.toContain(fixture.canary.client_secret)
+  })
+})
