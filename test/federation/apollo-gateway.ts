@@ -8,7 +8,7 @@ import { createYoga } from 'graphql-yoga'
 import type { Plugin } from 'graphql-yoga'
 import type { Subgraph } from '../../examples/supergraph/compose.ts'
 import { listen } from '../../src/server/node.ts'
-import type { StartGateway } from './gateways.ts'
+import type { StartGateway } from './gateway.ts'
 
 /** What the gateway's context holds; left out while it loads. */
 interface Caller {

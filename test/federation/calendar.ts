@@ -6,7 +6,7 @@ import { listen } from '../../src/server/node.ts'
 import type { Listening } from '../../src/server/node.ts'
 
 /** What the gateway handed to the resolver of `next_event`. */
-export interface Representation {
+interface Representation {
   readonly id: string
   readonly oauth_access_tokens?: readonly { readonly token: string }[] | null
 }

@@ -5,10 +5,9 @@
  */
 import type { GatewayConfigSupergraph } from '@graphql-hive/gateway-runtime'
 import { describe, expect, it } from 'vitest'
-import { compose } from '../../examples/supergraph/compose.ts'
-import { startGateway } from '../../examples/supergraph/gateway.ts'
+import type { StartGateway } from './gateway.ts'
 import { gateways } from './gateways.ts'
-import type { StartGateway } from './gateways.ts'
+import { hiveGatewayWith } from './hive-gateway.ts'
 import { startFederation } from './system.ts'
 
 // Nothing in it says who asks: the query of a page that every user opens.
@@ -40,14 +39,6 @@ async function askTogether(start: StartGateway, askers: readonly string[], expec
   }
 }
 
-/** Hive Gateway with settings of its own. */
-function hive(settings: Partial<GatewayConfigSupergraph>): StartGateway {
-  return async ({ subgraphs }) => {
-    const gateway = await startGateway({ supergraph: compose(subgraphs), settings })
-    return { ...gateway, url: `${gateway.url}/graphql` }
-  }
-}
-
 const everyRequestToTheSubgraph: Partial<GatewayConfigSupergraph> = {
   transportEntries: { '*.http': { options: { deduplicateInflightRequests: false } } },
 }
@@ -63,7 +54,7 @@ describe.each(gateways)('%s as the recipe sets it up', (name, start) => {
 
 describe('Hive Gateway that merges its own callers', () => {
   it('shows each user their own tokens while authorization is part of what it compares', async () => {
-    const start = hive({ ...everyRequestToTheSubgraph, inboundInflightRequestDeduplication: true })
+    const start = hiveGatewayWith({ ...everyRequestToTheSubgraph, inboundInflightRequestDeduplication: true })
     expect(await askTogether(start, ['user_1', 'user_1', 'user_2'], 2)).toEqual({
       shown: ['token of user_1', 'token of user_1', 'token of user_2'],
       requests: 2,
@@ -73,7 +64,7 @@ describe('Hive Gateway that merges its own callers', () => {
 
 describe('the settings that must stay', () => {
   it('shares one user’s tokens when the comparison of callers leaves authorization out', async () => {
-    const start = hive({
+    const start = hiveGatewayWith({
       ...everyRequestToTheSubgraph,
       inboundInflightRequestDeduplication: { shouldIncludeHeader: (header) => header !== 'authorization' },
     })
@@ -95,12 +86,12 @@ describe('the settings that must stay', () => {
         },
       ],
     }
-    expect((await askTogether(hive(addLate), ['user_1', 'user_2'], 1)).shown).toEqual([
+    expect((await askTogether(hiveGatewayWith(addLate), ['user_1', 'user_2'], 1)).shown).toEqual([
       'token of user_1',
       'token of user_1',
     ])
     // Without merging, the late header is in time.
-    const start = hive({ ...addLate, ...everyRequestToTheSubgraph })
+    const start = hiveGatewayWith({ ...addLate, ...everyRequestToTheSubgraph })
     expect((await askTogether(start, ['user_1', 'user_2'], 2)).shown).toEqual(['token of user_1', 'token of user_2'])
   })
 })

@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 
-export interface Recorded {
+interface Recorded {
   readonly authorization: string | null
   readonly query: string
   readonly variables?: { readonly representations?: readonly Readonly<Record<string, unknown>>[] }

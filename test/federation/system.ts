@@ -7,7 +7,7 @@ import { startIssuer } from '../servers/jwks.ts'
 import { startTestServer } from '../support/server.ts'
 import type { Answer } from '../support/server.ts'
 import { calendarSdl, startCalendar } from './calendar.ts'
-import type { StartGateway } from './gateways.ts'
+import type { StartGateway } from './gateway.ts'
 import { startRecorder } from './recorder.ts'
 
 /** The committed file: what an operator composes. */
@@ -17,8 +17,6 @@ interface FederationOptions {
   readonly orders?: readonly OrderRow[]
   readonly forwardAuthorization?: boolean
 }
-
-export type Federation = Awaited<ReturnType<typeof startFederation>>
 
 export async function startFederation(
   startGateway: StartGateway,
