@@ -5,7 +5,8 @@ const atLeastOne = z.int().min(1)
 
 export const limitsOptions = z.strictObject({
   body_bytes: atLeastOne.max(16_777_216).default(65_536).describe('Bytes of a request body.'),
-  tokens: atLeastOne.default(1000).describe('Lexical tokens of an operation, comments not counted.'),
+  // Parsing and measuring are recursive: more would run out of stack before any other limit is reached.
+  tokens: atLeastOne.max(5000).default(1000).describe('Lexical tokens of an operation, comments not counted.'),
   depth: atLeastOne.default(8).describe('Levels of fields below each other.'),
   aliases: z.int().min(0).default(30).describe('Aliases of an operation, `__typename` included.'),
   directives: z.int().min(0).default(10).describe('Directives of an operation.'),

@@ -12,7 +12,7 @@ export interface Measure {
   readonly depth: number
   readonly aliases: number
   readonly directives: number
-  /** Fields of the outermost level. */
+  /** Fields of the outermost level of an operation. */
   readonly outermost: number
   /** What is selected below `__schema` and `__type`, and counts neither as fields nor as depth. */
   readonly introspection: { readonly fields: number; readonly depth: number }
@@ -48,7 +48,7 @@ function measureDefinitions(definitions: readonly DefinitionNode[]): Measure {
   function ofDefinition(definition: DefinitionNode): Measure {
     const own = { ...nothing, directives: definition.directives?.length ?? 0 }
     if (definition.kind === Kind.FRAGMENT_DEFINITION) {
-      const inside = ofSelections(definition.selectionSet)
+      const inside = { ...ofSelections(definition.selectionSet), outermost: 0 }
       return add(own, definition.typeCondition.name.value.startsWith('__') ? asIntrospection(inside) : inside)
     }
     if (definition.kind !== Kind.OPERATION_DEFINITION) return own

@@ -4,6 +4,7 @@
  * which costs more than making them.
  */
 import { GraphQLError } from 'graphql'
+import type { ExecutionResult } from 'graphql'
 import { isAsyncIterable } from 'graphql-yoga'
 import type { Plugin } from 'graphql-yoga'
 import type { ErrorCode } from '../../errors.ts'
@@ -16,10 +17,11 @@ export function useErrorLimit(max: number): Plugin {
   return {
     onExecute: () => ({
       onExecuteDone({ result, setResult }) {
-        if (isAsyncIterable(result) || result.errors === undefined) return
-        const leftOut = result.errors.slice(max)
+        if (isAsyncIterable(result)) return
+        const { errors = [] } = result as ExecutionResult
+        const leftOut = errors.slice(max)
         if (leftOut[0] !== undefined)
-          setResult({ ...result, errors: [...result.errors.slice(0, max), sumUp(leftOut.length, leftOut[0])] })
+          setResult({ ...result, errors: [...errors.slice(0, max), sumUp(leftOut.length, leftOut[0])] })
       },
     }),
     onExecutionResult({ result, setResult }) {

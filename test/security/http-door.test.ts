@@ -1,0 +1,138 @@
+/** The one door: which requests reach GraphQL at all, and what every answer carries (TRUST S5, S6). */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startDoor } from './support.ts'
+import type { Door } from './support.ts'
+
+let door: Door
+let graph: string
+beforeAll(async () => {
+  door = await startDoor()
+  graph = `${door.server.url}/graphql`
+})
+afterAll(() => door[Symbol.asyncDispose]())
+
+const query = '{ __typename }'
+const body = JSON.stringify({ query })
+const json = { 'content-type': 'application/json' }
+const executed = { data: { __typename: 'Query' } }
+
+function expectHeaders(response: Response): void {
+  expect(Object.fromEntries(response.headers)).toMatchObject({
+    'cache-control': expect.stringContaining('no-store') as string,
+    pragma: 'no-cache',
+    vary: 'Authorization',
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    'referrer-policy': 'no-referrer',
+    'x-request-id': expect.stringMatching(/./) as string,
+  })
+  expect(response.headers.has('etag')).toBe(false)
+  expect([...response.headers.keys()].filter((name) => name.startsWith('access-control-'))).toStrictEqual([])
+}
+
+const multipart = new FormData()
+multipart.set('operations', JSON.stringify({ query }))
+multipart.set('map', '{"0":["__proto__.polluted"]}')
+multipart.set('0', new Blob(['x']))
+
+const refused: readonly [string, number, RequestInit, string?][] = [
+  ['GET with a query', 405, { method: 'GET' }, `/graphql?query=${encodeURIComponent(query)}`],
+  ['HEAD', 405, { method: 'HEAD' }],
+  ['PUT', 405, { method: 'PUT', headers: json, body }],
+  ['DELETE', 405, { method: 'DELETE' }],
+  ['OPTIONS', 405, { method: 'OPTIONS' }],
+  ['a form', 415, { body: new URLSearchParams({ query }) }],
+  ['multipart', 415, { body: multipart }],
+  ['text/plain', 415, { headers: { 'content-type': 'text/plain' }, body }],
+  ['application/graphql', 415, { headers: { 'content-type': 'application/graphql' }, body: query }],
+  ['application/graphql+json', 415, { headers: { 'content-type': 'application/graphql+json' }, body }],
+  ['no content type', 415, { body: new Blob([body]) }],
+  ['two content types', 415, { headers: { 'content-type': 'application/json, text/plain' }, body }],
+  ['another charset', 415, { headers: { 'content-type': 'application/json; charset=utf-16le' }, body }],
+  ['a parameter', 415, { headers: { 'content-type': 'application/json; boundary=x' }, body }],
+  ['a compressed body', 415, { headers: { ...json, 'content-encoding': 'gzip' }, body }],
+  ['an array', 400, { headers: json, body: `[${body}]` }],
+  ['an empty array', 400, { headers: json, body: '[]' }],
+  ['broken JSON', 400, { headers: json, body: '{"query": "{ __typename }"' }],
+  ['no body', 400, { headers: json }],
+  ['null', 400, { headers: json, body: 'null' }],
+  ['a string', 400, { headers: json, body: '"{ __typename }"' }],
+  ['bytes that are no UTF-8', 400, { headers: json, body: Buffer.from(body.replace('__', 'é'), 'latin1') }],
+  ['no query', 400, { headers: json, body: '{}' }],
+  ['a query that is no string', 400, { headers: json, body: '{"query": {}}' }],
+  ['variables that are no object', 400, { headers: json, body: '{"query": "{a}", "variables": [1]}' }],
+  ['an unknown member', 400, { headers: json, body: '{"query": "{a}", "constructor": 1}' }],
+  ['an operation name that is no string', 400, { headers: json, body: '{"query": "{a}", "operationName": 1}' }],
+  ['an operation that is not there', 400, { headers: json, body: '{"query": "query A {a}", "operationName": "B"}' }],
+  ['a large body', 413, { headers: json, body: JSON.stringify({ query: `${query}${' '.repeat(65_536)}` }) }],
+  ['an endless body', 413, { headers: json, body: endless(), duplex: 'half' } as RequestInit],
+  ['another path', 404, { headers: json, body }, '/'],
+  ['a path below', 404, { headers: json, body }, '/graphql/x'],
+  ['a page on another origin', 403, { headers: { ...json, origin: 'https://evil.example' }, body }],
+  ['a page without an origin', 403, { headers: { ...json, origin: 'null' }, body }],
+  ['a wrong credential', 401, { headers: { ...json, authorization: 'Bearer invented-wrong' }, body }],
+]
+
+function endless(): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    pull: (controller) => {
+      controller.enqueue(new Uint8Array(16_384).fill(32))
+    },
+  })
+}
+
+test.each(refused)('%s: %i', async (_, status, init, path = '/graphql') => {
+  const response = await fetch(`${door.server.url}${path}`, { method: 'POST', ...init })
+  expect(response.status).toBe(status)
+  expectHeaders(response)
+  if (init.method === 'HEAD') return
+  expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8')
+  const answer: unknown = await response.json()
+  expect(answer).toMatchObject({
+    errors: [
+      { message: expect.any(String) as string, extensions: { code: expect.stringMatching(/^[A-Z_]+$/) as string } },
+    ],
+  })
+  expect(Object.keys(answer as object)).toStrictEqual(['errors'])
+  expect(Object.prototype).not.toHaveProperty('polluted')
+})
+
+describe('what is let in', () => {
+  const accepted: readonly [string, RequestInit][] = [
+    ['JSON', { headers: json }],
+    ['UTF-8 said', { headers: { 'content-type': 'application/json; charset=utf-8' } }],
+    ['in other letters', { headers: { 'content-type': 'Application/JSON ;charset="UTF-8"' } }],
+    ['a body in pieces', { headers: json, body: new Blob([body]).stream(), duplex: 'half' } as RequestInit],
+    ['no encoding said', { headers: { ...json, 'content-encoding': 'identity' } }],
+  ]
+  test.each(accepted)('%s', async (_, init) => {
+    const response = await fetch(graph, { method: 'POST', body, ...init })
+    expect(response.status).toBe(200)
+    expectHeaders(response)
+    expect(await response.json()).toStrictEqual(executed)
+  })
+
+  test('a body of exactly 65,536 bytes', async () => {
+    const padded = body + ' '.repeat(65_536 - body.length)
+    const response = await fetch(graph, { method: 'POST', headers: json, body: padded })
+    expect(await response.json()).toStrictEqual(executed)
+  })
+
+  test('a page of the same origin', async () => {
+    const headers = { ...json, origin: door.server.url }
+    expect((await fetch(graph, { method: 'POST', headers, body })).status).toBe(200)
+  })
+})
+
+test.each(['/health', '/ready'])('%s has the headers', async (path) => {
+  const response = await fetch(`${door.server.url}${path}`)
+  expect(response.status).toBe(200)
+  expectHeaders(response)
+})
+
+test.each(['text/event-stream', 'multipart/mixed', 'text/plain', 'application/graphql-response+json', 'garbage'])(
+  'an answer as %s has the headers',
+  async (accept) => {
+    expectHeaders(await fetch(graph, { method: 'POST', headers: { ...json, accept }, body }))
+  },
+)

@@ -1,0 +1,51 @@
+/** A server in production over a strict local Clerk, with callers of several rights. */
+import { newServiceKey } from '../../src/auth/service-key.ts'
+import { startClerk } from '../servers/clerk.ts'
+import type { ClerkServer } from '../servers/clerk.ts'
+import { startTestServer } from '../support/server.ts'
+import type { Answer, TestServer } from '../support/server.ts'
+
+export interface Door extends AsyncDisposable {
+  readonly clerk: ClerkServer
+  readonly server: TestServer
+  /** A service that may read everything but the schema. */
+  readonly plainKey: string
+  /** The status and the answer to an operation; without a `bearer` nobody asks. */
+  send(query: string, options?: { bearer?: string; variables?: object }): Promise<{ status: number; answer: Answer }>
+}
+
+/** The access token of `user_1` at Google: it must never appear where nobody asked for it. */
+export const CANARY = 'invented-canary-token-4f1d'
+
+/** `file` is merged over the configuration; production unless it says otherwise. */
+export async function startDoor(file: Readonly<Record<string, unknown>> = {}): Promise<Door> {
+  const clerk = await startClerk()
+  clerk.addTokens('user_1', 'oauth_google', [{ token: CANARY }])
+  const { key, key_sha256 } = newServiceKey()
+  const server = await startTestServer({
+    file: {
+      upstreams: { clerk: { platform: 'clerk', secret_key: clerk.secret_key, base_url: clerk.url } },
+      ...file,
+    },
+    services: [{ id: 'plain', key_sha256, grants: [{ providers: ['*'], fields: ['*'], users: ['*'] }], schema: false }],
+  })
+  return {
+    clerk,
+    server,
+    plainKey: key,
+    async send(query, { bearer, variables } = {}) {
+      const headers = bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }
+      const response = await server.post(JSON.stringify({ query, variables }), headers)
+      return { status: response.status, answer: (await response.json()) as Answer }
+    },
+    [Symbol.asyncDispose]: async () => {
+      await server[Symbol.asyncDispose]()
+      await clerk[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** The messages of an answer's errors. */
+export function messages({ errors = [] }: Answer): string[] {
+  return errors.map(({ message }) => message)
+}
