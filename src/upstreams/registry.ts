@@ -1,9 +1,11 @@
 /** Every platform that the server knows. A new one is a file in this folder and a line here. */
+import { betterAuth } from './better-auth.ts'
 import { clerk } from './clerk.ts'
+import { kratos } from './kratos.ts'
 import type { Platform } from './upstream.ts'
 import { vault } from './vault/vault.ts'
 import { workos } from './workos.ts'
 
-export const platforms = { clerk, vault, workos } satisfies Record<string, Platform>
+export const platforms = { 'better-auth': betterAuth, clerk, kratos, vault, workos } satisfies Record<string, Platform>
 
 export type PlatformName = keyof typeof platforms

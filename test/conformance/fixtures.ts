@@ -1,7 +1,9 @@
 /** One line for each platform of the registry: a platform without a line does not compile. */
+import { betterAuth } from './better-auth.ts'
 import { clerk } from './clerk.ts'
 import type { Fixtures } from './fixture.ts'
 import { vault } from './vault.ts'
 import { workos } from './workos.ts'
+import { kratos } from './kratos.ts'
 
-export const fixtures = { clerk, vault, workos } satisfies Fixtures
+export const fixtures = { 'better-auth': betterAuth, clerk, kratos, vault, workos } satisfies Fixtures

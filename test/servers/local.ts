@@ -61,7 +61,8 @@ export async function startLocal(reply: (request: Received) => Reply): Promise<L
   let underWay = 0
   let maxConcurrent = 0
 
-  const server = createServer((request, response) => {
+  // A URL of 500 ids is longer than what Node takes by default.
+  const server = createServer({ maxHeaderSize: 64 * 1024 }, (request, response) => {
     const url = new URL(request.url ?? '/', 'http://local.invalid')
     const ended = Promise.withResolvers<boolean>()
     const { method = '', headers } = request
