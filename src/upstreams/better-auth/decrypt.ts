@@ -1,0 +1,65 @@
+/** From what is stored to the access token, by better-auth's own decryption. */
+import { CodedError } from '../../errors.ts'
+import { reveal } from '../../tokens/secret.ts'
+import { loadOptionalPackage } from '../optional-package.ts'
+import type { BetterAuthOptions } from './options.ts'
+
+/** Rejects with a CodedError where the stored value is not what the configuration says. */
+export type ReadStored = (stored: string) => Promise<string>
+
+/** better-auth's `SecretConfig`. */
+interface SecretConfig {
+  readonly keys: ReadonlyMap<number, string>
+  readonly currentVersion: number
+  readonly legacySecret?: string
+}
+
+/** The part of `better-auth/crypto` that is used here. */
+interface Crypto {
+  symmetricDecrypt(options: { readonly key: string | SecretConfig; readonly data: string }): Promise<string>
+}
+
+// `$ba$<version>$<hex>`, or the bare hex of 24 bytes of nonce and 16 of tag around the token (better-auth.md section 2).
+const ENVELOPE = '$ba$'
+const ciphertext = /^(\$ba\$\d{1,9}\$)?([0-9a-f]{2}){40,}$/i
+
+/**
+ * better-auth itself takes whatever looks like hex for ciphertext, and anything else for a token (TRUST finding 9).
+ * Here the configuration decides. Loads the package where tokens are encrypted, and there alone.
+ */
+export function createReadStored({ encrypted, secret, secrets }: BetterAuthOptions): ReadStored {
+  if (!encrypted) return readPlain
+  const { symmetricDecrypt } = loadOptionalPackage('better-auth/crypto', 'better-auth with encrypted tokens') as Crypto
+  const key = keyOf(secret, secrets)
+  return async (stored) => {
+    if (!ciphertext.test(stored))
+      throw unreadable('The stored token is not encrypted, although the configuration says so.')
+    try {
+      return await symmetricDecrypt({ key, data: stored })
+    } catch {
+      // The original may show a part of the value.
+      throw unreadable('The stored token cannot be decrypted with the configured secret.')
+    }
+  }
+}
+
+function readPlain(stored: string): Promise<string> {
+  if (!stored.startsWith(ENVELOPE)) return Promise.resolve(stored)
+  return Promise.reject(unreadable('The stored token is encrypted, although the configuration says that it is not.'))
+}
+
+function keyOf(secret: BetterAuthOptions['secret'], secrets: BetterAuthOptions['secrets']): string | SecretConfig {
+  const legacy = secret === undefined ? undefined : reveal(secret)
+  if (secrets === undefined) return legacy ?? ''
+  return {
+    keys: new Map(secrets.map(({ version, secret: value }) => [version, reveal(value)])),
+    // Only for writing, which never happens here.
+    currentVersion: secrets[0]?.version ?? 0,
+    ...(legacy !== undefined && { legacySecret: legacy }),
+  }
+}
+
+/** The operator's to correct: no caller and no user can. */
+function unreadable(message: string): CodedError {
+  return new CodedError('INTERNAL_SERVER_ERROR', message)
+}
