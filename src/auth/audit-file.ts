@@ -36,18 +36,27 @@ export async function openFileSink(options: FileSinkOptions, keys: AuditKeys): P
     const bytes = Buffer.from(lines)
     let current = await currentFile()
     if (size > 0 && size + bytes.length > max_bytes) current = await rotate(current)
-    dirty = true
-    await writeFully(current, bytes)
-    if (fsync) await current.datasync()
-    dirty = false
+    try {
+      await writeFully(current, bytes)
+      if (fsync) await current.datasync()
+    } catch (error) {
+      // At once, so that whoever reads the file meanwhile finds no half record; or before the next write.
+      dirty = true
+      await current.truncate(size).then(markClean, () => undefined)
+      throw error
+    }
     size += bytes.length
     first ??= seq
+  }
+
+  function markClean(): void {
+    dirty = false
   }
 
   /** The open file, free of what a failed write left and still the one at the path. */
   async function currentFile(): Promise<FileHandle> {
     if (file !== null && dirty) await file.truncate(size)
-    dirty = false
+    markClean()
     const [now, ours] = await Promise.all([stat(path).catch(() => null), file?.stat()])
     if (file !== null && ours !== undefined && now?.ino === ours.ino) {
       if (now.size !== size) throw new Error('something else writes the audit file')
@@ -80,7 +89,6 @@ export async function openFileSink(options: FileSinkOptions, keys: AuditKeys): P
     recovered,
     append,
     close: async () => {
-      if (file !== null && dirty) await file.truncate(size).catch(() => undefined)
       await file?.close()
       file = null
     },

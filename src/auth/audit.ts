@@ -39,6 +39,8 @@ export function createAudit(sink: AuditSink, keys: AuditKeys, timeout_ms = TIMEO
   let head = sink.head
   let waiting: Waiting[] = []
   let writing: Promise<void> | null = null
+  /** Whether the write under way has taken longer than anybody waits. */
+  let stuck = false
 
   async function writeAll(): Promise<void> {
     while (waiting.length > 0) {
@@ -57,6 +59,7 @@ export function createAudit(sink: AuditSink, keys: AuditKeys, timeout_ms = TIMEO
       } catch (error) {
         for (const { settled } of batch) settled.reject(error)
       }
+      stuck = false
     }
     writing = null
   }
@@ -73,8 +76,10 @@ export function createAudit(sink: AuditSink, keys: AuditKeys, timeout_ms = TIMEO
     head: () => head,
     async write(entries) {
       if (entries.length === 0) return
-      if (waiting.length >= MAX_WAITING) throw new Error('the sink of the audit does not keep up')
-      await within(timeout_ms, enqueue(entries))
+      if (stuck || waiting.length >= MAX_WAITING) throw new Error('the sink of the audit does not keep up')
+      await within(timeout_ms, enqueue(entries), () => {
+        stuck = writing !== null
+      })
     },
     async close() {
       await writing
@@ -83,9 +88,10 @@ export function createAudit(sink: AuditSink, keys: AuditKeys, timeout_ms = TIMEO
   }
 }
 
-async function within(ms: number, promise: Promise<unknown>): Promise<void> {
+async function within(ms: number, promise: Promise<unknown>, onLate: () => void): Promise<void> {
   const late = Promise.withResolvers<never>()
   const timer = setTimeout(() => {
+    onLate()
     late.reject(new Error('the sink of the audit did not answer in time'))
   }, ms)
   promise.catch(() => undefined) // it may fail after it was given up

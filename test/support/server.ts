@@ -54,6 +54,7 @@ export async function startTestServer({ file = {}, services = [] }: TestServerOp
   })
   const logged: string[] = []
   const events: UpstreamEvent[] = []
+  let checkWaiting = (): void => undefined
   const log = writeLog('debug', {
     write: (line) => {
       logged.push(line)
@@ -61,7 +62,6 @@ export async function startTestServer({ file = {}, services = [] }: TestServerOp
     },
   })
   const running = await startServer(config, { log, observe: (event) => void events.push(event) })
-  let checkWaiting = (): void => undefined
   const settle = async () => {
     for (let round = 0; round < 2; round++) await (await fetch(`${running.url}/health`)).text()
   }
