@@ -49,7 +49,7 @@ export async function startExample({ port, log }: { readonly port: number; reado
   const vite = await createVite({
     configFile: join(import.meta.dirname, '../vite.config.ts'),
     cacheDir: join(folder, 'vite'),
-    logLevel: 'warn',
+    logLevel: 'error',
     server: { middlewareMode: true, ws: { server } },
   })
   const backend = createBackend({
