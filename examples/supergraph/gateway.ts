@@ -28,7 +28,8 @@ export async function startGateway({
     // Who asks is decided in the subgraph, so the caller's credential must get there. Headers that are added anywhere
     // else (`onFetch`) are not part of the key by which the gateway merges equal requests to a subgraph.
     propagateHeaders: {
-      fromClientToSubgraphs: ({ request }) => ({ authorization: request.headers.get('authorization') }),
+      fromClientToSubgraphs: ({ request, subgraphName }) =>
+        subgraphName === 'tokengraph' ? { authorization: request.headers.get('authorization') } : {},
     },
     renderGraphiQL,
     logging: false,
