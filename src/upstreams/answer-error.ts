@@ -1,7 +1,7 @@
 /** From an answer that is no success to a `CodedError`: the parts that are the same for every platform. */
 import { CodedError, type ErrorCode } from '../errors.ts'
 import type { HttpAnswer } from './http.ts'
-import { parseRetryAfter } from './retry-after.ts'
+import { rateLimitMs } from './retry-after.ts'
 
 /** What a platform read out of its answer; `code` and `trace_id` are checked here and dropped when they look odd. */
 export interface AnswerFacts {
@@ -33,7 +33,7 @@ export function answerError(code: ErrorCode, answer: HttpAnswer, facts: AnswerFa
     ...(upstream_code !== undefined && { upstream_code }),
     ...(trace_id !== undefined && { trace_id }),
     ...(code === 'UPSTREAM_RATE_LIMITED' && {
-      retry_after_ms: parseRetryAfter(answer.header('retry-after'), Date.now()),
+      retry_after_ms: rateLimitMs(answer.header, Date.now()),
     }),
   })
 }

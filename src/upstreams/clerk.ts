@@ -39,6 +39,7 @@ export const clerk: Platform<ClerkOptions> = {
   open({ secret_key, base_url, api_version, ...options }, { name, observe }) {
     const http = openHttp({
       ...httpTuning(options),
+      rate: options.rate ?? documentedRate(reveal(secret_key)),
       upstream: name,
       base_url,
       headers: () => ({ authorization: `Bearer ${reveal(secret_key)}`, 'clerk-api-version': api_version }),
@@ -50,7 +51,13 @@ export const clerk: Platform<ClerkOptions> = {
       refreshes: true,
       tokens: tokensFetcher(http, name),
       accounts: accountsFetcher(http, name),
+      state: () => http.state(),
       close: () => http.close(),
     }
   },
+}
+
+/** Per instance, whoever uses its key (upstreams/clerk.md section 6). */
+function documentedRate(secret_key: string): { requests: number; per_seconds: number } {
+  return { requests: secret_key.startsWith('sk_test_') ? 100 : 1000, per_seconds: 10 }
 }

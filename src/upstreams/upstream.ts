@@ -9,6 +9,13 @@ import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../tokens/toke
 export interface Call {
   /** Aborted when nobody wants the answer any more. */
   readonly signal: AbortSignal
+  /**
+   * When the answer is no use any more, in milliseconds on the clock of `performance.now()`. It may move while the call
+   * is under way, because others join who can wait longer.
+   */
+  readonly deadline?: number | undefined
+  /** Who waits, as an opaque id: upstreams with a queue serve viewers in turn. */
+  readonly viewer?: string | undefined
 }
 
 /** One endpoint for each key: every key answers by itself, nothing waits for a slow neighbour. */
@@ -52,16 +59,32 @@ export interface Upstream {
   readonly tokens: Fetcher<TokenKey, readonly OAuthAccessToken[]>
   /** All connected accounts of a user, by user id; null: the platform does not know the user. */
   readonly accounts: Fetcher<string, readonly ExternalAccount[]> | null
+  /** Whether the answers come out of this process: to cache them would only make a revocation slower. */
+  readonly local?: boolean
+  /** How it is doing, for metrics and `/ready`; left out where nothing can be in its way. */
+  state?(): UpstreamState
   close(): Promise<void>
 }
 
-/** One thing that an upstream did: an HTTP exchange or a SQL statement. For logs, metrics and tests. */
+export interface UpstreamState {
+  readonly breaker: 'closed' | 'open' | 'half-open'
+  /** Requests that wait for their turn, and requests that were sent and not answered. */
+  readonly queued: number
+  readonly under_way: number
+  /** Milliseconds that the platform still asks us to stay away. */
+  readonly blocked_ms: number
+}
+
+/**
+ * One thing that an upstream did: an HTTP exchange or a SQL statement. Or did not do: what was refused before it was
+ * sent, answered from the cache, or shared with a call under way. For logs, metrics and tests.
+ */
 export interface UpstreamEvent {
   readonly upstream: string
   readonly operation: string
   /** How many keys the call answered for. */
   readonly keys: number
-  readonly outcome: 'ok' | 'error' | 'aborted'
+  readonly outcome: 'ok' | 'error' | 'aborted' | 'refused' | 'cached' | 'coalesced'
   /** Milliseconds. */
   readonly duration_ms: number
 }

@@ -27,7 +27,7 @@ const CREATED_MS = 1_767_225_600_000
 
 /** Starts the server on a free port of 127.0.0.1. */
 export async function startClerk(options: ClerkServerOptions = {}): Promise<ClerkServer> {
-  const { secret_key = 'sk_test_invented_key', versions = ['2026-05-12'], envelope = 'documented' } = options
+  const { secret_key = 'sk_live_invented_key', versions = ['2026-05-12'], envelope = 'documented' } = options
   const users = new Map<string, ClerkUser>()
   const tokens = new Map<string, ClerkToken[]>()
   const providers = new Set(['oauth_google', 'oauth_github', 'oauth_facebook', 'oauth_x', 'oauth_slack'])

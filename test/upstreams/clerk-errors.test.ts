@@ -31,7 +31,7 @@ describe('every row of the table of upstreams/clerk.md section 5', () => {
       upstream_code,
       trace_id: 'invented-trace-1',
     })
-    expect(everythingOf(error)).not.toMatch(/invented-upstream-text|127\.0\.0\.1|sk_test_/)
+    expect(everythingOf(error)).not.toMatch(/invented-upstream-text|127\.0\.0\.1|sk_live_/)
   })
 
   test('404 external_account_not_found is nobody connected', async () => {
@@ -50,7 +50,7 @@ test('the strict server itself: key, version, user and provider that it does not
     const { code, upstream_code } = (await failureOf(client.tokens(user_id, provider))).extensions
     return [code, upstream_code]
   }
-  expect(await codeWith({ secret_key: 'sk_test_invented_other' })).toEqual(['UPSTREAM_REJECTED', 'clerk_key_invalid'])
+  expect(await codeWith({ secret_key: 'sk_live_invented_other' })).toEqual(['UPSTREAM_REJECTED', 'clerk_key_invalid'])
   expect(await codeWith({ api_version: '1999-01-01' })).toEqual(['UPSTREAM_REJECTED', 'api_version_invalid'])
   expect(await codeWith({}, 'user_nobody')).toEqual(['USER_NOT_FOUND', 'resource_not_found'])
   expect(await codeWith({}, 'user_1', 'oauth_unheard_of')).toEqual([
@@ -177,7 +177,7 @@ describe('a broken upstream is a coded error without its words', () => {
     for (const request of [client.tokens('user_1', 'oauth_google'), client.accounts(['user_1'])]) {
       const error = await failureOf(request)
       expect(error.extensions).toMatchObject({ code, upstream: 'clerk-test' })
-      expect(everythingOf(error)).not.toMatch(/invented|127\.0\.0\.1|user_1|sk_test_/)
+      expect(everythingOf(error)).not.toMatch(/invented|127\.0\.0\.1|user_1|sk_live_/)
     }
   })
 })

@@ -11,6 +11,8 @@ test('the key alone is enough', () => {
     api_version: '2026-05-12',
     concurrency: 50,
     timeout_ms: 10_000,
+    retries: 2,
+    breaker: { minimum_requests: 20, failure_rate: 0.5 },
   })
 })
 
@@ -35,6 +37,15 @@ test.each<[{ secret_key?: string; [option: string]: unknown }]>([
 
 test('every option has a description for the docs', () => {
   const { properties } = z.toJSONSchema(clerk.options, { io: 'input' })
-  expect(Object.keys(properties ?? {})).toEqual(['secret_key', 'base_url', 'api_version', 'concurrency', 'timeout_ms'])
+  expect(Object.keys(properties ?? {})).toEqual([
+    'secret_key',
+    'base_url',
+    'api_version',
+    'concurrency',
+    'timeout_ms',
+    'rate',
+    'retries',
+    'breaker',
+  ])
   for (const option of Object.values(properties ?? {})) expect(option).toHaveProperty('description')
 })

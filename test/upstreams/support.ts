@@ -23,6 +23,8 @@ export function openTestHttp(base_url: string, given: Partial<HttpOptions> = {})
     base_url,
     concurrency: 5,
     timeout_ms: 5000,
+    // The tests of retries ask for them.
+    retries: 0,
     headers: () => ({ authorization: 'Bearer invented-key' }),
     observe: (event) => events.push(event),
     ...given,
@@ -42,7 +44,7 @@ export interface OpenedClerk extends AsyncDisposable {
 /** Our client of a local Clerk, opened through the options that an operator writes. */
 export function openClerk(server: Pick<ClerkServer, 'url' | 'secret_key'>, given: object = {}): OpenedClerk {
   const events: UpstreamEvent[] = []
-  const options = clerk.options.parse({ secret_key: server.secret_key, base_url: server.url, ...given })
+  const options = clerk.options.parse({ secret_key: server.secret_key, base_url: server.url, retries: 0, ...given })
   const upstream = clerk.open(options, { name: 'clerk-test', observe: (event) => events.push(event) })
   const one = upstream.tokens as One<TokenKey, readonly OAuthAccessToken[]>
   const many = upstream.accounts as Many<string, readonly ExternalAccount[]>

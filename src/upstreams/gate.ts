@@ -1,0 +1,139 @@
+/**
+ * When a request to an upstream may start: bounded concurrency, the rate budget of its credential, and the time that
+ * the platform asked us to stay away. What cannot start before its deadline is refused at once (TRUST R7).
+ */
+import { createFairQueue } from './fair-queue.ts'
+import { createRateWindow, type RateOptions } from './rate-budget.ts'
+
+export interface GateOptions {
+  /** How many requests may be under way at the same time. */
+  readonly concurrency: number
+  /** None: the platform states no limit. */
+  readonly rate?: RateOptions | undefined
+  /** What a request is refused with that would have to wait for `retry_after_ms` milliseconds. */
+  refuse(retry_after_ms: number): Error
+}
+
+export interface Entry {
+  readonly viewer: string
+  readonly signal: AbortSignal
+  /** Milliseconds on the clock of `performance.now()`. */
+  readonly deadline: number
+}
+
+/** Call it once the request is over; `sent: false`: the platform never heard of it. */
+export type Leave = (sent: boolean) => void
+
+export interface Gate {
+  /** Resolves when the request may start. Rejects with what `refuse` gives, or with the reason of the signal. */
+  enter(entry: Entry): Promise<Leave>
+  /** Nothing starts for so many milliseconds. */
+  block(ms: number): void
+  state(): GateState
+}
+
+export interface GateState {
+  readonly queued: number
+  readonly under_way: number
+  /** Milliseconds that the platform still asks us to stay away. */
+  readonly blocked_ms: number
+}
+
+interface Waiter extends Entry {
+  resolve(leave: Leave): void
+  reject(reason: Error): void
+}
+
+/** Milliseconds before its deadline at which a request that others pushed back is refused. */
+const NOTICE_MS = 20
+
+export function createGate({ concurrency, rate, refuse }: GateOptions): Gate {
+  const queue = createFairQueue<Waiter>()
+  const window = rate && createRateWindow(rate)
+  let under_way = 0
+  let blocked_until = 0
+  let timer: NodeJS.Timeout | undefined
+
+  /** When the budget lets a request start that has so many before it. */
+  function startOf(position: number, now: number): number {
+    return Math.max(blocked_until, window?.startOf(position, now) ?? now)
+  }
+
+  function start(): Leave {
+    under_way++
+    window?.enter()
+    let left = false
+    return (sent) => {
+      if (left) return
+      left = true
+      under_way--
+      window?.leave(performance.now(), sent)
+      pump()
+    }
+  }
+
+  /** Starts whatever may start now, and comes back when the next one may. */
+  function pump(): void {
+    clearTimeout(timer)
+    while (queue.size > 0 && under_way < concurrency) {
+      const now = performance.now()
+      const at = startOf(0, now)
+      if (at > now) {
+        timer = setTimeout(pump, Math.ceil(at - now)).unref()
+        return
+      }
+      queue.shift()?.resolve(start())
+    }
+  }
+
+  async function wait(entry: Entry): Promise<Leave> {
+    const { promise, resolve, reject } = Promise.withResolvers<Leave>()
+    const waiter = { ...entry, resolve, reject }
+    const { viewer, signal, deadline } = entry
+    const leave = (): void => {
+      queue.delete(viewer, waiter)
+      reject(signal.reason as Error)
+    }
+    const giveUp = (): void => {
+      const now = performance.now()
+      const at = startOf(0, now)
+      // Where only the concurrency is in the way, the platform is slow: that is for the deadline to tell.
+      if (at <= now) return
+      queue.delete(viewer, waiter)
+      reject(refuse(at - now))
+    }
+    const notice = setTimeout(giveUp, Math.max(0, deadline - performance.now() - NOTICE_MS)).unref()
+    signal.addEventListener('abort', leave, { once: true })
+    queue.push(viewer, waiter)
+    pump()
+    try {
+      return await promise
+    } finally {
+      clearTimeout(notice)
+      signal.removeEventListener('abort', leave)
+    }
+  }
+
+  return {
+    async enter(entry) {
+      entry.signal.throwIfAborted()
+      const now = performance.now()
+      const at = startOf(queue.ahead(entry.viewer), now)
+      if (at > entry.deadline) throw refuse(at - now)
+      return queue.size === 0 && under_way < concurrency && at <= now ? start() : wait(entry)
+    },
+    block(ms) {
+      const now = performance.now()
+      if (now + ms <= blocked_until) return
+      blocked_until = now + ms
+      for (const waiter of queue) {
+        if (waiter.deadline >= blocked_until) continue
+        queue.delete(waiter.viewer, waiter)
+        waiter.reject(refuse(ms))
+      }
+    },
+    state() {
+      return { queued: queue.size, under_way, blocked_ms: Math.max(0, blocked_until - performance.now()) }
+    },
+  }
+}
