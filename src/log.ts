@@ -8,8 +8,7 @@ import type { DestinationStream, Logger } from 'pino'
 import { CodedError } from './errors.ts'
 
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error' | 'fatal'>
-export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
-export type LogLevel = (typeof logLevels)[number]
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
 
 interface LogOptions {
   readonly level: LogLevel
@@ -47,7 +46,7 @@ interface ErrorFacts {
 const MAX_CAUSES = 5
 
 /** What is safe to know of an error: our own messages, and of foreign errors where they were thrown. */
-export function describeError(error: unknown, depth = 0): ErrorFacts {
+function describeError(error: unknown, depth = 0): ErrorFacts {
   if (!(error instanceof Error)) return { name: typeof error }
   const code = (error as { code?: unknown }).code
   return {
