@@ -14,8 +14,9 @@ export interface AppUser {
   readonly id: string
   /** Links an account at the provider the way a browser does, and gives what the token endpoint answered. */
   link(providerId: string, user: ProviderUser, scopes?: readonly string[]): Promise<Readonly<Record<string, unknown>>>
-  /** A route of better-auth's, as this user. */
+  /** Routes of better-auth's, as this user. */
   get(path: string): Promise<unknown>
+  post(path: string, body: object): Promise<unknown>
 }
 
 export interface App extends AsyncDisposable {
@@ -87,6 +88,7 @@ export async function startApp({ database, provider, providerIds, given = {} }: 
           return provider.issued.at(-1)!
         },
         get: (path) => browser.json(path),
+        post: (path, body) => browser.json(path, body),
       }
     },
     async [Symbol.asyncDispose]() {
@@ -100,14 +102,15 @@ export async function startApp({ database, provider, providerIds, given = {} }: 
 function openBrowser(origin: string) {
   const cookies = new Map<string, string>()
 
-  async function visit(url: string, init: RequestInit = {}): Promise<Response> {
-    const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+  async function visit(url: string, method = 'GET', body?: string): Promise<Response> {
     const own = url.startsWith(`${origin}/`)
-    const response = await fetch(url, {
-      ...init,
-      headers: { origin, ...(own && { cookie }), ...init.headers },
-      redirect: 'manual',
-    })
+    const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+    const headers = {
+      origin,
+      ...(own && { cookie }),
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+    }
+    const response = await fetch(url, { method, headers, redirect: 'manual', ...(body !== undefined && { body }) })
     for (const line of own ? response.headers.getSetCookie() : []) {
       const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
       cookies.set(name, value)
@@ -118,8 +121,7 @@ function openBrowser(origin: string) {
   return {
     /** POSTs where there is a body. */
     async json(path: string, body?: object): Promise<unknown> {
-      const headers = { 'content-type': 'application/json' }
-      const response = await visit(origin + path, body && { method: 'POST', headers, body: JSON.stringify(body) })
+      const response = await visit(origin + path, ...(body === undefined ? [] : ['POST', JSON.stringify(body)]))
       if (!response.ok) throw new Error(`${path}: ${String(response.status)} ${await response.text()}`)
       return response.json()
     },

@@ -71,7 +71,7 @@ export async function startOAuthProvider(): Promise<OAuthProviderServer> {
     const challenge = createHash('sha256')
       .update(form.get('code_verifier') ?? '')
       .digest('base64url')
-    if (grant?.redirect_uri !== form.get('redirect_uri') || grant?.challenge !== challenge)
+    if (grant?.redirect_uri !== form.get('redirect_uri') || grant.challenge !== challenge)
       return failure('invalid_grant')
     const access_token = `invented-access-token-${randomUUID()}`
     users.set(access_token, grant.user)
@@ -112,7 +112,7 @@ export async function startOAuthProvider(): Promise<OAuthProviderServer> {
   const local = await startLocal(reply)
   const server: OAuthProviderServer = Object.assign(local, {
     ...client,
-    expires_in: 3600 as number | null,
+    expires_in: 3600,
     extra: {},
     user: { id: 'invented-provider-user', email: 'person@example.invalid' },
     issued,
