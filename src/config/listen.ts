@@ -22,7 +22,9 @@ export function checkHost({ at, mode, report }: Checker, variables: Variables): 
   if (mode !== 'development' || typeof host !== 'string' || host === '' || isLoopback(host) || host === '::1') return []
   const message = 'development mode listens on loopback addresses alone; expected 127.0.0.1'
   if (inFile === undefined)
-    return [{ where: 'environment', path: 'TOKENGRAPH_HOST', line: null, column: null, message: `listen.host: ${message}` }]
+    return [
+      { where: 'environment', path: 'TOKENGRAPH_HOST', line: null, column: null, message: `listen.host: ${message}` },
+    ]
   report(['listen', 'host'], message)
   return []
 }

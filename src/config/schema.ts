@@ -34,7 +34,8 @@ const route = z.union([
 
 const listenOptions = z.strictObject({
   host: hostOption.optional().meta({
-    description: 'The address to listen on; the variable `TOKENGRAPH_HOST` where the file has none. Development: loopback only.',
+    description:
+      'The address to listen on; the variable `TOKENGRAPH_HOST` where the file has none. Development: loopback only.',
     fallback: '`0.0.0.0`; in development `127.0.0.1`',
   }),
   port: portOption.optional().meta({

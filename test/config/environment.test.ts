@@ -38,7 +38,14 @@ describe('without a file', () => {
   })
 
   it('treats an empty variable as one that is not set', () => {
-    const empty = { CLERK_SECRET_KEY: '', PORT: '', TOKENGRAPH_HOST: '', LOG_LEVEL: '', TOKENGRAPH_CONFIG: '', CLERK_API_URL: '' }
+    const empty = {
+      CLERK_SECRET_KEY: '',
+      PORT: '',
+      TOKENGRAPH_HOST: '',
+      LOG_LEVEL: '',
+      TOKENGRAPH_CONFIG: '',
+      CLERK_API_URL: '',
+    }
     expect(fileless(empty)).toEqual(fileless({}))
   })
 
@@ -64,7 +71,8 @@ describe('without a file', () => {
   })
 
   it('listens on loopback under each of its names', () => {
-    for (const host of ['localhost', '127.0.0.1', '::1']) expect(fileless({ TOKENGRAPH_HOST: host }).listen.host).toBe(host)
+    for (const host of ['localhost', '127.0.0.1', '::1'])
+      expect(fileless({ TOKENGRAPH_HOST: host }).listen.host).toBe(host)
   })
 })
 
