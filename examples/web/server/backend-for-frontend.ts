@@ -64,7 +64,7 @@ export function createBackend(options: BackendOptions) {
 
   return (request: IncomingMessage, response: ServerResponse, next: () => void): void => {
     // Another name that resolves to this machine is another origin (DNS rebinding).
-    if (request.headers.host !== host) return void response.writeHead(403).end()
+    if (request.headers.host !== host) return void response.writeHead(403).end(`This page is at ${origin} alone.`)
     const { pathname } = new URL(request.url ?? '/', origin)
     if (!['/session', '/graphql', ...Object.keys(pages)].includes(pathname)) {
       next()

@@ -31,6 +31,12 @@ const contentSecurityPolicy =
 
 /** `port` 0: any free port. `log` is the graph's. */
 export async function startExample({ port, log }: { readonly port: number; readonly log: Log }): Promise<Example> {
+  const server = createServer()
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, '127.0.0.1', resolve)
+  })
+  const url = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`
   // Fresh at every start, and outside of what Vite serves.
   const folder = mkdtempSync(join(tmpdir(), 'tokengraph-example-'))
   const identityProvider = await startIdentityProvider()
@@ -40,12 +46,6 @@ export async function startExample({ port, log }: { readonly port: number; reado
   const graph = await startServer({ ...config, auth }, { log })
   const consent = openConsent(developmentVault(folder), DEMO_USER)
 
-  const server = createServer()
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, '127.0.0.1', resolve)
-  })
-  const url = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`
   const vite = await createVite({
     configFile: join(import.meta.dirname, '../vite.config.ts'),
     cacheDir: join(folder, 'vite'),
