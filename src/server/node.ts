@@ -2,6 +2,7 @@
 import { createServer } from 'node:http'
 import type { RequestListener, Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { hasReadableUrl, refuseUnreadable, refuseUrl } from './refuse-unreadable.ts'
 
 export interface Listening {
   /** As `http://127.0.0.1:4000`. */
@@ -32,8 +33,10 @@ export async function listen(handler: RequestListener, { host, port }: Address):
       if (draining) socket.end()
     })
     if (draining) response.setHeader('connection', 'close')
-    handler(request, response)
+    if (hasReadableUrl(request)) handler(request, response)
+    else refuseUrl(response)
   })
+  server.on('clientError', refuseUnreadable)
   server.on('connection', (socket) => {
     open.add(socket)
     socket.once('close', () => open.delete(socket))
