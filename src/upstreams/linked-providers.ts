@@ -27,7 +27,7 @@ export function linkedProviders<Row>(
   const together = new Map<string, number>()
 
   async function list(user_id: string, call: Call): Promise<readonly Row[]> {
-    return (await ask([user_id], call.signal)[0]) ?? []
+    return (await ask([user_id], call)[0]) ?? []
   }
 
   return {

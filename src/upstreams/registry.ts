@@ -2,10 +2,14 @@
 import { betterAuth } from './better-auth.ts'
 import { clerk } from './clerk.ts'
 import { kratos } from './kratos.ts'
+import { nango } from './nango.ts'
 import type { Platform } from './upstream.ts'
 import { vault } from './vault/vault.ts'
 import { workos } from './workos.ts'
 
-export const platforms = { 'better-auth': betterAuth, clerk, kratos, vault, workos } satisfies Record<string, Platform>
+export const platforms = { 'better-auth': betterAuth, clerk, kratos, nango, vault, workos } satisfies Record<
+  string,
+  Platform
+>
 
 export type PlatformName = keyof typeof platforms

@@ -5,5 +5,6 @@ import type { Fixtures } from './fixture.ts'
 import { vault } from './vault.ts'
 import { workos } from './workos.ts'
 import { kratos } from './kratos.ts'
+import { nango } from './nango.ts'
 
-export const fixtures = { 'better-auth': betterAuth, clerk, kratos, vault, workos } satisfies Fixtures
+export const fixtures = { 'better-auth': betterAuth, clerk, kratos, nango, vault, workos } satisfies Fixtures

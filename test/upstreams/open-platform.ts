@@ -25,13 +25,13 @@ export function openPlatform<Options>(platform: Platform<Options>, given: object
   })
   const ask = shareCalls(upstream.tokens, ({ user_id, provider }) => `${user_id} ${provider}`)
   const askAccounts = shareCalls(upstream.accounts!, (user_id) => user_id)
-  const nobodyLeaves = new AbortController().signal
+  const { signal: nobodyLeaves } = new AbortController()
   return {
     upstream,
     events,
-    tokens: (user_id, provider) => ask([{ user_id, provider }], nobodyLeaves)[0]!,
-    batch: (keys, signal = nobodyLeaves) => Promise.allSettled(ask(keys, signal)),
-    accounts: (user_id) => askAccounts([user_id], nobodyLeaves)[0]!,
+    tokens: (user_id, provider) => ask([{ user_id, provider }], { signal: nobodyLeaves })[0]!,
+    batch: (keys, signal = nobodyLeaves) => Promise.allSettled(ask(keys, { signal })),
+    accounts: (user_id) => askAccounts([user_id], { signal: nobodyLeaves })[0]!,
     [Symbol.asyncDispose]: () => upstream.close(),
   }
 }
