@@ -1,0 +1,114 @@
+/** Ciphertext and plain text are told apart by the configuration, and neither is ever taken for the other. */
+import { symmetricEncrypt } from 'better-auth/crypto'
+import { expect, test } from 'vitest'
+import { startTestServer } from '../support/server.ts'
+import { everythingOf, shown } from '../upstreams/support.ts'
+import { appSecret } from './app.ts'
+import { createAppFile, openBetterAuth } from './open.ts'
+
+const token = 'invented-token-1'
+// Forty hex digits, as GitHub's older tokens: better-auth takes it for ciphertext (TRUST finding 9).
+const hexToken = '0123456789abcdef0123456789abcdef01234567'
+const longHexToken = hexToken.repeat(4)
+
+async function readOne(stored: string, options: object) {
+  using app = createAppFile()
+  app.add({ accessToken: stored })
+  await using opened = openBetterAuth({ database: { sqlite: app.path }, ...options })
+  const answer = await opened.read('user_1', 'github')
+  if (answer === undefined) throw new Error('the key has no answer')
+  return answer instanceof Error ? answer : answer.map((row) => shown(row).token)
+}
+
+const encrypted = { encrypted: true, secret: appSecret }
+
+test('with encryption, the token is what better-auth encrypted', async () => {
+  const stored = await symmetricEncrypt({ key: appSecret, data: token })
+  expect(await readOne(stored, encrypted)).toEqual([token])
+})
+
+test('a hex token survives encryption', async () => {
+  const stored = await symmetricEncrypt({ key: appSecret, data: hexToken })
+  expect(await readOne(stored, encrypted)).toEqual([hexToken])
+})
+
+test.each([
+  ['plain text', token],
+  ['a hex token in plain text', hexToken],
+  ['a long hex token in plain text', longHexToken],
+  ['an odd number of hex digits', `${longHexToken}a`],
+  ['an envelope without a version', `$ba$$${longHexToken}`],
+  ['an envelope around plain text', `$ba$1$${token}`],
+])('with encryption, %s is refused and never handed out', async (_, stored) => {
+  const answer = await readOne(stored, encrypted)
+  expect(answer).toMatchObject({ code: 'INTERNAL_SERVER_ERROR' })
+  expect(everythingOf(answer as Error)).not.toContain(stored)
+  expect(everythingOf(answer as Error)).not.toContain(appSecret)
+})
+
+test('with another secret, nothing is read', async () => {
+  const stored = await symmetricEncrypt({ key: 'invented-other-secret', data: token })
+  const answer = await readOne(stored, encrypted)
+  expect(answer).toMatchObject({
+    code: 'INTERNAL_SERVER_ERROR',
+    message: 'The stored token cannot be decrypted with the configured secret.',
+  })
+  expect(everythingOf(answer as Error)).not.toContain(stored)
+})
+
+test('a changed byte is noticed', async () => {
+  const stored = await symmetricEncrypt({ key: appSecret, data: token })
+  const changed = stored.slice(0, -1) + (stored.endsWith('0') ? '1' : '0')
+  expect(await readOne(changed, encrypted)).toMatchObject({ code: 'INTERNAL_SERVER_ERROR' })
+})
+
+test.each([token, hexToken, longHexToken])('without encryption, %s is the token', async (stored) => {
+  expect(await readOne(stored, { encrypted: false })).toEqual([stored])
+})
+
+test('without encryption, an envelope of better-auth is refused', async () => {
+  const key = { keys: new Map([[1, appSecret]]), currentVersion: 1 }
+  const stored = await symmetricEncrypt({ key, data: token })
+  expect(stored).toMatch(/^\$ba\$1\$/)
+  expect(await readOne(stored, { encrypted: false })).toMatchObject({ code: 'INTERNAL_SERVER_ERROR' })
+})
+
+test('versioned secrets read every version, and the single secret what came before', async () => {
+  using app = createAppFile()
+  const keys = new Map([
+    [1, 'invented-secret-one'],
+    [2, 'invented-secret-two'],
+  ])
+  for (const currentVersion of [1, 2])
+    app.add({
+      accessToken: await symmetricEncrypt({ key: { keys, currentVersion }, data: `token-${String(currentVersion)}` }),
+    })
+  app.add({ accessToken: await symmetricEncrypt({ key: appSecret, data: 'token-0' }) })
+  const secrets = [...keys].map(([version, secret]) => ({ version, secret }))
+  const database = { sqlite: app.path }
+  await using opened = openBetterAuth({ database, encrypted: true, secrets, secret: appSecret })
+  const rows = (await opened.read('user_1', 'github')) as Parameters<typeof shown>[0][]
+  expect(rows.map((row) => shown(row).token)).toEqual(['token-1', 'token-2', 'token-0'])
+  await using retired = openBetterAuth({ database, encrypted: true, secrets: secrets.slice(1), secret: appSecret })
+  expect(await retired.read('user_1', 'github')).toMatchObject({ code: 'INTERNAL_SERVER_ERROR' })
+})
+
+test("one user's damaged row fails alone, and shows nothing to the caller", async () => {
+  using app = createAppFile()
+  app.add({ userId: 'user_1', accessToken: 'invented-plain-token' })
+  app.add({ userId: 'user_2', accessToken: await symmetricEncrypt({ key: appSecret, data: token }) })
+  await using server = await startTestServer({
+    file: { upstreams: { app: { platform: 'better-auth', database: { sqlite: app.path }, ...encrypted } } },
+  })
+  const { data, errors } = await server.ask(
+    '{ users(ids: ["user_1", "user_2"]) { oauth_access_tokens(provider: "github") { token } } }',
+  )
+  expect(data).toEqual({ users: [{ oauth_access_tokens: null }, { oauth_access_tokens: [{ token }] }] })
+  expect(errors).toMatchObject([
+    {
+      path: ['users', 0, 'oauth_access_tokens'],
+      extensions: { code: 'INTERNAL_SERVER_ERROR', upstream: 'app', provider: 'oauth_github' },
+    },
+  ])
+  expect(JSON.stringify(errors) + server.logged.join('')).not.toContain('invented-plain-token')
+})

@@ -1,0 +1,77 @@
+/** The platform alone, over an SQLite file that a test fills by hand. */
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { betterAuth } from '../../src/upstreams/better-auth.ts'
+import type { OAuthAccessToken, TokenKey } from '../../src/tokens/token.ts'
+import type { Many, Upstream, UpstreamEvent } from '../../src/upstreams/upstream.ts'
+import { makeFolder } from '../support/folder.ts'
+import { call } from '../upstreams/support.ts'
+
+export interface Opened extends AsyncDisposable {
+  readonly upstream: Upstream
+  readonly events: readonly UpstreamEvent[]
+  /** What the key alone answers: rows, or the error of this key. */
+  read(user_id: string, provider: string): Promise<readonly OAuthAccessToken[] | Error | undefined>
+  readAll(keys: readonly TokenKey[]): Promise<ReadonlyMap<string, readonly OAuthAccessToken[] | Error>>
+}
+
+/** Opens through the options that an operator writes. */
+export function openBetterAuth(options: object): Opened {
+  const events: UpstreamEvent[] = []
+  const parsed = betterAuth.options.parse({ encrypted: false, ...options })
+  const upstream = betterAuth.open(parsed, { name: 'app', observe: (event) => void events.push(event) })
+  const tokens = upstream.tokens as Many<TokenKey, readonly OAuthAccessToken[]>
+  return {
+    upstream,
+    events,
+    readAll: (keys) => tokens.many(keys, call()),
+    async read(user_id, provider) {
+      const key = { user_id, provider }
+      return (await tokens.many([key], call())).get(tokens.id(key))
+    },
+    [Symbol.asyncDispose]: () => upstream.close(),
+  }
+}
+
+export interface AppFile extends Disposable {
+  readonly path: string
+  readonly database: DatabaseSync
+  /** Adds a row; what is left out is null or an invented value. */
+  add(row: Readonly<Record<string, string | number | null>>): void
+}
+
+/** The columns as `better-auth migrate` makes them, less what is not read. */
+export const accountTable = `CREATE TABLE account (id text PRIMARY KEY, accountId text NOT NULL, providerId text NOT NULL,
+  userId text NOT NULL, accessToken text, refreshToken text, idToken text, accessTokenExpiresAt date, scope text,
+  createdAt date NOT NULL, updatedAt date NOT NULL)`
+
+export function createAppFile(table = accountTable): AppFile {
+  const folder = makeFolder()
+  const path = join(folder.path, 'app.sqlite')
+  const database = new DatabaseSync(path)
+  database.exec(table)
+  let rows = 0
+  return {
+    path,
+    database,
+    add(given) {
+      const time = '2026-01-01T00:00:00.000Z'
+      const row = {
+        id: `row-${String(rows++)}`,
+        accountId: 'invented-provider-user',
+        providerId: 'github',
+        userId: 'user_1',
+        createdAt: time,
+        updatedAt: time,
+        ...given,
+      }
+      const names = Object.keys(row)
+      const sql = `INSERT INTO account (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`
+      database.prepare(sql).run(...Object.values(row))
+    },
+    [Symbol.dispose]() {
+      database.close()
+      folder[Symbol.dispose]()
+    },
+  }
+}
