@@ -27,11 +27,12 @@ export interface ServeDeps {
 /** Rejects with a message for the operator, with everything closed again, when the server cannot start. */
 export async function startServer(config: Config, { log, page, observe }: ServeDeps): Promise<Running> {
   const audit = await openAudit(config.audit, log)
-  const upstreams = openUpstreams(config, (event) => {
+  const observeAll = (event: UpstreamEvent): void => {
     log.debug(event, 'upstream')
     observe?.(event)
-  })
-  const source = createSource(upstreams, config.providers)
+  }
+  const upstreams = openUpstreams(config, observeAll)
+  const source = createSource(upstreams, config.providers, { cache: config.cache, observe: observeAll })
   let ready = true
   const app = createApp({
     mode: config.mode,
@@ -43,6 +44,7 @@ export async function startServer(config: Config, { log, page, observe }: ServeD
       log.warn({ issuer }, 'the keys of an issuer cannot be read')
     }),
     isReady: () => ready,
+    request_timeout_ms: config.request_timeout_ms,
     limits: config.limits,
     cors: config.cors,
     ...(page === undefined ? {} : { page }),

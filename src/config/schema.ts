@@ -53,6 +53,16 @@ const providerRoutes = z
   })
   .catchall(route.meta({ description: 'The name of the upstream that answers for this provider.' }))
 
+const cacheOptions = z.strictObject({
+  seconds: z.int().min(0).max(300).default(30).meta({
+    description:
+      'Seconds that the answer of a platform may be used again for its subject, never past the validity of a token; `0` turns it off. A revocation at the platform shows after so long.',
+  }),
+  entries: z.int().min(1).max(1_000_000).default(10_000).meta({
+    description: 'How many answers of one upstream are kept at most; the oldest go first.',
+  }),
+})
+
 /** The schema of the whole file; what stands beside `platform` is checked by the platform's own schema. */
 export function fileSchema(registry: Registry) {
   const upstream = z.looseObject({
@@ -70,6 +80,11 @@ export function fileSchema(registry: Registry) {
     audit: auditOptions.prefault({}),
     limits: limitsOptions.prefault({}),
     cors: corsOptions.prefault({}),
+    request_timeout_ms: z.int().min(100).max(600_000).default(30_000).meta({
+      description:
+        'Milliseconds that one request may take; a caller may ask for less in the header `x-request-timeout-ms`. What is not answered by then is an error of its own field.',
+    }),
+    cache: cacheOptions.prefault({}),
     drain_seconds: z.int().min(0).max(3600).default(10).meta({
       description: 'Seconds that requests in flight get to finish after SIGTERM.',
     }),

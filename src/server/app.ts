@@ -16,6 +16,7 @@ import { GRAPHQL_PATH } from './http-policy.ts'
 import { createMaskError } from './mask-error.ts'
 import type { Page } from './page.ts'
 import { useAliasLimit } from './plugins/use-alias-limit.ts'
+import { useDeadline } from './plugins/use-deadline.ts'
 import { useDepthLimit } from './plugins/use-depth-limit.ts'
 import { useDirectiveLimit } from './plugins/use-directive-limit.ts'
 import { useErrorLimit } from './plugins/use-error-limit.ts'
@@ -43,13 +44,16 @@ export interface AppOptions {
   /** Turns the value of the Authorization header into a viewer; rejects with a `CodedError`. */
   identify(authorization: string | null): Promise<Viewer>
   isReady(): boolean
+  /** Milliseconds that one request may take. */
+  readonly request_timeout_ms: number
   readonly limits: Limits
   readonly cors: { readonly origins: readonly string[] }
   /** The page of development mode; left out: no page. */
   readonly page?: Page
 }
 
-export function createApp({ mode, source, auth, audit, log, identify, isReady, limits, cors, page }: AppOptions) {
+export function createApp(options: AppOptions) {
+  const { mode, source, auth, audit, log, identify, isReady, request_timeout_ms, limits, cors, page } = options
   const access = createAccess(auth)
   const takeKey = createKeyRate(limits.viewer_keys)
   return createYoga<RequestState, object>({
@@ -66,6 +70,7 @@ export function createApp({ mode, source, auth, audit, log, identify, isReady, l
       useHealth(isReady),
       useHttpPolicy(mode, { ...cors, ...limits }),
       ...(page === undefined ? [] : [usePage(page)]),
+      useDeadline(request_timeout_ms),
       // who asks, and what they may see of the schema
       useViewer(identify, log),
       useSchemaPrivacy(mode),

@@ -10,6 +10,8 @@ import { createLoaders } from '../tokens/loaders.ts'
 import type { TokenSource } from '../tokens/source.ts'
 import { callerOf, createAdmitKey } from './admit-keys.ts'
 import type { TakeKey } from './admit-keys.ts'
+import { describeCaller } from './caller.ts'
+import type { Deadline } from './deadline.ts'
 
 /** Filled by the plugins, in their order; lives as long as the request. */
 export interface RequestState {
@@ -18,6 +20,7 @@ export interface RequestState {
   started_at?: number
   viewer?: Viewer
   operation_name?: string
+  deadline?: Deadline
 }
 
 export type ServerContext = YogaInitialContext & RequestState
@@ -34,7 +37,7 @@ interface ContextParts {
 
 /** The context of one operation; its loaders live exactly as long as the request. */
 export function createContext(
-  { request, viewer = { kind: 'anonymous' }, request_id, operation_name }: ServerContext,
+  { request, viewer = { kind: 'anonymous' }, request_id, operation_name, deadline }: ServerContext,
   { source, access, audit, mode, maxKeys, takeKey }: ContextParts,
 ): GraphContext {
   return {
@@ -46,7 +49,11 @@ export function createContext(
       operation_name,
       traceparent: request.headers.get('traceparent'),
     }),
-    load: createLoaders(source, request.signal, createAdmitKey(maxKeys, callerOf(viewer), takeKey)),
+    load: createLoaders(
+      source,
+      describeCaller({ request, viewer, deadline, forwards: source.forwards }),
+      createAdmitKey(maxKeys, callerOf(viewer), takeKey),
+    ),
     providers: source.providers,
     maySeeSchema: mode === 'development' || maySeeSchema(viewer),
   }

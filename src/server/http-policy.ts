@@ -124,6 +124,6 @@ export function corsHeaders(origin: string | null, origins: readonly string[]): 
 /** The answer to a preflight. */
 export const preflightHeaders: Readonly<Record<string, string>> = {
   'access-control-allow-methods': 'POST',
-  'access-control-allow-headers': 'authorization, content-type, x-request-id',
+  'access-control-allow-headers': 'authorization, content-type, x-request-id, x-request-timeout-ms',
   'access-control-max-age': '600',
 }

@@ -5,15 +5,17 @@
  * last request that waits for it has gone away, and not before (hive gateway #1928: aborting one of a merged batch
  * aborted all). Nothing is remembered once a call has settled.
  */
-import type { All, Fetcher, Many, One } from '../upstreams/upstream.ts'
+import type { All, Call, Fetcher, Many, One } from '../upstreams/upstream.ts'
 
-/** One promise for each key, in order; each settles by itself. `signal` is the request that wants the answers. */
-export type Ask<K, V> = (keys: readonly K[], signal: AbortSignal) => Promise<V | null>[]
+/** One promise for each key, in order; each settles by itself. `caller` is the request that wants the answers. */
+export type Ask<K, V> = (keys: readonly K[], caller: Call) => Promise<V | null>[]
 
 /** One upstream call: for one key, or for a whole batch. */
 interface Work {
   /** How many answers requests still wait for. */
   waiting: number
+  /** When the most patient of those who ever waited gives up; milliseconds, as in `Call`. */
+  deadline: number
   readonly controller: AbortController
 }
 
@@ -22,23 +24,36 @@ interface Flight<V> {
   readonly answer: Promise<V | null>
 }
 
+/** Told how many keys joined a call that was under way. */
+export type OnJoined = (keys: number) => void
+
 /** Turns a platform's descriptor into a function that batches and shares as the descriptor says. */
-export function shareCalls<K, V>(fetcher: Fetcher<K, V>, idOf: (key: K) => string): Ask<K, V> {
+export function shareCalls<K, V>(
+  fetcher: Fetcher<K, V>,
+  idOf: (key: K) => string,
+  onJoined: OnJoined = () => undefined,
+): Ask<K, V> {
   switch (fetcher.kind) {
     case 'one':
-      return shareFlights(idOf, (keys) => keys.map((key) => launchOne(fetcher, key)))
+      return shareFlights(idOf, onJoined, (keys, caller) => keys.map((key) => launchOne(fetcher, key, caller)))
     case 'many':
-      return shareFlights(idOf, (keys) => chunk(keys, fetcher.max).flatMap((part) => launchMany(fetcher, part)))
+      return shareFlights(idOf, onJoined, (keys, caller) =>
+        chunk(keys, fetcher.max).flatMap((part) => launchMany(fetcher, part, caller)),
+      )
     case 'all':
-      return shareParents(fetcher)
+      return shareParents(fetcher, onJoined)
   }
 }
 
-function shareFlights<K, V>(idOf: (key: K) => string, launch: (keys: readonly K[]) => readonly Flight<V>[]): Ask<K, V> {
+function shareFlights<K, V>(
+  idOf: (key: K) => string,
+  onJoined: OnJoined,
+  launch: (keys: readonly K[], caller: Call) => readonly Flight<V>[],
+): Ask<K, V> {
   const flights = new Map<string, Flight<V>>()
 
-  function start(keys: ReadonlyMap<string, K>): void {
-    const launched = launch([...keys.values()])
+  function start(keys: ReadonlyMap<string, K>, caller: Call): void {
+    const launched = launch([...keys.values()], caller)
     for (const [position, id] of [...keys.keys()].entries()) {
       const flight = launched[position]
       if (flight === undefined) throw new Error('launch must return one flight for each key')
@@ -56,22 +71,24 @@ function shareFlights<K, V>(idOf: (key: K) => string, launch: (keys: readonly K[
     return flight?.work.controller.signal.aborted === true ? undefined : flight
   }
 
-  return (keys, signal) => {
+  return (keys, caller) => {
     const missing = new Map<string, K>()
     for (const key of keys) {
       const id = idOf(key)
       if (flying(id) === undefined) missing.set(id, key)
     }
-    if (missing.size > 0) start(missing)
-    return keys.map((key) => join(flights.get(idOf(key)), signal))
+    if (missing.size > 0) start(missing, caller)
+    if (keys.length > missing.size) onJoined(keys.length - missing.size)
+    return keys.map((key) => join(flights.get(idOf(key)), caller))
   }
 }
 
 /** Waits for the answer on behalf of one request, and counts as a waiter for exactly that long. */
-async function join<V>(flight: Flight<V> | undefined, signal: AbortSignal): Promise<V | null> {
+async function join<V>(flight: Flight<V> | undefined, { signal, deadline }: Call): Promise<V | null> {
   if (flight === undefined) throw new Error('a key that was asked for is not in flight')
   const { work, answer } = flight
   work.waiting += 1
+  work.deadline = Math.max(work.deadline, deadline ?? Infinity)
   const gone = Promise.withResolvers<never>()
   const leave = () => {
     gone.reject(signal.reason as Error)
@@ -88,13 +105,13 @@ async function join<V>(flight: Flight<V> | undefined, signal: AbortSignal): Prom
   }
 }
 
-function launchOne<K, V>(fetcher: One<K, V>, key: K): Flight<V> {
-  const { work, result } = run((signal) => fetcher.one(key, { signal }))
+function launchOne<K, V>(fetcher: One<K, V>, key: K, caller: Call): Flight<V> {
+  const { work, result } = run(caller, (call) => fetcher.one(key, call))
   return { work, answer: result }
 }
 
-function launchMany<K, V>(fetcher: Many<K, V>, keys: readonly K[]): Flight<V>[] {
-  const { work, result } = run((signal) => fetcher.many(keys, { signal }))
+function launchMany<K, V>(fetcher: Many<K, V>, keys: readonly K[], caller: Call): Flight<V>[] {
+  const { work, result } = run(caller, (call) => fetcher.many(keys, call))
   return keys.map((key) => {
     const answer = result.then((rows) => {
       const value = rows.get(fetcher.id(key)) ?? null
@@ -107,23 +124,34 @@ function launchMany<K, V>(fetcher: Many<K, V>, keys: readonly K[]): Flight<V>[] 
 }
 
 /** The rows of a parent are one flight, whichever of its keys are asked for. */
-function shareParents<K, V, Row>(fetcher: All<K, V, Row>): Ask<K, V> {
+function shareParents<K, V, Row>(fetcher: All<K, V, Row>, onJoined: OnJoined): Ask<K, V> {
   const askRows = shareCalls<string, readonly Row[]>(
     { kind: 'one', one: (parent, call) => fetcher.all(parent, call) },
     (parent) => parent,
+    onJoined,
   )
-  return (keys, signal) => {
-    const rowsOf = askRows(keys.map(fetcher.parent), signal)
+  return (keys, caller) => {
+    const rowsOf = askRows(keys.map(fetcher.parent), caller)
     return keys.map(async (key, position) => fetcher.pick(key, (await rowsOf[position]) ?? []))
   }
 }
 
-/** Starts the call with a signal of its own; a synchronous throw becomes a rejection like any other. */
-function run<T>(call: (signal: AbortSignal) => Promise<T>): { work: Work; result: Promise<T> } {
-  const controller = new AbortController()
-  const result = (async () => await call(controller.signal))()
+/**
+ * Starts the call with a signal and a deadline of its own, in the turn of the caller who came first; a synchronous
+ * throw becomes a rejection like any other.
+ */
+function run<T>(caller: Call, start: (call: Call) => Promise<T>): { work: Work; result: Promise<T> } {
+  const work: Work = { waiting: 0, deadline: caller.deadline ?? Infinity, controller: new AbortController() }
+  const call: Call = {
+    signal: work.controller.signal,
+    viewer: caller.viewer,
+    get deadline() {
+      return work.deadline
+    },
+  }
+  const result = (async () => await start(call))()
   ignoreRejection(result)
-  return { work: { waiting: 0, controller }, result }
+  return { work, result }
 }
 
 /** Whoever waits sees the rejection; when nobody does, it is not an error of the process. */

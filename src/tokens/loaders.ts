@@ -8,7 +8,7 @@
 import { setMaxListeners } from 'node:events'
 import DataLoader from 'dataloader'
 import type { CodedError } from '../errors.ts'
-import type { TokenRequest, TokenSource } from './source.ts'
+import type { Caller, TokenRequest, TokenSource } from './source.ts'
 import type { ExternalAccount, OAuthAccessToken } from './token.ts'
 
 export interface Loaders {
@@ -25,19 +25,19 @@ interface Box<V> {
 /** Asked once for each distinct key, in order; an error refuses that key, which then asks nobody. */
 export type AdmitKey = () => CodedError | null
 
-/** `signal` aborts when the caller has gone; nothing outlives the request. */
-export function createLoaders(source: TokenSource, signal: AbortSignal, admit: AdmitKey): Loaders {
+/** The caller's signal aborts when nobody waits any more, or at the deadline; nothing outlives the request. */
+export function createLoaders(source: TokenSource, caller: Caller, admit: AdmitKey): Loaders {
   // Every key waits on the signal; the default limit of ten listeners guards against leaks, which `finally` prevents.
-  setMaxListeners(0, signal)
+  setMaxListeners(0, caller.signal)
   return {
     tokens: createLoad(
-      onlyAdmitted(admit, (requests) => source.tokens(requests, signal)),
+      onlyAdmitted(admit, (requests) => source.tokens(requests, caller)),
       // Everything that changes the result is part of the key.
       ({ user_id, provider, external_account_id, min_validity_seconds }) =>
         JSON.stringify([user_id, provider, external_account_id, min_validity_seconds]),
     ),
     accounts: createLoad(
-      onlyAdmitted(admit, (user_ids) => source.accounts(user_ids, signal)),
+      onlyAdmitted(admit, (user_ids) => source.accounts(user_ids, caller)),
       (user_id) => user_id,
     ),
   }

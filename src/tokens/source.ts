@@ -3,11 +3,13 @@
  * judges what came back by the caller's filter. Knows the interface of upstreams, never a concrete platform.
  */
 import { CodedError, withDetails } from '../errors.ts'
-import type { Upstream } from '../upstreams/upstream.ts'
-import { shareCalls } from './flights.ts'
-import type { Ask } from './flights.ts'
+import type { Upstream, UpstreamState } from '../upstreams/upstream.ts'
+import { openLane } from './lane.ts'
+import type { Caller, Lane, LaneOptions, LaneRequest } from './lane.ts'
 import { canonicalProvider, isLive } from './token.ts'
 import type { ExternalAccount, OAuthAccessToken, TokenFilter, TokenKey } from './token.ts'
+
+export type { Caller } from './lane.ts'
 
 /** Where a provider's tokens are; `as` is the platform's own name for the provider, where it differs. */
 export interface Route {
@@ -33,26 +35,34 @@ export interface ServedProvider {
 
 export interface TokenSource {
   /** One promise for each request, in order: the tokens (none connected: an empty list) or a `CodedError`. */
-  tokens(requests: readonly TokenRequest[], signal: AbortSignal): Promise<readonly OAuthAccessToken[]>[]
+  tokens(requests: readonly TokenRequest[], caller: Caller): Promise<readonly OAuthAccessToken[]>[]
   /** One promise for each user, in order: the connected accounts of all upstreams, or a `CodedError`. */
-  accounts(user_ids: readonly string[], signal: AbortSignal): Promise<readonly ExternalAccount[]>[]
+  accounts(user_ids: readonly string[], caller: Caller): Promise<readonly ExternalAccount[]>[]
   readonly providers: readonly ServedProvider[]
+  /** Whether any upstream wants the subject's own credential. */
+  readonly forwards: boolean
+  /** How every upstream is doing that can tell, by name. */
+  states(): Readonly<Record<string, UpstreamState>>
   close(): Promise<void>
 }
 
-interface Lane {
-  readonly upstream: Upstream
-  readonly tokens: Ask<TokenKey, readonly OAuthAccessToken[]>
-  readonly accounts: Ask<string, readonly ExternalAccount[]> | null
-}
+/** Tests pass clocks of their own; without `cache` nothing is remembered. */
+export type SourceOptions = Partial<LaneOptions>
 
-/** `now` gives Unix seconds; tests pass their own. */
 export function createSource(
   upstreams: readonly Upstream[],
   routing: Routing,
-  now: () => number = () => Math.floor(Date.now() / 1000),
+  options: SourceOptions = {},
 ): TokenSource {
-  const lanes = new Map(upstreams.map((upstream) => [upstream.name, openLane(upstream)]))
+  const laneOptions: LaneOptions = {
+    cache: { seconds: 0, entries: 0 },
+    now: () => Math.floor(Date.now() / 1000),
+    now_ms: () => performance.now(),
+    observe: () => undefined,
+    ...options,
+  }
+  const { now } = laneOptions
+  const lanes = new Map(upstreams.map((upstream) => [upstream.name, openLane(upstream, laneOptions)]))
 
   /** null: nobody answers for the provider. */
   function route(provider: string): { lane: Lane; name: string } | null {
@@ -62,11 +72,11 @@ export function createSource(
   }
 
   /** Keys of one upstream go there together, so that a bulk endpoint sees them as one batch. */
-  function tokens(requests: readonly TokenRequest[], signal: AbortSignal): Promise<readonly OAuthAccessToken[]>[] {
+  function tokens(requests: readonly TokenRequest[], caller: Caller): Promise<readonly OAuthAccessToken[]>[] {
     const answers = new Array<Promise<readonly OAuthAccessToken[]>>(requests.length)
-    const batches = new Map<Lane, { keys: TokenKey[]; positions: number[] }>()
+    const batches = new Map<Lane, { keys: LaneRequest[]; positions: number[] }>()
     for (const [position, request] of requests.entries()) {
-      const { user_id, provider } = request
+      const { provider } = request
       const found = route(provider)
       if (found === null) {
         answers[position] = Promise.reject(new CodedError('PROVIDER_NOT_CONFIGURED', undefined, { provider }))
@@ -74,11 +84,11 @@ export function createSource(
       }
       const batch = batches.get(found.lane) ?? { keys: [], positions: [] }
       batches.set(found.lane, batch)
-      batch.keys.push({ user_id, provider: found.name })
+      batch.keys.push(found.name === provider ? request : { ...request, provider: found.name })
       batch.positions.push(position)
     }
     for (const [lane, { keys, positions }] of batches) {
-      const rows = lane.tokens(keys, signal)
+      const rows = lane.tokens(keys, caller)
       for (const [index, position] of positions.entries()) {
         const request = requests[position]
         const answer = rows[index]
@@ -110,9 +120,9 @@ export function createSource(
     return routing.default === upstream.name && !Object.hasOwn(routing.routes, provider) ? provider : null
   }
 
-  function accounts(user_ids: readonly string[], signal: AbortSignal): Promise<readonly ExternalAccount[]>[] {
+  function accounts(user_ids: readonly string[], caller: Caller): Promise<readonly ExternalAccount[]>[] {
     const asked = [...lanes.values()].flatMap(({ upstream, accounts: ask }) =>
-      ask === null ? [] : [{ upstream, answers: ask(user_ids, signal) }],
+      ask === null ? [] : [{ upstream, answers: ask(user_ids, caller) }],
     )
     return user_ids.map(async (_, position) => {
       const lists = await Promise.all(
@@ -138,17 +148,17 @@ export function createSource(
     tokens,
     accounts,
     providers: listProviders(lanes, routing),
+    forwards: upstreams.some((upstream) => upstream.forwards === true),
+    states: () =>
+      Object.fromEntries(
+        upstreams.flatMap((upstream) => {
+          const state = upstream.state?.()
+          return state === undefined ? [] : [[upstream.name, state] as const]
+        }),
+      ),
     close: async () => {
-      await Promise.all(upstreams.map((upstream) => upstream.close()))
+      await Promise.all([...lanes.values()].map((lane) => lane.close()))
     },
-  }
-}
-
-function openLane(upstream: Upstream): Lane {
-  return {
-    upstream,
-    tokens: shareCalls(upstream.tokens, (key) => `${key.user_id} ${key.provider}`),
-    accounts: upstream.accounts === null ? null : shareCalls(upstream.accounts, (user_id) => user_id),
   }
 }
 

@@ -22,7 +22,7 @@ test('a listed origin may send operations, without cookies', async () => {
       vary: 'Authorization, Origin',
       'access-control-allow-origin': origin,
       'access-control-allow-methods': 'POST',
-      'access-control-allow-headers': 'authorization, content-type, x-request-id',
+      'access-control-allow-headers': 'authorization, content-type, x-request-id, x-request-timeout-ms',
       'access-control-expose-headers': 'x-request-id',
       'access-control-max-age': '600',
     })

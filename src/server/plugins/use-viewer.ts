@@ -5,6 +5,7 @@ import { CodedError } from '../../errors.ts'
 import type { Log } from '../../log.ts'
 import { refuse } from '../answer.ts'
 import type { RequestState } from '../context.ts'
+import { within } from '../deadline.ts'
 
 export function useViewer(
   identify: (authorization: string | null) => Promise<Viewer>,
@@ -13,7 +14,7 @@ export function useViewer(
   return {
     async onRequest({ request, serverContext, endResponse }) {
       try {
-        serverContext.viewer = await identify(request.headers.get('authorization'))
+        serverContext.viewer = await within(serverContext.deadline, identify(request.headers.get('authorization')))
       } catch (error) {
         if (!(error instanceof CodedError)) throw error
         log.info({ request_id: serverContext.request_id, error }, 'credential refused')
