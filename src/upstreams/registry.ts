@@ -1,15 +1,23 @@
 /** Every platform that the server knows. A new one is a file in this folder and a line here. */
+import { auth0 } from './auth0.ts'
 import { betterAuth } from './better-auth.ts'
 import { clerk } from './clerk.ts'
 import { kratos } from './kratos.ts'
 import { nango } from './nango.ts'
+import { fusionauth } from './fusionauth.ts'
 import type { Platform } from './upstream.ts'
 import { vault } from './vault/vault.ts'
 import { workos } from './workos.ts'
 
-export const platforms = { 'better-auth': betterAuth, clerk, kratos, nango, vault, workos } satisfies Record<
-  string,
-  Platform
->
+export const platforms = {
+  'better-auth': betterAuth,
+  auth0,
+  clerk,
+  fusionauth,
+  kratos,
+  nango,
+  vault,
+  workos,
+} satisfies Record<string, Platform>
 
 export type PlatformName = keyof typeof platforms

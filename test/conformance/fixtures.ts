@@ -1,4 +1,5 @@
 /** One line for each platform of the registry: a platform without a line does not compile. */
+import { auth0 } from './auth0.ts'
 import { betterAuth } from './better-auth.ts'
 import { clerk } from './clerk.ts'
 import type { Fixtures } from './fixture.ts'
@@ -6,5 +7,15 @@ import { vault } from './vault.ts'
 import { workos } from './workos.ts'
 import { kratos } from './kratos.ts'
 import { nango } from './nango.ts'
+import { fusionauth } from './fusionauth.ts'
 
-export const fixtures = { 'better-auth': betterAuth, clerk, kratos, nango, vault, workos } satisfies Fixtures
+export const fixtures = {
+  'better-auth': betterAuth,
+  auth0,
+  clerk,
+  fusionauth,
+  kratos,
+  nango,
+  vault,
+  workos,
+} satisfies Fixtures

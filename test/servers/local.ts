@@ -51,7 +51,7 @@ export interface LocalServer extends AsyncDisposable {
 }
 
 /** Starts a server that answers with `reply`. */
-export async function startLocal(reply: (request: Received) => Reply): Promise<LocalServer> {
+export async function startLocal(reply: (request: Received) => Reply | Promise<Reply>): Promise<LocalServer> {
   const calls: Received[] = []
   const sent: string[] = []
   const rules: { how: Misbehaviour; path: RegExp; left: number }[] = []
@@ -80,7 +80,7 @@ export async function startLocal(reply: (request: Received) => Reply): Promise<L
     const answer = async (): Promise<void> => {
       if (method !== 'GET') received.body = await text(request)
       if (rule !== undefined && (await rule.how(response)) !== 'proceed') return
-      const { status, body, raw, headers: extra } = reply(received)
+      const { status, body, raw, headers: extra } = await reply(received)
       const content = raw ?? JSON.stringify(body)
       sent.push(content)
       response.writeHead(status, { 'content-type': 'application/json', ...extra }).end(content)

@@ -5,7 +5,7 @@ import type { Call } from '../upstream.ts'
 import { checkUuid } from '../uuid.ts'
 import { kratosError, shapeError } from './errors.ts'
 import { identity, identityId, identityList, type Identity } from './shapes.ts'
-import { splitOnFailure } from './split.ts'
+import { splitOnFailure } from '../split-on-failure.ts'
 
 export interface IdentitiesOptions {
   readonly http: Http
