@@ -4,6 +4,7 @@ import { betterAuth } from './better-auth.ts'
 import { clerk } from './clerk.ts'
 import { kratos } from './kratos.ts'
 import { nango } from './nango.ts'
+import { propelauth } from './propelauth.ts'
 import { fusionauth } from './fusionauth.ts'
 import type { Platform } from './upstream.ts'
 import { vault } from './vault/vault.ts'
@@ -16,6 +17,7 @@ export const platforms = {
   fusionauth,
   kratos,
   nango,
+  propelauth,
   vault,
   workos,
 } satisfies Record<string, Platform>

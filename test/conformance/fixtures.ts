@@ -7,6 +7,7 @@ import { vault } from './vault.ts'
 import { workos } from './workos.ts'
 import { kratos } from './kratos.ts'
 import { nango } from './nango.ts'
+import { propelauth } from './propelauth.ts'
 import { fusionauth } from './fusionauth.ts'
 
 export const fixtures = {
@@ -16,6 +17,7 @@ export const fixtures = {
   fusionauth,
   kratos,
   nango,
+  propelauth,
   vault,
   workos,
 } satisfies Fixtures
