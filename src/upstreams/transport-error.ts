@@ -2,7 +2,8 @@
 import { errors } from 'undici'
 import { CodedError, type ErrorCode } from '../errors.ts'
 
-const violations = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_EXCEEDED_MAX_SIZE'])
+const TOO_LARGE = 'UND_ERR_RES_EXCEEDED_MAX_SIZE'
+const violations = new Set(['UND_ERR_HEADERS_OVERFLOW', TOO_LARGE])
 const NO_HTTP = 'HTTP_PARSER_ERROR'
 const identifier = /^[A-Z][A-Z0-9_]{1,63}$/
 
@@ -14,6 +15,11 @@ const identifier = /^[A-Z][A-Z0-9_]{1,63}$/
 export function transportError(error: unknown, upstream: string): CodedError {
   const code = shortCode(error)
   return new CodedError(codeOf(code), undefined, { upstream }, { cause: new Error(code) })
+}
+
+/** Whether the answer was refused because of its size: fewer keys may fit. */
+export function isTooLarge({ cause }: CodedError): boolean {
+  return cause instanceof Error && cause.message === TOO_LARGE
 }
 
 function codeOf(code: string): ErrorCode {

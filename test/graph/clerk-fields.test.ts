@@ -70,7 +70,7 @@ it('gives two accounts, one by its id, and an empty list without an error for no
 })
 
 it('returns any JSON object as it is, without keys that could reach a prototype', async () => {
-  await using graph = await startGraphOverClerk()
+  await using graph = await startGraphOverClerk({}, { cache: { seconds: 0 } })
   const ask = async (public_metadata: Record<string, unknown>): Promise<unknown> => {
     graph.clerk.addTokens('user_1', 'oauth_google', [{ public_metadata }])
     const { data } = await graph.server.ask<{ oauth_access_tokens: { public_metadata: unknown }[] }>(askAll('google'))

@@ -2,10 +2,15 @@
 import { startClerk } from '../servers/clerk.ts'
 import { startTestServer } from '../support/server.ts'
 
-export async function startGraphOverClerk(options: Readonly<Record<string, unknown>> = {}) {
+/** `options` stand below the upstream, `file` at the top of the configuration. */
+export async function startGraphOverClerk(
+  options: Readonly<Record<string, unknown>> = {},
+  file: Readonly<Record<string, unknown>> = {},
+) {
   const clerk = await startClerk()
   const server = await startTestServer({
     file: {
+      ...file,
       upstreams: {
         clerk: { platform: 'clerk', secret_key: clerk.secret_key, base_url: clerk.url, ...options },
       },

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { startClerk } from '../servers/clerk.ts'
 import { inventAccount } from '../servers/clerk-rows.ts'
 import { answers } from '../servers/misbehaviour.ts'
-import { failureOf, openClerk } from './support.ts'
+import { openClerk } from './support.ts'
 
 const ids = (count: number) => Array.from({ length: count }, (_, n) => `user_${String(n)}`)
 
@@ -168,9 +168,22 @@ test.each([
   [200, null, 'UPSTREAM_PROTOCOL_ERROR'],
   [422, { errors: [{ code: 'form_param_value_invalid' }] }, 'BAD_USER_INPUT'],
   [503, '', 'UPSTREAM_UNAVAILABLE'],
-])('an answer %d %j fails the whole call with %s', async (status, body, code) => {
+])('an answer %d %j fails every key with %s', async (status, body, code) => {
   await using server = await startClerk()
   server.misbehave(answers(status, body))
   await using client = openClerk(server)
-  expect(await failureOf(client.accounts(['user_1', 'user_2']))).toMatchObject({ code })
+  const found = await client.accounts(['user_1', 'user_2'])
+  expect([found.get('user_1'), found.get('user_2')]).toMatchObject([{ code }, { code }])
+})
+
+test('users that are too large together are asked for apart, and one that is too large alone fails alone', async () => {
+  await using server = await startClerk()
+  const fields = (kib: number) => ({ public_metadata: { invented: 'a'.repeat(kib * 1024) } })
+  const sizes = [300, 300, 300, 300, 1100, 10]
+  for (const [n, kib] of sizes.entries()) server.addUser(`user_${String(n)}`, { accounts: [fields(kib)] })
+  await using client = openClerk(server)
+  const found = await client.accounts(sizes.map((_, n) => `user_${String(n)}`))
+  expect(found.get('user_4')).toMatchObject({ code: 'UPSTREAM_PROTOCOL_ERROR' })
+  for (const n of [0, 1, 2, 3, 5]) expect(found.get(`user_${String(n)}`)).toHaveLength(1)
+  expect(server.calls.length).toBeLessThanOrEqual(9)
 })

@@ -38,6 +38,8 @@ export interface OpenedClerk extends AsyncDisposable {
   readonly upstream: Upstream
   readonly events: UpstreamEvent[]
   tokens(user_id: string, provider: string, given?: Call): Promise<readonly OAuthAccessToken[] | null>
+  /** What the Map says of one user, thrown if it is an error. */
+  account(id: string): Promise<readonly ExternalAccount[] | null>
   accounts(ids: readonly string[], given?: Call): Promise<ReadonlyMap<string, readonly ExternalAccount[] | Error>>
 }
 
@@ -52,6 +54,11 @@ export function openClerk(server: Pick<ClerkServer, 'url' | 'secret_key'>, given
     upstream,
     events,
     tokens: (user_id, provider, with_call = call()) => one.one({ user_id, provider }, with_call),
+    account: async (id) => {
+      const found = (await many.many([id], call())).get(id) ?? null
+      if (found instanceof Error) throw found
+      return found
+    },
     accounts: (ids, with_call = call()) => many.many(ids, with_call),
     [Symbol.asyncDispose]: () => upstream.close(),
   }
