@@ -95,7 +95,7 @@ describe('a stored token that has expired', () => {
     server.misbehave(reset, fresh)
     await using client = open(server, { retries: 5 })
     expect((await failureOf(client.tokens(user, 'google'))).code).toBe('UPSTREAM_UNAVAILABLE')
-    expect(server.calls.filter(({ path }) => path.endsWith("fresh_token"))).toHaveLength(1)
+    expect(server.calls.filter(({ path }) => path.endsWith('fresh_token'))).toHaveLength(1)
   })
 
   test('ten callers at once cause one refresh', async () => {
@@ -104,7 +104,7 @@ describe('a stored token that has expired', () => {
     server.refreshed = (entry) => ({ ...entry, token_expiration: 4_102_444_800 })
     await using client = open(server)
     await Promise.all(Array.from({ length: 10 }, () => client.tokens(user, 'google')))
-    expect(server.calls.filter(({ path }) => path.endsWith("fresh_token"))).toHaveLength(1)
+    expect(server.calls.filter(({ path }) => path.endsWith('fresh_token'))).toHaveLength(1)
   })
 })
 
