@@ -45,6 +45,8 @@ const searchKeys = [
 export function createManagement() {
   const users = new Map<string, Auth0User>()
   const accounts = new Map<string, Auth0Account[]>()
+  /** What the contract leaves open, and ids that the API does not accept. */
+  const settings = { searchShowsTokens: true, refusedIds: new Set<string>() }
 
   function reply({ method, path, query }: Received, scopes: readonly string[]): Reply {
     if (method !== 'GET') return managementFailure(404, 'Not Found')
@@ -52,6 +54,7 @@ export function createManagement() {
     const withTokens = scopes.includes('read:user_idp_tokens')
     if (path === '/api/v2/users') return search(query, withTokens)
     const [, id = '', below] = /^\/api\/v2\/users\/([^/]+)(\/connected-accounts)?$/.exec(path) ?? []
+    if (settings.refusedIds.has(decodeURIComponent(id))) return managementFailure(400, 'Bad Request', 'invalid_uri')
     const user = users.get(decodeURIComponent(id))
     if (id === '' || user === undefined) return managementFailure(404, 'Not Found', 'inexistent_user')
     if (below !== undefined) return listAccounts(user.user_id, query)
@@ -68,10 +71,14 @@ export function createManagement() {
     if (ids === undefined || !isKnown || query.get('search_engine') !== 'v3' || per_page > 100)
       return managementFailure(400, 'Bad Request', 'invalid_query_string')
     const wanted = new Set(ids.map((id) => id.slice(1, -1)))
+    if ([...wanted].some((id) => settings.refusedIds.has(id)))
+      return managementFailure(400, 'Bad Request', 'invalid_query_string')
     // Not in the order of the request.
     const found = [...users.values()].filter(({ user_id }) => wanted.has(user_id)).reverse()
     const rows = found.slice(page * per_page, (page + 1) * per_page)
-    return { status: 200, body: rows.map((user) => show(user, query, withTokens)) }
+    const shown = rows.map((user) => show(user, query, withTokens && settings.searchShowsTokens))
+    if (query.get('include_totals') !== 'true') return { status: 200, body: shown }
+    return { status: 200, body: { users: shown, start: page * per_page, limit: per_page, total: found.length } }
   }
 
   function listAccounts(user_id: string, query: URLSearchParams): Reply {
@@ -104,7 +111,7 @@ export function createManagement() {
     return identity
   }
 
-  return { users, accounts, reply, addUser, addIdentity }
+  return { users, accounts, settings, reply, addUser, addIdentity }
 }
 
 /** What `fields` asks for; the token fields need a scope of their own. */

@@ -19,6 +19,7 @@ export interface Auth0Server extends LocalServer {
   readonly users: Map<string, Auth0User>
   readonly accounts: Map<string, Auth0Account[]>
   readonly vault: Exchange['vault']
+  readonly settings: { searchShowsTokens: boolean; readonly refusedIds: Set<string> }
   /** The scopes that the next management token will have. */
   scope: string
   /** How many management tokens were given out. */
@@ -74,6 +75,7 @@ export async function startAuth0(options: Auth0ServerOptions = {}): Promise<Auth
       vault: exchange.vault,
       users: management.users,
       accounts: management.accounts,
+      settings: management.settings,
       addUser: management.addUser,
       addIdentity: management.addIdentity,
       revoke: () => {

@@ -36,6 +36,7 @@ export async function startClerk(options: ClerkServerOptions = {}): Promise<Cler
     const problem = refuseRequest(request, secret_key, versions)
     if (problem !== null) return problem
     if (request.path === '/v1/users') return listUsers(request.query)
+    if (request.path === '/v1/users/count') return countUsers(request.query)
     const [, user_id, provider] = /^\/v1\/users\/([^/]+)\/oauth_access_tokens\/([^/]+)$/.exec(request.path) ?? []
     if (user_id === undefined || provider === undefined) return failure(404, 'resource_not_found')
     return listTokens(decodeURIComponent(user_id), decodeURIComponent(provider), request.query)
@@ -52,6 +53,13 @@ export async function startClerk(options: ClerkServerOptions = {}): Promise<Cler
       .filter(({ id }) => (wanted.size === 0 || wanted.has(id)) && !without.has(id))
       .sort((a, b) => b.created_at - a.created_at)
     return { status: 200, body: found.slice(page.offset, page.offset + page.limit) }
+  }
+
+  // The SDK asks for it beside every list.
+  function countUsers(query: URLSearchParams): Reply {
+    const ids = query.getAll('user_id')
+    const total_count = ids.length === 0 ? users.size : ids.filter((id) => users.has(id)).length
+    return { status: 200, body: { object: 'total_count', total_count } }
   }
 
   function listTokens(user_id: string, provider: string, query: URLSearchParams): Reply {
