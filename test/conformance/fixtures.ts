@@ -3,12 +3,12 @@ import { auth0 } from './auth0.ts'
 import { betterAuth } from './better-auth.ts'
 import { clerk } from './clerk.ts'
 import type { Fixtures } from './fixture.ts'
-import { vault } from './vault.ts'
-import { workos } from './workos.ts'
+import { fusionauth } from './fusionauth.ts'
 import { kratos } from './kratos.ts'
 import { nango } from './nango.ts'
 import { propelauth } from './propelauth.ts'
-import { fusionauth } from './fusionauth.ts'
+import { vault } from './vault.ts'
+import { workos } from './workos.ts'
 
 export const fixtures = {
   'better-auth': betterAuth,
