@@ -12,6 +12,9 @@ export const limitsOptions = z.strictObject({
   directives: z.int().min(0).default(10).describe('Directives of an operation.'),
   fields: atLeastOne.default(250).describe('Fields that an operation selects, once its fragments are spread.'),
   root_fields: atLeastOne.default(20).describe('Fields that an operation selects at its root.'),
+  objects: atLeastOne
+    .default(1000)
+    .describe('Objects that an operation asks for: aliases and the entries of lists in its arguments multiply.'),
   keys: atLeastOne
     .default(250)
     .describe('Token keys of an operation: distinct reads of a user at a provider; those beyond are refused.'),

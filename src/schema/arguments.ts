@@ -48,9 +48,9 @@ export function toTokenRequest(user_id: string, args: TokenArguments): TokenRequ
 }
 
 /** Throws BAD_USER_INPUT that names the argument when the list is too long. */
-export function checkListLength(list: readonly unknown[], argument: string, max = MAX_LIST_LENGTH): void {
-  if (list.length > max)
+export function checkListLength(list: readonly unknown[], argument: string): void {
+  if (list.length > MAX_LIST_LENGTH)
     throw badUserInput(
-      `${argument} has ${String(list.length)} entries; at most ${String(max)} are allowed. Ask in several requests.`,
+      `${argument} has ${String(list.length)} entries; at most ${String(MAX_LIST_LENGTH)} are allowed. Ask in several requests.`,
     )
 }

@@ -7,14 +7,10 @@
  */
 import { badUserInput, CodedError } from '../errors.ts'
 import { checkId } from '../tokens/token.ts'
-import { checkListLength } from './arguments.ts'
 import { builder } from './builder.ts'
 import { printSubgraph } from './sdl.ts'
 import { isolate } from './isolate.ts'
 import { UserRef } from './user.ts'
-
-// A gateway sends the entities of a whole page of results at once. What they then ask of platforms has a limit of its own.
-const MAX_REPRESENTATIONS = 1000
 
 const Any = builder.scalarType('_Any', {
   description: 'A representation of an entity: its `__typename` and its key fields.',
@@ -48,10 +44,7 @@ builder.queryFields((t) => ({
     description: 'Resolves the representations that a gateway holds, each by itself and in order.',
     args: { representations: t.arg({ type: [Any], required: true, description: 'The representations.' }) },
     // one promise each, so that a representation that is refused rejects only its own place in the list
-    resolve: (_, { representations }) => {
-      checkListLength(representations, 'representations', MAX_REPRESENTATIONS)
-      return isolate(representations, readRepresentation)
-    },
+    resolve: (_, { representations }) => isolate(representations, readRepresentation),
   }),
   _service: t.field({
     type: Service,

@@ -25,6 +25,7 @@ import { useAudit } from './plugins/use-audit.ts'
 import { useHealth } from './plugins/use-health.ts'
 import { useHttpPolicy } from './plugins/use-http-policy.ts'
 import { useJsonBody } from './plugins/use-json-body.ts'
+import { useObjectLimit } from './plugins/use-object-limit.ts'
 import { usePage } from './plugins/use-page.ts'
 import { useRequestId } from './plugins/use-request-id.ts'
 import { useRequestLog } from './plugins/use-request-log.ts'
@@ -83,6 +84,7 @@ export function createApp(options: AppOptions) {
       useAliasLimit(limits.aliases),
       useDirectiveLimit(limits.directives),
       useValidationErrorLimit(limits.validation_errors),
+      useObjectLimit(limits.objects),
       useErrorLimit(limits.errors),
       // what the operation disclosed is recorded, or stays here
       useAudit(log),

@@ -1,4 +1,5 @@
 /** A server in production over a strict local Clerk, with callers of several rights. */
+import type { ServiceOptions } from '../../src/auth/options.ts'
 import { newServiceKey } from '../../src/auth/service-key.ts'
 import { startClerk } from '../servers/clerk.ts'
 import type { ClerkServer } from '../servers/clerk.ts'
@@ -10,29 +11,41 @@ export interface Door extends AsyncDisposable {
   readonly server: TestServer
   /** A service that may read everything but the schema. */
   readonly plainKey: string
+  /** Of the other services, in their order. */
+  readonly keys: readonly string[]
   /** The status and the answer to an operation; without a `bearer` nobody asks. */
   send(query: string, options?: { bearer?: string; variables?: object }): Promise<{ status: number; answer: Answer }>
 }
 
+const everything: ServiceOptions['grants'] = [{ providers: ['*'], fields: ['*'], users: ['*'] }]
+
 /** The access token of `user_1` at Google: it must never appear where nobody asked for it. */
 export const CANARY = 'invented-canary-token-4f1d'
 
-/** `file` is merged over the configuration; production unless it says otherwise. */
-export async function startDoor(file: Readonly<Record<string, unknown>> = {}): Promise<Door> {
+/** `file` is merged over the configuration; production unless it says otherwise. `others` are services beside the plain one. */
+export async function startDoor(
+  file: Readonly<Record<string, unknown>> = {},
+  others: readonly Pick<ServiceOptions, 'id' | 'grants'>[] = [],
+): Promise<Door> {
   const clerk = await startClerk()
   clerk.addTokens('user_1', 'oauth_google', [{ token: CANARY }])
-  const { key, key_sha256 } = newServiceKey()
+  const services = [{ id: 'plain', grants: everything }, ...others].map((service) => ({
+    ...service,
+    ...newServiceKey(),
+  }))
   const server = await startTestServer({
     file: {
       upstreams: { clerk: { platform: 'clerk', secret_key: clerk.secret_key, base_url: clerk.url } },
       ...file,
     },
-    services: [{ id: 'plain', key_sha256, grants: [{ providers: ['*'], fields: ['*'], users: ['*'] }], schema: false }],
+    services: services.map(({ id, grants, key_sha256 }) => ({ id, grants, key_sha256, schema: false })),
   })
+  const [plainKey = '', ...keys] = services.map(({ key }) => key)
   return {
     clerk,
     server,
-    plainKey: key,
+    plainKey,
+    keys,
     async send(query, { bearer, variables } = {}) {
       const headers = bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }
       const response = await server.post(JSON.stringify({ query, variables }), headers)
