@@ -36,9 +36,10 @@ program
   .command('schema')
   .description('print the schema as clients see it')
   .option('--subgraph', 'the Federation SDL instead')
-  .action(async (flags: { subgraph?: boolean }) => {
+  .option('--no-authenticated', 'leave @authenticated out of the Federation SDL')
+  .action(async (flags: { subgraph?: boolean; authenticated: boolean }) => {
     const { printSdl } = await import('./commands/schema.ts')
-    process.exitCode = printSdl({ subgraph: flags.subgraph === true, ...output })
+    process.exitCode = printSdl({ ...flags, ...output })
   })
 
 program

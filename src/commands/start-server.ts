@@ -46,6 +46,7 @@ export async function startServer(config: Config, { log, page, observe }: ServeD
     isReady: () => ready,
     request_timeout_ms: config.request_timeout_ms,
     limits: config.limits,
+    subgraph: config.subgraph,
     cors: config.cors,
     ...(page === undefined ? {} : { page }),
   })

@@ -63,6 +63,13 @@ const cacheOptions = z.strictObject({
   }),
 })
 
+const subgraphOptions = z.strictObject({
+  authenticated: z.boolean().default(true).meta({
+    description:
+      'Whether the SDL for gateways announces `@authenticated`. Apollo Gateway and an Apollo Router without a licence do not start with it; it is enforced here either way.',
+  }),
+})
+
 /** The schema of the whole file; what stands beside `platform` is checked by the platform's own schema. */
 export function fileSchema(registry: Registry) {
   const upstream = z.looseObject({
@@ -80,6 +87,7 @@ export function fileSchema(registry: Registry) {
     audit: auditOptions.prefault({}),
     limits: limitsOptions.prefault({}),
     cors: corsOptions.prefault({}),
+    subgraph: subgraphOptions.prefault({}),
     request_timeout_ms: z.int().min(100).max(600_000).default(30_000).meta({
       description:
         'Milliseconds that one request may take; a caller may ask for less in the header `x-request-timeout-ms`. What is not answered by then is an error of its own field.',

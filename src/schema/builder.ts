@@ -7,6 +7,7 @@ import type { Viewer } from '../auth/viewer.ts'
 import type { JsonObject } from '../tokens/json.ts'
 import type { Loaders } from '../tokens/loaders.ts'
 import type { ServedProvider } from '../tokens/source.ts'
+import type { SubgraphOptions } from './sdl.ts'
 
 /** What a resolver may reach: who asks, what they may read, and this request's loaders. */
 export interface GraphContext {
@@ -18,6 +19,8 @@ export interface GraphContext {
   readonly providers: readonly ServedProvider[]
   /** Whether the viewer may read the schema: always in development, by grant in production. */
   readonly maySeeSchema: boolean
+  /** What `_service` prints. */
+  readonly subgraph: SubgraphOptions
 }
 
 export const builder = new SchemaBuilder<{

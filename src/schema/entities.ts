@@ -32,7 +32,7 @@ const Service = builder.objectRef<object>('_Service').implement({
     sdl: t.string({
       nullable: false,
       description: 'The schema of this subgraph with its federation directives.',
-      resolve: (_, __, ___, info) => printSubgraph(info.schema),
+      resolve: (_, __, context, info) => printSubgraph(info.schema, context.subgraph),
     }),
   }),
 })

@@ -1,31 +1,52 @@
 /** The two printed forms of the schema: as clients see it, and as a federated gateway composes it. */
-import { filterSchema, printSchemaWithDirectives, pruneSchema } from '@graphql-tools/utils'
+import { filterSchema, MapperKind, mapSchema, printSchemaWithDirectives, pruneSchema } from '@graphql-tools/utils'
 import { lexicographicSortSchema, printSchema } from 'graphql'
 import type { GraphQLSchema } from 'graphql'
 
-// 2.9 is the newest link that both Apollo's composition and the MIT one accept, and the first with @cost (ANCHORS 5.1).
-const FEDERATION_LINK = `extend schema
-  @link(
-    url: "https://specs.apollo.dev/federation/v2.9"
-    import: ["@authenticated", "@cost", "@key", "@listSize", "@tag"]
-  )
-`
+/** What a gateway composes; `authenticated: false` leaves `@authenticated` out, for gateways that cannot have it. */
+export interface SubgraphOptions {
+  readonly authenticated: boolean
+}
 
-const printed = new WeakMap<GraphQLSchema, string>()
+const printed = new WeakMap<GraphQLSchema, Map<boolean, string>>()
 
 /** The API as clients see it: plain GraphQL, sorted, without the subgraph's own fields. */
 export function printClientSchema(schema: GraphQLSchema): string {
   return `${printSchema(lexicographicSortSchema(clientSchema(schema)))}\n`
 }
 
-/** The Federation SDL, sorted; printed once for each schema. */
-export function printSubgraph(schema: GraphQLSchema): string {
-  const known = printed.get(schema)
+/** The Federation SDL, sorted; printed once for each schema and form. */
+export function printSubgraph(
+  schema: GraphQLSchema,
+  { authenticated }: SubgraphOptions = { authenticated: true },
+): string {
+  const known = printed.get(schema)?.get(authenticated)
   if (known !== undefined) return known
-  const types = printSchemaWithDirectives(lexicographicSortSchema(clientSchema(schema)))
-  const sdl = `${FEDERATION_LINK}\n${types}\n`
-  printed.set(schema, sdl)
+  const sorted = lexicographicSortSchema(clientSchema(schema))
+  const types = printSchemaWithDirectives(authenticated ? sorted : withoutAuthenticated(sorted))
+  const sdl = `${federationLink(authenticated)}\n${types}\n`
+  printed.set(schema, (printed.get(schema) ?? new Map<boolean, string>()).set(authenticated, sdl))
   return sdl
+}
+
+// 2.9 is the newest link that both Apollo's composition and the MIT one accept, and the first with @cost (ANCHORS 5.1).
+function federationLink(authenticated: boolean): string {
+  const directives = [...(authenticated ? ['@authenticated'] : []), '@cost', '@key', '@listSize', '@tag']
+  return `extend schema
+  @link(
+    url: "https://specs.apollo.dev/federation/v2.9"
+    import: [${directives.map((name) => JSON.stringify(name)).join(', ')}]
+  )
+`
+}
+
+function withoutAuthenticated(schema: GraphQLSchema): GraphQLSchema {
+  return mapSchema(schema, {
+    [MapperKind.OBJECT_FIELD]: (field) => {
+      const { authenticated: _, ...directives } = (field.extensions?.directives ?? {}) as Record<string, unknown>
+      return { ...field, astNode: undefined, extensions: { ...field.extensions, directives } }
+    },
+  })
 }
 
 /** `_entities` and `_service` belong to the gateway's protocol: a gateway adds them itself when it composes. */

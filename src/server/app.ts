@@ -8,6 +8,7 @@ import type { Limits } from '../config/limits.ts'
 import { errorCodes } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { schema } from '../schema/index.ts'
+import type { SubgraphOptions } from '../schema/sdl.ts'
 import type { TokenSource } from '../tokens/source.ts'
 import { createKeyRate } from './admit-keys.ts'
 import { createContext } from './context.ts'
@@ -49,19 +50,21 @@ export interface AppOptions {
   readonly request_timeout_ms: number
   readonly limits: Limits
   readonly cors: { readonly origins: readonly string[] }
+  readonly subgraph: SubgraphOptions
   /** The page of development mode; left out: no page. */
   readonly page?: Page
 }
 
 export function createApp(options: AppOptions) {
-  const { mode, source, auth, audit, log, identify, isReady, request_timeout_ms, limits, cors, page } = options
+  const { mode, source, auth, audit, log, identify, isReady, request_timeout_ms, limits, cors, subgraph, page } =
+    options
   const access = createAccess(auth)
   const takeKey = createKeyRate(limits.viewer_keys)
   return createYoga<RequestState, object>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
     context: (state: ServerContext) =>
-      createContext(state, { source, access, audit, mode, maxKeys: limits.keys, takeKey }),
+      createContext(state, { source, access, audit, mode, maxKeys: limits.keys, takeKey, subgraph }),
     plugins: [
       // every answer
       useRequestId(),

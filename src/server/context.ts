@@ -6,6 +6,7 @@ import type { Audit } from '../auth/audit.ts'
 import { createTrail } from '../auth/audit-trail.ts'
 import type { Viewer } from '../auth/viewer.ts'
 import type { GraphContext } from '../schema/builder.ts'
+import type { SubgraphOptions } from '../schema/sdl.ts'
 import { createLoaders } from '../tokens/loaders.ts'
 import type { TokenSource } from '../tokens/source.ts'
 import { callerOf, createAdmitKey } from './admit-keys.ts'
@@ -33,12 +34,13 @@ interface ContextParts {
   /** Token keys of one operation. */
   readonly maxKeys: number
   readonly takeKey: TakeKey
+  readonly subgraph: SubgraphOptions
 }
 
 /** The context of one operation; its loaders live exactly as long as the request. */
 export function createContext(
   { request, viewer = { kind: 'anonymous' }, request_id, operation_name, deadline }: ServerContext,
-  { source, access, audit, mode, maxKeys, takeKey }: ContextParts,
+  { source, access, audit, mode, maxKeys, takeKey, subgraph }: ContextParts,
 ): GraphContext {
   return {
     viewer,
@@ -56,5 +58,6 @@ export function createContext(
     ),
     providers: source.providers,
     maySeeSchema: mode === 'development' || maySeeSchema(viewer),
+    subgraph,
   }
 }

@@ -62,8 +62,8 @@ export function composeWithApollo(subgraphs: readonly Subgraph[]): string {
   return supergraphSdl
 }
 
-/** What the `sed` line in docs/federation.md does: Apollo Gateway starts with no supergraph that has `@authenticated`. */
-export function dropAuthenticated(sdl: string): string {
+/** Apollo Gateway starts with no supergraph that has `@authenticated`; ours: `schema --subgraph --no-authenticated`. */
+function dropAuthenticated(sdl: string): string {
   return sdl.replaceAll(/"@authenticated",? ?| @authenticated/g, '')
 }
 
