@@ -32,7 +32,7 @@ const DEFAULT_SECONDS = 300
 const MAX_EARLY_MS = 300_000
 /** Milliseconds before its end from which on a token is no longer sent: the request has to arrive, too. */
 const MARGIN_MS = 5000
-/** Milliseconds before an early renewal that failed is tried again. */
+/** Milliseconds before a renewal that failed, or a token that was refused, leads to another exchange. */
 const PAUSE_MS = 5000
 
 const tokenBody = z.object({
@@ -59,7 +59,8 @@ export function createClientCredentials(options: ClientCredentialsOptions): Clie
   const basic = { authorization: `Basic ${basicCredentials(client_id, reveal(client_secret))}` }
   let held: Held | undefined
   let fetching: Promise<Held> | undefined
-  let paused_until = 0
+  let renewals_paused_until = 0
+  let refusals_paused_until = 0
 
   async function exchange(): Promise<Held> {
     const started = performance.now()
@@ -103,16 +104,19 @@ export function createClientCredentials(options: ClientCredentialsOptions): Clie
     async headers() {
       const now = performance.now()
       if (held === undefined || now >= held.dead_at) return (await renew()).headers
-      if (now >= held.renew_at && now >= paused_until) {
-        paused_until = now + PAUSE_MS
+      if (now >= held.renew_at && now >= renewals_paused_until) {
+        renewals_paused_until = now + PAUSE_MS
         // The old one is still good: who asks now does not wait, and a failure is not theirs.
         renew().catch(() => undefined)
       }
       return held.headers
     },
     invalidate(refused) {
-      // Another request may have renewed it already: only the one that was refused is thrown away.
-      if (held?.headers === refused) held = undefined
+      const now = performance.now()
+      // Another request may have renewed it already; and a platform that refuses every token gets no new ones for it.
+      if (held?.headers !== refused || now < refusals_paused_until) return
+      refusals_paused_until = now + PAUSE_MS
+      held = undefined
     },
     close: () => http.close(),
   }
