@@ -16,6 +16,7 @@ import type { RequestState, ServerContext } from './context.ts'
 import { GRAPHQL_PATH } from './http-policy.ts'
 import { createMaskError } from './mask-error.ts'
 import type { Page } from './page.ts'
+import { createTextCache } from './text-cache.ts'
 import { useAliasLimit } from './plugins/use-alias-limit.ts'
 import { useDeadline } from './plugins/use-deadline.ts'
 import { useDepthLimit } from './plugins/use-depth-limit.ts'
@@ -98,6 +99,10 @@ export function createApp(options: AppOptions) {
     // Yoga's defaults are open: CORS with credentials, multipart, a landing page (TRUST section 0, finding 4).
     cors: false,
     maxRequestBodySize: limits.body_bytes,
+    parserAndValidationCache: {
+      documentCache: createTextCache({ entries: 1024, characters: 8192 }),
+      errorCache: createTextCache({ entries: 128, characters: 8192 }),
+    },
     graphiql: false,
     multipart: false,
     landingPage: false,
