@@ -1,7 +1,9 @@
 /** Every platform that the server knows. A new one is a file in this folder and a line here. */
 import { auth0 } from './auth0.ts'
+import { auth0TokenVault } from './auth0-token-vault.ts'
 import { betterAuth } from './better-auth.ts'
 import { clerk } from './clerk.ts'
+import { composio } from './composio.ts'
 import { fusionauth } from './fusionauth.ts'
 import { kratos } from './kratos.ts'
 import { nango } from './nango.ts'
@@ -13,7 +15,9 @@ import { workos } from './workos.ts'
 export const platforms = {
   'better-auth': betterAuth,
   auth0,
+  'auth0-token-vault': auth0TokenVault,
   clerk,
+  composio,
   fusionauth,
   kratos,
   nango,

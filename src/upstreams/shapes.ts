@@ -33,6 +33,30 @@ export const isoSeconds = z
     return seconds > 0 ? seconds : null
   })
 
+/**
+ * Seconds that are left, as whole Unix seconds; zero, null and absence mean unknown. For platforms that count at the
+ * time of the answer: a lifetime that was told at a login says nothing about now.
+ */
+export const remainingSeconds = z
+  .union([
+    z.number(),
+    z
+      .string()
+      .regex(/^\d{1,12}$/)
+      .transform(Number),
+  ])
+  .nullish()
+  .transform((value) => (value && value > 0 ? Math.floor(Date.now() / 1000 + value) : null))
+
+/** Scopes in one string, between spaces (RFC 6749 section 3.3) or commas (GitHub); none and absence mean unknown. */
+export const scopeList = z
+  .string()
+  .nullish()
+  .transform((value) => {
+    const scopes = value?.split(/[\s,]+/).filter((scope) => scope !== '') ?? []
+    return scopes.length > 0 ? scopes : null
+  })
+
 /** Level by level, so that the depth of a hostile value cannot exhaust the stack. */
 function isWithinDepth(value: unknown, max: number): boolean {
   let level: unknown[] = [value]

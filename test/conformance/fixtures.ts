@@ -1,7 +1,9 @@
 /** One line for each platform of the registry: a platform without a line does not compile. */
 import { auth0 } from './auth0.ts'
+import { auth0TokenVault } from './auth0-token-vault.ts'
 import { betterAuth } from './better-auth.ts'
 import { clerk } from './clerk.ts'
+import { composio } from './composio.ts'
 import type { Fixtures } from './fixture.ts'
 import { fusionauth } from './fusionauth.ts'
 import { kratos } from './kratos.ts'
@@ -13,7 +15,9 @@ import { workos } from './workos.ts'
 export const fixtures = {
   'better-auth': betterAuth,
   auth0,
+  'auth0-token-vault': auth0TokenVault,
   clerk,
+  composio,
   fusionauth,
   kratos,
   nango,

@@ -1,4 +1,5 @@
 /** Options that both platforms over an Auth0 tenant have. */
+import { createPrivateKey } from 'node:crypto'
 import { z } from 'zod'
 import { secureUrl } from '../../secure-url.ts'
 import { secret } from '../../tokens/secret.ts'
@@ -15,3 +16,13 @@ export const clientSecret = z
   .regex(/^[\x20-\x7e]{1,512}$/, 'expected a client secret')
   .transform(secret)
   .describe('The secret of the client.')
+
+/** The key itself stays an opaque handle of `node:crypto`, which prints nothing of it. */
+export const privateKey = z.string().transform((pem, context) => {
+  try {
+    return createPrivateKey(pem)
+  } catch {
+    context.addIssue({ code: 'custom', message: 'expected a private key in PEM (PKCS #8)' })
+    return z.NEVER
+  }
+})

@@ -1,0 +1,67 @@
+/** Auth0 Token Vault in the conformance suite. */
+import { oauthFailure } from '../servers/auth0-exchange.ts'
+import { startAuth0Worker } from '../servers/auth0-worker.ts'
+import { answers, garbage, silence } from '../servers/misbehaviour.ts'
+import { canary, invent } from './fixture.ts'
+import type { PlatformFixture } from './fixture.ts'
+
+export const auth0TokenVault: PlatformFixture = {
+  unsupported: {
+    'many accounts': 'the exchange answers for one account of a user at a connection (auth0.md part C)',
+    'unknown user': 'the exchange has no answer of its own for a user that nobody knows (auth0.md, errors)',
+  },
+  async start() {
+    const server = await startAuth0Worker()
+    const as = { oauth_google: 'google-oauth2', oauth_microsoft: 'windowslive' }
+    const nameOf = (provider: string) =>
+      provider in as ? as[provider as keyof typeof as] : provider.slice('oauth_'.length)
+    const path = /^\/oauth\/token$/
+    return {
+      options: { ...server.options, management: server.management },
+      providers: ['oauth_google', 'oauth_github', 'oauth_microsoft'],
+      as,
+      expiry_tolerance_seconds: 30,
+      connect(user_id, provider, [given = {}] = []) {
+        const connection = nameOf(provider)
+        const account = invent(user_id, provider, 0, given)
+        const { token, scopes } = account
+        server.connect(user_id, connection, { token, scopes: [...(scopes ?? [])], extra: canary })
+        return Promise.resolve([
+          {
+            ...account,
+            external_account_id: `${connection}|${user_id}`,
+            provider_user_id: '',
+            expires_at: Math.floor(Date.now() / 1000) + 3000,
+            public_metadata: {},
+            label: null,
+            token_secret: null,
+            id_token: null,
+          },
+        ])
+      },
+      addUser: (user_id) => {
+        server.addUser(user_id)
+        return Promise.resolve()
+      },
+      needsConsent(user_id, provider) {
+        const entry = server.vault.get(`${user_id} ${nameOf(provider)}`)
+        if (entry !== undefined) entry.refresh = 'refused'
+        return Promise.resolve()
+      },
+      callCount: () => server.calls.filter(({ body }) => body.includes('token-exchange')).length,
+      fewestCalls: (users, providers) => users * providers,
+      refuseKey: () => void server.misbehave(answers(401, oauthFailure(401, 'invalid_client').body), { path }),
+      rateLimit: (seconds) =>
+        void server.misbehave(
+          answers(429, oauthFailure(429, 'too_many_requests').body, { 'retry-after': String(seconds) }),
+          { path },
+        ),
+      outage: () => void server.misbehave(answers(503, '<html>invented-page</html>'), { path }),
+      hang: () => void server.misbehave(silence),
+      garbage: () => void server.misbehave(garbage, { path }),
+      canary,
+      canarySent: () => server.sent.some((text) => text.includes(canary.refresh_token)),
+      [Symbol.asyncDispose]: () => server.close(),
+    }
+  },
+}
