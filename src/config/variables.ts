@@ -11,6 +11,7 @@ const CLOSE = '\uE001'
 const reference = /\$\{([^{}\s"',[\]]*)\}/g
 const expansion = /\$\$\{|\$\{([^}]*)(\}?)/g
 const variableName = /^[A-Za-z_]\w*$/
+const MAX_SHOWN_NAME = 40
 
 /** Whether the text holds one of the two characters that `hideBraces` needs for itself: its offset, or -1. */
 export function findReserved(text: string): number {
@@ -63,6 +64,8 @@ export function expandVariables(text: string, env: NodeJS.ProcessEnv): Expanded 
 function explain(name: string, end: string | undefined, found: string | undefined, env: NodeJS.ProcessEnv): string {
   if (end === '' || !variableName.test(name))
     return 'expected ${NAME} with the name of an environment variable; write $${ for the characters themselves'
+  // A secret that was pasted where its name belongs is longer than names are.
+  if (name.length > MAX_SHOWN_NAME) return 'no environment variable has this long name'
   if (found === '') return `the environment variable ${name} is empty`
   return `the environment variable ${name} is not set${didYouMean(name, Object.keys(env))}`
 }
