@@ -12,7 +12,7 @@ import { CANARY } from '../support.ts'
 import type { Door } from '../support.ts'
 
 /** Milliseconds. */
-export const MAX_HOLD_MS = 50
+const MAX_HOLD_MS = 50
 const ATTEMPTS = 4
 
 interface Outcome {
