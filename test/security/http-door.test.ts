@@ -136,3 +136,16 @@ test.each(['text/event-stream', 'multipart/mixed', 'text/plain', 'application/gr
     expectHeaders(await fetch(graph, { method: 'POST', headers: { ...json, accept }, body }))
   },
 )
+
+test('503 has the headers: the keys of an issuer cannot be read', async () => {
+  const issuer = 'http://127.0.0.1:1'
+  const issuers = [{ issuer, audience: 'tokengraph', jwks_url: `${issuer}/jwks`, algorithms: ['ES256'] }]
+  await using without = await startDoor({ auth: { issuers } })
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const exp = Math.floor(Date.now() / 1000) + 300
+  const claims = part({ iss: issuer, aud: 'tokengraph', sub: 'user_1', exp })
+  const jwt = `${part({ alg: 'ES256', kid: 'k', typ: 'JWT' })}.${claims}.${Buffer.alloc(64, 1).toString('base64url')}`
+  const response = await without.server.post(body, { authorization: `Bearer ${jwt}` })
+  expect(response.status).toBe(503)
+  expectHeaders(response)
+})
