@@ -12,13 +12,15 @@ export interface GateOptions {
   readonly rate?: RateOptions | undefined
   /** What a request is refused with that would have to wait for `retry_after_ms` milliseconds. */
   refuse(retry_after_ms: number): Error
+  /** What a request is refused with whose turn comes when its time is over. */
+  expire(): Error
 }
 
 export interface Entry {
   readonly viewer: string
   readonly signal: AbortSignal
-  /** Milliseconds on the clock of `performance.now()`. */
-  readonly deadline: number
+  /** Milliseconds on the clock of `performance.now()`; it may move while the request waits. */
+  deadline(): number
 }
 
 /** Call it once the request is over; `sent: false`: the platform never heard of it. */
@@ -46,8 +48,10 @@ interface Waiter extends Entry {
 
 /** Milliseconds before its deadline at which a request that others pushed back is refused. */
 const NOTICE_MS = 20
+/** With less time left nothing is sent: no platform answers so fast, and the one before it just ran out of time, too. */
+const LEAST_MS = 5
 
-export function createGate({ concurrency, rate, refuse }: GateOptions): Gate {
+export function createGate({ concurrency, rate, refuse, expire }: GateOptions): Gate {
   const queue = createFairQueue<Waiter>()
   const window = rate && createRateWindow(rate)
   let under_way = 0
@@ -82,29 +86,36 @@ export function createGate({ concurrency, rate, refuse }: GateOptions): Gate {
         timer = setTimeout(pump, Math.ceil(at - now)).unref()
         return
       }
-      queue.shift()?.resolve(start())
+      const waiter = queue.shift()
+      if (waiter === undefined) return
+      if (waiter.deadline() - now < LEAST_MS) waiter.reject(expire())
+      else waiter.resolve(start())
     }
   }
 
   async function wait(entry: Entry): Promise<Leave> {
     const { promise, resolve, reject } = Promise.withResolvers<Leave>()
     const waiter = { ...entry, resolve, reject }
-    const { viewer, signal, deadline } = entry
+    const { viewer, signal } = entry
     const leave = (): void => {
       queue.delete(viewer, waiter)
       reject(signal.reason as Error)
     }
-    const giveUp = (): void => {
+    let notice: NodeJS.Timeout | undefined
+    const watch = (): void => {
       const now = performance.now()
+      const left = entry.deadline() - NOTICE_MS - now
       const at = startOf(0, now)
+      if (left > 0) notice = setTimeout(watch, Math.ceil(left)).unref()
       // Where only the concurrency is in the way, the platform is slow: that is for the deadline to tell.
-      if (at <= now) return
-      queue.delete(viewer, waiter)
-      reject(refuse(at - now))
+      else if (at > now) {
+        queue.delete(viewer, waiter)
+        reject(refuse(at - now))
+      }
     }
-    const notice = setTimeout(giveUp, Math.max(0, deadline - performance.now() - NOTICE_MS)).unref()
     signal.addEventListener('abort', leave, { once: true })
     queue.push(viewer, waiter)
+    watch()
     pump()
     try {
       return await promise
@@ -118,8 +129,8 @@ export function createGate({ concurrency, rate, refuse }: GateOptions): Gate {
     async enter(entry) {
       entry.signal.throwIfAborted()
       const now = performance.now()
-      const at = startOf(queue.ahead(entry.viewer), now)
-      if (at > entry.deadline) throw refuse(at - now)
+      const at = startOf(window === undefined ? 0 : queue.ahead(entry.viewer), now)
+      if (at > entry.deadline()) throw refuse(at - now)
       return queue.size === 0 && under_way < concurrency && at <= now ? start() : wait(entry)
     },
     block(ms) {
@@ -127,7 +138,7 @@ export function createGate({ concurrency, rate, refuse }: GateOptions): Gate {
       if (now + ms <= blocked_until) return
       blocked_until = now + ms
       for (const waiter of queue) {
-        if (waiter.deadline >= blocked_until) continue
+        if (waiter.deadline() >= blocked_until) continue
         queue.delete(waiter.viewer, waiter)
         waiter.reject(refuse(ms))
       }

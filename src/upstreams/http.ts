@@ -40,7 +40,8 @@ export function openHttp(options: HttpOptions): Http {
   })
   const refuse = (code: 'UPSTREAM_RATE_LIMITED' | 'UPSTREAM_UNAVAILABLE') => (wait_ms: number) =>
     new CodedError(code, undefined, { upstream, retry_after_ms: Math.ceil(wait_ms) })
-  const gate = createGate({ concurrency, rate, refuse: refuse('UPSTREAM_RATE_LIMITED') })
+  const expire = () => new CodedError('UPSTREAM_TIMEOUT', undefined, { upstream })
+  const gate = createGate({ concurrency, rate, refuse: refuse('UPSTREAM_RATE_LIMITED'), expire })
   const breaker = createBreaker(breaking, refuse('UPSTREAM_UNAVAILABLE'))
   const budget = createRetryBudget()
 
@@ -57,7 +58,7 @@ export function openHttp(options: HttpOptions): Http {
     const started = performance.now()
     try {
       breaker.check()
-      return await gate.enter({ viewer: call.viewer ?? '', signal, deadline: deadline() })
+      return await gate.enter({ viewer: call.viewer ?? '', signal, deadline })
     } catch (error) {
       report(passage, 'refused', started)
       throw error
@@ -127,10 +128,9 @@ export function openHttp(options: HttpOptions): Http {
       const prepared = pool.prepare(spec)
       const last = performance.now() + timeout_ms
       const deadline = (): number => Math.min(last, call.deadline ?? Infinity)
-      const timedOut = (): CodedError => new CodedError('UPSTREAM_TIMEOUT', undefined, { upstream })
       budget.count()
       const work = (signal: AbortSignal) => authorized({ spec, prepared, call, signal, deadline })
-      return withDeadline(call.signal, timeout_ms, timedOut, work, deadline)
+      return withDeadline(call.signal, timeout_ms, expire, work, deadline)
     },
     state: () => ({ breaker: breaker.state(), ...gate.state() }),
     close: () => pool.close(),

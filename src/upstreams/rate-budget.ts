@@ -7,9 +7,8 @@
  * in one span, all others still hold their places when the last of them is sent, so there can be no more of them than
  * places. The price is one round trip per span.
  *
- * Own code, because what there is counts by fixed windows or token buckets, which let twice the limit through around a
- * boundary (RFC 9110 has no say; the limits of clerk.md section 6 are refused strictly), and none can say when a
- * request could start.
+ * Own code: cockatiel has no rate limit, and the limiters on npm count by fixed windows or token buckets, which let up to
+ * twice the limit through around a boundary, or hold no place for a request on its way; none says when a request can start.
  */
 
 export interface RateOptions {
