@@ -4,6 +4,7 @@ import { auth0TokenVault } from './auth0-token-vault.ts'
 import { betterAuth } from './better-auth.ts'
 import { clerk } from './clerk.ts'
 import { composio } from './composio.ts'
+import { descope } from './descope.ts'
 import { fusionauth } from './fusionauth.ts'
 import { kratos } from './kratos.ts'
 import { nango } from './nango.ts'
@@ -13,11 +14,12 @@ import { vault } from './vault/vault.ts'
 import { workos } from './workos.ts'
 
 export const platforms = {
+  'auth0-token-vault': auth0TokenVault,
   'better-auth': betterAuth,
   auth0,
-  'auth0-token-vault': auth0TokenVault,
   clerk,
   composio,
+  descope,
   fusionauth,
   kratos,
   nango,

@@ -11,13 +11,15 @@ import { nango } from './nango.ts'
 import { propelauth } from './propelauth.ts'
 import { vault } from './vault.ts'
 import { workos } from './workos.ts'
+import { descope } from './descope.ts'
 
 export const fixtures = {
+  'auth0-token-vault': auth0TokenVault,
   'better-auth': betterAuth,
   auth0,
-  'auth0-token-vault': auth0TokenVault,
   clerk,
   composio,
+  descope,
   fusionauth,
   kratos,
   nango,

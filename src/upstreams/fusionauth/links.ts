@@ -7,6 +7,7 @@ import type { JsonObject } from '../../tokens/json.ts'
 import type { Http, HttpAnswer } from '../http.ts'
 import { jwtExpiry } from '../jwt-expiry.ts'
 import { filledText, metadata } from '../shapes.ts'
+import { withoutSecrets } from '../strip-secrets.ts'
 import type { Call } from '../upstream.ts'
 import { checkUuid } from '../uuid.ts'
 import { fusionauthError, shapeError } from './errors.ts'
@@ -109,7 +110,7 @@ function toLink(row: z.output<typeof linkRow>, directory: IdentityProviders): Li
     provider: directory.nameOf(provider),
     provider_user_id: row.identityProviderUserId,
     label: row.displayName,
-    data: row.data,
+    data: withoutSecrets(row.data),
     token: isAccessToken ? toAccessToken(row.token) : { kind: 'other' },
     created_at: row.insertInstant,
     updated_at: row.lastLoginInstant,

@@ -5,6 +5,7 @@ import { shareCalls } from '../../tokens/flights.ts'
 import { checkId } from '../../tokens/token.ts'
 import type { Http, HttpAnswer } from '../http.ts'
 import { filledText, isoSeconds, metadata } from '../shapes.ts'
+import { withoutSecrets } from '../strip-secrets.ts'
 import type { Call } from '../upstream.ts'
 import { nangoError, shapeError } from './errors.ts'
 
@@ -34,7 +35,7 @@ const connection = z
     connection_id,
     integration: provider_config_key,
     created_at: created,
-    metadata: rest.metadata,
+    metadata: withoutSecrets(rest.metadata),
     tags: rest.tags,
     end_user_id: end_user?.id ?? null,
     label:
