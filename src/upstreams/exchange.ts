@@ -24,6 +24,7 @@ export interface Prepared {
   readonly path: string
   readonly headers: Headers
   readonly body: string | null
+  readonly acceptsText: boolean
 }
 
 export interface Exchanges {
@@ -69,25 +70,29 @@ export function openPool(options: PoolOptions): Exchanges {
   return {
     prepare(spec) {
       const url = requestUrl(base, spec)
-      const { method = 'GET', headers = {}, body } = spec
+      const { method = 'GET', headers = {}, body, acceptsText = false } = spec
       const encoded = body === undefined ? null : encodeBody(body)
       return {
         method,
         path: url.pathname + url.search,
         headers: checkOwnHeaders(encoded === null ? headers : { 'content-type': encoded.type, ...headers }),
         body: encoded?.text ?? null,
+        acceptsText,
       }
     },
-    async send({ method, path, headers, body }, extra, signal) {
+    async send({ method, path, headers, body, acceptsText }, extra, signal) {
       const response = await pool.request({ method, path, headers: { ...common, ...extra, ...headers }, body, signal })
       const { statusCode: status, headers: received, body: content } = response
       const refuse = (): CodedError =>
         new CodedError('UPSTREAM_PROTOCOL_ERROR', undefined, { upstream, upstream_status: status })
       const coding = headerOf(received, 'content-encoding') ?? 'identity'
       if ((status >= 300 && status < 400) || coding.toLowerCase() !== 'identity') throw refuse()
-      const json = parseJson(await content.bytes())
-      if (json === undefined && status < 300) throw refuse()
-      return { status, json, header: (name) => headerOf(received, name) }
+      const text = decode(await content.bytes())
+      const json = parseJson(text)
+      const header = (name: string): string | undefined => headerOf(received, name)
+      if (json !== undefined || status >= 300) return { status, json, header }
+      if (text === undefined || !acceptsText) throw refuse()
+      return { status, json, text, header }
     },
     close: () => pool.close(),
   }
@@ -124,9 +129,17 @@ function headerOf(headers: RawHeaders, name: string): string | undefined {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-function parseJson(bytes: Uint8Array): unknown {
+function decode(bytes: Uint8Array): string | undefined {
   try {
-    return JSON.parse(utf8.decode(bytes))
+    return utf8.decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+function parseJson(text: string | undefined): unknown {
+  try {
+    return text === undefined ? undefined : JSON.parse(text)
   } catch {
     return undefined
   }

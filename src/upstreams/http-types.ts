@@ -40,17 +40,21 @@ export interface RequestSpec extends UrlParts {
    * that only reads says so here.
    */
   readonly idempotent?: boolean
+  /** A success may be something else than JSON; its text is then in the answer. */
+  readonly acceptsText?: boolean
 }
 
 export type RequestBody =
   /** In the order sent; a key may repeat. */
   { readonly form: readonly (readonly [key: string, value: string])[] } | { readonly json: unknown }
 
-/** Any answer but a redirect; a success always has JSON. */
+/** Any answer but a redirect; a success always has JSON, or a text where the request accepts it. */
 export interface HttpAnswer {
   readonly status: number
   /** undefined where the body of a failure is not JSON. */
   readonly json: unknown
+  /** Only of a success that is not JSON, where the request accepts it. */
+  readonly text?: string
   header(name: string): string | undefined
 }
 
