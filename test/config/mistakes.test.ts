@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config.ts'
+import { platforms } from '../../src/upstreams/registry.ts'
 import { configErrorOf, env, hash, minimal, problemsOf, writeConfig } from './sample.ts'
 
 /** The minimal file with one line more, which is line 5. */
@@ -73,12 +74,12 @@ describe('each kind of mistake, with its line and what was expected', () => {
     [
       'an unknown platform',
       minimal.replace('platform: clerk', 'platform: clrek'),
-      `2:22 upstreams.clerk.platform: expected ${words('clerk', 'vault')}; did you mean "clerk"?`,
+      `2:22 upstreams.clerk.platform: expected ${words(...Object.keys(platforms))}; did you mean "clerk"?`,
     ],
     [
       'a platform from the prototype',
       minimal.replace('platform: clerk', 'platform: toString'),
-      `2:22 upstreams.clerk.platform: expected ${words('clerk', 'vault')}`,
+      `2:22 upstreams.clerk.platform: expected ${words(...Object.keys(platforms))}`,
     ],
     [
       'an address with a port',
@@ -96,7 +97,7 @@ describe('each kind of mistake, with its line and what was expected', () => {
 
   it('a missing platform, and the key that was meant to be it', () => {
     expect(problemsOf(minimal.replace('platform:', 'platfrom:'))).toEqual([
-      `2:3 upstreams.clerk.platform: missing; expected ${words('clerk', 'vault')}`,
+      `2:3 upstreams.clerk.platform: missing; expected ${words(...Object.keys(platforms))}`,
       '2:12 upstreams.clerk.platfrom: unknown key; did you mean "platform"?',
     ])
   })
