@@ -31,6 +31,13 @@ function platformSections(): string {
     .join('\n')
 }
 
+function unverified(): string {
+  const rows = Object.values(platforms as Record<string, Platform>).flatMap(({ docs }) =>
+    (docs.unverified ?? []).map((fact) => `- ${docs.title}: ${fact}`),
+  )
+  return `${rows.join('\n')}\n`
+}
+
 const generators: Readonly<Record<string, () => string>> = {
   'configuration general': () => configuration('general'),
   'configuration platforms': platformSections,
@@ -56,6 +63,7 @@ const generators: Readonly<Record<string, () => string>> = {
         docs.external_accounts,
       ]),
     ),
+  'platforms unverified': unverified,
 }
 
 const isCheck = process.argv.includes('--check')
