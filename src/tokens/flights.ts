@@ -61,6 +61,7 @@ function shareFlights<K, V>(
       const forget = () => {
         if (flights.get(id) === flight) flights.delete(id)
       }
+      // Whoever waits sees a rejection; when nobody does, it is not an error of the process.
       flight.answer.then(forget, forget)
     }
   }
@@ -118,7 +119,6 @@ function launchMany<K, V>(fetcher: Many<K, V>, keys: readonly K[], caller: Call)
       if (value instanceof Error) throw value
       return value
     })
-    ignoreRejection(answer)
     return { work, answer }
   })
 }
@@ -149,14 +149,7 @@ function run<T>(caller: Call, start: (call: Call) => Promise<T>): { work: Work; 
       return work.deadline
     },
   }
-  const result = (async () => await start(call))()
-  ignoreRejection(result)
-  return { work, result }
-}
-
-/** Whoever waits sees the rejection; when nobody does, it is not an error of the process. */
-function ignoreRejection(promise: Promise<unknown>): void {
-  promise.catch(() => undefined)
+  return { work, result: (async () => await start(call))() }
 }
 
 function chunk<T>(items: readonly T[], size: number): T[][] {

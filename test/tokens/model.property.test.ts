@@ -1,0 +1,169 @@
+/**
+ * The loaders against a model (TRUST R6): random multisets of keys from several requests at once, random failures, every
+ * order of events that the scheduler finds, and requests that go away in the middle.
+ */
+import fc from 'fast-check'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { CodedError } from '../../src/errors.ts'
+import { createLoaders } from '../../src/tokens/loaders.ts'
+import { reveal } from '../../src/tokens/secret.ts'
+import { createSource } from '../../src/tokens/source.ts'
+import type { TokenRequest, TokenSource } from '../../src/tokens/source.ts'
+import { errorOf, keyOf, NOW, openScripted, tokensOf, type Holding, type Recorded, type Script } from './scripted.ts'
+
+const users = ['user_1', 'user_2', 'user_3', 'user_4']
+const providers = ['oauth_a', 'oauth_b', 'oauth_c']
+
+const request = fc.record<TokenRequest>({
+  user_id: fc.constantFrom(...users),
+  provider: fc.constantFrom(...providers),
+  external_account_id: fc.constantFrom(null, 'a', 'b'),
+  min_validity_seconds: fc.constantFrom(0, 60, 7200),
+})
+const caller = fc.record({ asks: fc.array(request, { minLength: 1, maxLength: 12 }), leaves: fc.boolean() })
+const holding = fc.constantFrom<Holding>('two', 'one', 'expired', 'nothing', 'unknown', 'consent', 'broken')
+const platform = fc.record({
+  kind: fc.constantFrom<Script['kind']>('one', 'many', 'all'),
+  max: fc.integer({ min: 1, max: 5 }),
+  refreshes: fc.boolean(),
+  holdings: fc.array(holding, { minLength: 12, maxLength: 12 }),
+  /** For `all`: the call fails as a whole. */
+  ofUsers: fc.array(fc.constantFrom<Holding>('one', 'one', 'consent', 'broken'), { minLength: 4, maxLength: 4 }),
+})
+/** DataLoader dispatches after the microtasks: without the pause every event would come before the first batch. */
+const scheduler = fc.scheduler({
+  act: async (step) => {
+    await step()
+    await new Promise((resolve) => setImmediate(resolve))
+  },
+})
+type Caller = typeof caller extends fc.Arbitrary<infer C> ? C : never
+type Platform = typeof platform extends fc.Arbitrary<infer P> ? P : never
+
+function holdingOf({ kind, holdings, ofUsers }: Platform, user_id: string, provider: string): Holding {
+  const user = users.indexOf(user_id)
+  const ofUser = ofUsers[user] ?? 'one'
+  if (provider === '*' || (kind === 'all' && errorOf(ofUser) !== null)) return ofUser
+  return holdings[user * providers.length + providers.indexOf(provider)] ?? 'nothing'
+}
+
+/** What the caller must get: a code, or the tokens in order. */
+function rightAnswer(given: Platform, ask: TokenRequest): string | readonly string[] {
+  const held = holdingOf(given, ask.user_id, ask.provider)
+  const error = errorOf(held)
+  if (error !== null) return error.code
+  const { external_account_id, min_validity_seconds } = ask
+  const asked = tokensOf(ask, held).filter(
+    (row) => external_account_id === null || row.external_account_id === external_account_id,
+  )
+  const live = asked.filter((row) => given.refreshes || row.expires_at! - min_validity_seconds > NOW)
+  return asked.length > 0 && live.length === 0 ? 'REAUTHORIZATION_REQUIRED' : live.map((row) => reveal(row.token))
+}
+
+/** Knows which requests wait for a key at any moment. */
+function watch(source: TokenSource, idOf: (ask: TokenRequest) => string) {
+  const entries: { readonly id: string; readonly signal: AbortSignal; settled: boolean }[] = []
+  return {
+    waitsFor: (id: string) => entries.some((entry) => entry.id === id && !entry.settled && !entry.signal.aborted),
+    source: {
+      ...source,
+      tokens: ((asks, asker) =>
+        source.tokens(asks, asker).map((answer, position) => {
+          const entry = { id: idOf(asks[position]!), signal: asker.signal, settled: false }
+          entries.push(entry)
+          return answer.finally(() => (entry.settled = true))
+        })) satisfies TokenSource['tokens'],
+    },
+  }
+}
+
+const gone = new Error('the caller went away')
+
+async function run(given: Platform, callers: readonly Caller[], s: fc.Scheduler) {
+  const idOf = (ask: TokenRequest): string => (given.kind === 'all' ? ask.user_id : keyOf(ask))
+  const violations: string[] = []
+  const { upstream, calls } = openScripted({
+    ...given,
+    holds: (user_id, provider) => holdingOf(given, user_id, provider),
+    moment: (name) => s.schedule(Promise.resolve(), name),
+    onCall: ({ keys }) => {
+      const others = calls.filter(({ ended, signal }) => ended === 'under way' && !signal.aborted)
+      const asked = new Set(others.flatMap((other) => other.keys))
+      for (const key of keys) if (asked.has(key)) violations.push(`${key} was asked for twice at a time`)
+    },
+    onAbort: ({ keys }) => {
+      for (const key of keys) if (watched.waitsFor(key)) violations.push(`${key} was taken back while somebody waited`)
+    },
+  })
+  const watched = watch(createSource([upstream], { routes: {}, default: 'scripted' }, { now: () => NOW }), idOf)
+  const finished = callers.map(async ({ asks, leaves }, n) => {
+    const controller = new AbortController()
+    await s.schedule(Promise.resolve(), `caller ${String(n)} asks`)
+    const load = createLoaders(watched.source, { signal: controller.signal }, () => null)
+    const answers = asks.map(async (ask): Promise<unknown> => {
+      try {
+        return (await load.tokens(ask)).map((row) => reveal(row.token))
+      } catch (error) {
+        return error instanceof CodedError ? error.code : error
+      }
+    })
+    if (leaves) {
+      await s.schedule(Promise.resolve(), `caller ${String(n)} leaves`)
+      controller.abort(gone)
+    }
+    return Promise.all(answers)
+  })
+  const outcomes = await s.waitFor(Promise.all(finished))
+  await new Promise((resolve) => setImmediate(resolve))
+  for (const { keys, ended, signal } of calls)
+    if (ended === 'under way' && !signal.aborted) violations.push(`${keys.join(', ')} outlived its last reader`)
+  await s.waitIdle()
+  return { calls, outcomes, violations, idOf }
+}
+
+/** Whether the key was in one call with a broken one, which fails the whole of a batch. */
+function fellWithOthers(given: Platform, ask: TokenRequest, calls: readonly Recorded[]): boolean {
+  return calls.some(({ keys, ended }) => given.kind === 'many' && ended === 'failed' && keys.includes(keyOf(ask)))
+}
+
+const unhandled: unknown[] = []
+const listen = (reason: unknown): void => void unhandled.push(reason)
+beforeEach(() => void process.on('unhandledRejection', listen))
+afterEach(() => void process.off('unhandledRejection', listen))
+
+test('every key gets its own answer, no key is asked for twice at a time, no call outlives its last reader', async () => {
+  const callers = fc.array(caller, { minLength: 1, maxLength: 4 })
+  await fc.assert(
+    fc.asyncProperty(platform, callers, scheduler, async (given, asking, s) => {
+      const { calls, outcomes, violations } = await run(given, asking, s)
+      expect(violations).toEqual([])
+      for (const [n, { asks, leaves }] of asking.entries())
+        for (const [position, ask] of asks.entries()) {
+          const got = outcomes[n]?.[position]
+          if (leaves && got === gone) continue
+          if (got === 'UPSTREAM_UNAVAILABLE' && fellWithOthers(given, ask, calls)) continue
+          expect(got).toEqual(rightAnswer(given, ask))
+        }
+      for (const { keys, ended } of calls) {
+        expect(ended).not.toBe('under way')
+        if (given.kind === 'many') expect(keys.length).toBeLessThanOrEqual(given.max)
+      }
+    }),
+    { numRuns: 500 },
+  )
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(unhandled).toEqual([])
+}, 60_000)
+
+test('one request asks for each distinct key once, and a batch is as full as it may be', async () => {
+  await fc.assert(
+    fc.asyncProperty(platform, caller, scheduler, async (given, { asks }, s) => {
+      const { calls, idOf } = await run(given, [{ asks, leaves: false }], s)
+      const keys = calls.flatMap((call) => call.keys)
+      const distinct = new Set(asks.map(idOf))
+      expect(keys.toSorted()).toEqual([...distinct].sort())
+      if (given.kind === 'many') expect(calls).toHaveLength(Math.ceil(distinct.size / given.max))
+    }),
+    { numRuns: 200 },
+  )
+}, 60_000)
