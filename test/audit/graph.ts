@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { newServiceKey } from '../../src/auth/service-key.ts'
 import { startClerk } from '../servers/clerk.ts'
 import type { ClerkServer } from '../servers/clerk.ts'
+import { keepOutput } from '../support/keep-output.ts'
 import type { Answer } from '../support/server.ts'
 import type { Folder } from '../support/folder.ts'
 import { auditKey } from './chain.ts'
@@ -53,6 +54,7 @@ export async function startAudited(folder: Folder, options: ProcessOptions): Pro
   let stderr = ''
   const url = await new Promise<string>((resolve, reject) => {
     const look = (chunk: Buffer) => {
+      keepOutput(chunk)
       stderr += chunk.toString()
       const match = /"url":"(http:[^"]+)"/.exec(stderr)
       if (match?.[1] !== undefined) resolve(match[1])

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { keepOutput } from './keep-output.ts'
 
 const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 
@@ -33,10 +34,12 @@ export function start(args: readonly string[], { cwd, env = {}, input }: RunOpti
   let stderr = ''
   let look = (): void => undefined
   child.stdout.on('data', (chunk: Buffer) => {
+    keepOutput(chunk)
     stdout += chunk.toString()
     look()
   })
   child.stderr.on('data', (chunk: Buffer) => {
+    keepOutput(chunk)
     stderr += chunk.toString()
     look()
   })

@@ -7,6 +7,7 @@ import type { Config } from '../../src/config.ts'
 import { writeLog } from '../../src/log.ts'
 import type { UpstreamEvent } from '../../src/upstreams/upstream.ts'
 import { makeFolder } from './folder.ts'
+import { keepOutput } from './keep-output.ts'
 
 export interface Answer<Data = Record<string, unknown>> {
   readonly data?: Data | null
@@ -57,6 +58,7 @@ export async function startTestServer({ file = {}, services = [] }: TestServerOp
   let checkWaiting = (): void => undefined
   const log = writeLog('debug', {
     write: (line) => {
+      keepOutput(line)
       logged.push(line)
       checkWaiting()
     },
