@@ -6,6 +6,7 @@ import { clerk } from './clerk.ts'
 import { composio } from './composio.ts'
 import type { Fixtures } from './fixture.ts'
 import { fusionauth } from './fusionauth.ts'
+import { keycloak } from './keycloak.ts'
 import { kratos } from './kratos.ts'
 import { nango } from './nango.ts'
 import { propelauth } from './propelauth.ts'
@@ -21,6 +22,7 @@ export const fixtures = {
   composio,
   descope,
   fusionauth,
+  keycloak,
   kratos,
   nango,
   propelauth,
