@@ -1,7 +1,15 @@
 /** The token endpoint of the local Keycloak: client credentials and the two token exchanges. */
 import type { JWTPayload } from 'jose'
-import type { KeycloakLink } from './keycloak.ts'
 import type { Received, Reply } from './local.ts'
+
+/** What a user linked, and what Keycloak stored of it. */
+export interface KeycloakLink {
+  /** The id and the name of the user at the provider. */
+  userId: string
+  userName: string
+  /** The provider's own answer, as JSON or, where it is a string, as it came; null: nothing is stored. */
+  stored: Record<string, unknown> | string | null
+}
 
 interface Client {
   readonly client_id: string

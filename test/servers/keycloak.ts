@@ -1,17 +1,9 @@
 /** A strict local Keycloak with one realm, written from `upstreams/keycloak.md` and not from our client. */
 import { exportJWK, generateKeyPair, jwtVerify, SignJWT } from 'jose'
 import type { JWTPayload } from 'jose'
-import { createExchanges, oauthFailure } from './keycloak-exchange.ts'
+import { createExchanges } from './keycloak-exchange.ts'
+import type { KeycloakLink } from './keycloak-exchange.ts'
 import { startLocal, type LocalServer, type Received, type Reply } from './local.ts'
-
-/** What a user linked, and what Keycloak stored of it. */
-export interface KeycloakLink {
-  /** The id and the name of the user at the provider. */
-  userId: string
-  userName: string
-  /** The provider's own answer, as JSON or, where it is a string, as it came; null: nothing is stored. */
-  stored: Record<string, unknown> | string | null
-}
 
 export interface KeycloakServer extends LocalServer {
   readonly realm: string
@@ -162,8 +154,6 @@ export async function startKeycloak({ unknownAlias = 404 }: KeycloakServerOption
 export function failure(status: number, errorMessage: string): Reply {
   return { status, body: { errorMessage } }
 }
-
-export { oauthFailure }
 
 function bearerOf({ headers }: Received): string {
   return headers.authorization?.replace(/^Bearer /, '') ?? ''

@@ -2,7 +2,7 @@
 import { UnsecuredJWT } from 'jose'
 import { expect, test } from 'vitest'
 import { startKeycloak } from '../servers/keycloak.ts'
-import type { KeycloakLink } from '../servers/keycloak.ts'
+import type { KeycloakLink } from '../servers/keycloak-exchange.ts'
 import { openKeycloak } from './keycloak-support.ts'
 import { everythingOf, failureOf, shown } from './support.ts'
 

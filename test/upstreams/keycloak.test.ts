@@ -1,7 +1,8 @@
 /** Whose token is forwarded where, what users have linked, and every documented error. */
 import { expect, test } from 'vitest'
 import { startIssuer } from '../servers/jwks.ts'
-import { oauthFailure, startKeycloak } from '../servers/keycloak.ts'
+import { startKeycloak } from '../servers/keycloak.ts'
+import { oauthFailure } from '../servers/keycloak-exchange.ts'
 import { answers } from '../servers/misbehaviour.ts'
 import { openKeycloak } from './keycloak-support.ts'
 import { everythingOf, failureOf, shown } from './support.ts'
