@@ -125,6 +125,9 @@ describe.concurrent('a 429', () => {
     const queued = failureOf(http.request(spec, call()))
     gate.resolve(undefined)
     expect((await first).status).toBe(429)
+    const refusedAt = performance.now()
+    await queued
+    expect(performance.now() - refusedAt).toBeLessThan(2500)
     for (const refused of [await queued, await failureOf(http.request(spec, call()))]) {
       expect(refused.code).toBe('UPSTREAM_RATE_LIMITED')
       expect(refused.extensions.retry_after_ms).toBeGreaterThan(590_000)

@@ -1,0 +1,97 @@
+/** A platform with one clock for everything, whose answers a test changes as it goes. */
+import { secret } from '../../src/tokens/secret.ts'
+import { createSource, type Caller, type TokenRequest } from '../../src/tokens/source.ts'
+import type { OAuthAccessToken } from '../../src/tokens/token.ts'
+import type { All, Many, One, Upstream, UpstreamEvent } from '../../src/upstreams/upstream.ts'
+import type { TokenKey } from '../../src/tokens/token.ts'
+
+export type Rows = readonly OAuthAccessToken[]
+
+export function row(account: string, expires_at: number | null, token = 'invented-token'): OAuthAccessToken {
+  return {
+    external_account_id: account,
+    provider_user_id: '',
+    token: secret(token),
+    expires_at,
+    provider: 'oauth_a',
+    public_metadata: {},
+    label: null,
+    scopes: [],
+    token_secret: null,
+    id_token: null,
+  }
+}
+
+export interface ClockedOptions {
+  readonly seconds?: number
+  readonly entries?: number
+  readonly upstream?: Partial<Upstream>
+  readonly kind?: 'one' | 'many' | 'all'
+}
+
+/** `answer` is what the platform says next, for every key; an Error is thrown. */
+export function openClocked({ seconds = 30, entries = 100, upstream: given = {}, kind = 'one' }: ClockedOptions = {}) {
+  const clock = { wall: 1_800_000_000, mono: 0 }
+  const state: { answer: Rows | Error | null; calls: TokenKey[] } = { answer: [], calls: [] }
+  const events: UpstreamEvent[] = []
+  const say = (key: TokenKey): Promise<Rows | null> => {
+    state.calls.push(key)
+    return state.answer instanceof Error ? Promise.reject(state.answer) : Promise.resolve(state.answer)
+  }
+  const one: One<TokenKey, Rows> = { kind: 'one', one: say }
+  const many: Many<TokenKey, Rows> = {
+    kind: 'many',
+    max: 100,
+    id: ({ user_id }) => user_id,
+    many: async (keys) => {
+      state.calls.push(...keys)
+      const { answer } = state
+      return Promise.resolve(new Map(answer === null ? [] : keys.map(({ user_id }) => [user_id, answer])))
+    },
+  }
+  const all: All<TokenKey, Rows, OAuthAccessToken> = {
+    kind: 'all',
+    parent: ({ user_id }) => user_id,
+    all: async (user_id) => (await say({ user_id, provider: '*' })) ?? [],
+    pick: ({ provider }, rows) => rows.filter((item) => item.provider === provider),
+  }
+  const upstream: Upstream = {
+    name: 'clocked',
+    platform: 'clocked',
+    refreshes: true,
+    tokens: { one, many, all }[kind],
+    accounts: null,
+    close: () => Promise.resolve(),
+    ...given,
+  }
+  const source = createSource(
+    [upstream],
+    { routes: {}, default: 'clocked' },
+    {
+      cache: { seconds, entries },
+      now: () => clock.wall,
+      now_ms: () => clock.mono,
+      observe: (event) => events.push(event),
+    },
+  )
+  return {
+    clock,
+    state,
+    events,
+    source,
+    pass(by_seconds: number) {
+      clock.wall += by_seconds
+      clock.mono += by_seconds * 1000
+    },
+    ask(given_request: Partial<TokenRequest> = {}, caller: Partial<Caller> = {}): Promise<Rows> {
+      const request = {
+        user_id: 'user_1',
+        provider: 'oauth_a',
+        external_account_id: null,
+        min_validity_seconds: 60,
+        ...given_request,
+      }
+      return source.tokens([request], { signal: new AbortController().signal, ...caller })[0]!
+    },
+  }
+}
