@@ -64,6 +64,38 @@ describe('the deadline (TRUST R9)', () => {
   })
 })
 
+describe('the deadline of the caller (TRUST R9)', () => {
+  test('ends a request that the upstream would have more time for, and closes the connection', async () => {
+    await using server = await startLocal(fine)
+    await using http = openTestHttp(server.url)
+    server.misbehave(silence, { times: 1 })
+    const request = http.request(spec, { ...call(), deadline: performance.now() + 150 })
+    expect(await failureOf(request)).toMatchObject({ code: 'UPSTREAM_TIMEOUT' })
+    expect(await server.calls[0]?.ended).toBe(false)
+  })
+
+  test('that has passed sends nothing', async () => {
+    await using server = await startLocal(fine)
+    await using http = openTestHttp(server.url)
+    const request = http.request(spec, { ...call(), deadline: performance.now() - 1 })
+    expect(await failureOf(request)).toMatchObject({ code: 'UPSTREAM_TIMEOUT' })
+    expect(server.calls).toEqual([])
+  })
+
+  test('may move while the request is under way', async () => {
+    await using server = await startLocal(fine)
+    await using http = openTestHttp(server.url)
+    const gate = Promise.withResolvers<undefined>()
+    server.misbehave(holds(gate.promise))
+    const moving = { ...call(), deadline: performance.now() + 100 }
+    const request = http.request(spec, moving)
+    moving.deadline += 10_000
+    await new Promise((resolve) => setTimeout(resolve, 150))
+    gate.resolve(undefined)
+    expect((await request).status).toBe(200)
+  })
+})
+
 describe('the signal of the caller', () => {
   test('ends a request under way with its own reason and closes the connection', async () => {
     await using server = await startLocal(fine)
