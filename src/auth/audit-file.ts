@@ -27,7 +27,7 @@ export async function openFileSink(options: FileSinkOptions, keys: AuditKeys): P
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const { head, recovered, first: firstInFile } = await openEnd(path, keys)
   let file: FileHandle | null = await openToAppend(path)
-  let size = (await file.stat()).size
+  let { size, ino: inode } = await file.stat()
   let first = firstInFile
   /** Whether the file may end in bytes of a write that failed. */
   let dirty = false
@@ -57,8 +57,8 @@ export async function openFileSink(options: FileSinkOptions, keys: AuditKeys): P
   async function currentFile(): Promise<FileHandle> {
     if (file !== null && dirty) await file.truncate(size)
     markClean()
-    const [now, ours] = await Promise.all([stat(path).catch(() => null), file?.stat()])
-    if (file !== null && ours !== undefined && now?.ino === ours.ino) {
+    const now = await stat(path).catch(() => null)
+    if (file !== null && now?.ino === inode) {
       if (now.size !== size) throw new Error('something else writes the audit file')
       return file
     }
@@ -67,6 +67,7 @@ export async function openFileSink(options: FileSinkOptions, keys: AuditKeys): P
     file = null
     if (now !== null && now.size > 0) throw new Error('something else writes the audit file')
     file = await openToAppend(path)
+    inode = (await file.stat()).ino
     size = 0
     first = null
     return file

@@ -2,7 +2,8 @@
  * One line of the audit: what was decided, and its place in the chain (TRUST S13). Each record carries the digest of
  * the one before it, so that a record that was changed, removed, inserted or moved breaks the chain where it stands.
  */
-import { createHmac, hash, hkdfSync } from 'node:crypto'
+import { createHmac, createSecretKey, hash, hkdfSync } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { reveal } from '../tokens/secret.ts'
 import type { Secret } from '../tokens/secret.ts'
 import type { SecretField } from '../tokens/token.ts'
@@ -76,9 +77,12 @@ export function createAuditKeys(key: Secret | null): AuditKeys {
   }
 }
 
-/** RFC 5869; one key for each use, so that a fingerprint can never pass for a link of the chain. */
-function derive(key: Secret, info: string): Buffer {
-  return Buffer.from(hkdfSync('sha256', reveal(key), '', info, 32))
+/**
+ * RFC 5869; one key for each use, so that a fingerprint can never pass for a link of the chain. A key object, because
+ * Node prepares a key of bytes anew for each HMAC, which takes six times as long as the HMAC.
+ */
+function derive(key: Secret, info: string): KeyObject {
+  return createSecretKey(Buffer.from(hkdfSync('sha256', reveal(key), '', info, 32)))
 }
 
 /** The lines of these entries, which follow `head`, each with its line feed; and where the chain stands after them. */

@@ -55,7 +55,8 @@ export function createTrail(audit: Audit, request: AuditedRequest): AuditTrail {
   function record(question: AuditedQuestion, decision: Decision, about?: AuditedAccount): void {
     const { subject, provider, field } = question
     const account = about?.account.slice(0, MAX_ACCOUNT_LENGTH) ?? null
-    const name = JSON.stringify([subject, provider, account, decision.allowed, decision.reason])
+    // The account last: it alone may hold a line feed.
+    const name = [subject, provider, decision.reason, decision.allowed, account].join('\n')
     const row = rows.get(name) ?? {
       question,
       decision,
@@ -84,7 +85,7 @@ export function createTrail(audit: Audit, request: AuditedRequest): AuditTrail {
 
 /** Reading a secret of an account says already that its metadata could be read. */
 function withoutImplied(rows: readonly Row[]): readonly Row[] {
-  const pair = ({ question }: Row): string => JSON.stringify([question.subject, question.provider])
+  const pair = ({ question }: Row): string => [question.subject, question.provider].join('\n')
   const disclosed = new Set(rows.filter((row) => row.decision.allowed && row.account !== null).map(pair))
   return rows.filter((row) => row.account !== null || !row.decision.allowed || !disclosed.has(pair(row)))
 }

@@ -3,6 +3,7 @@
  * waits while the sink writes goes with the next write (group commit), so that one slow disk does not cost a write
  * for each request.
  */
+import { setImmediate } from 'node:timers/promises'
 import { genesis, linkEntries } from './audit-record.ts'
 import type { AuditEntry, AuditKeys, Head } from './audit-record.ts'
 
@@ -43,6 +44,8 @@ export function createAudit(sink: AuditSink, keys: AuditKeys, timeout_ms = TIMEO
   let stuck = false
 
   async function writeAll(): Promise<void> {
+    // Operations that end in the same turn of the event loop share the first write too.
+    await setImmediate()
     while (waiting.length > 0) {
       const batch = waiting
       waiting = []
