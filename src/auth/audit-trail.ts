@@ -124,7 +124,7 @@ function idsOf(viewer: Viewer): Pick<DecisionEntry, 'viewer_id' | 'key_id'> {
 }
 
 /** W3C Trace Context section 3.2: version `ff` and a trace of zeros are not valid; other versions keep the place. */
-export function traceId(traceparent: string | null): string | null {
+function traceId(traceparent: string | null): string | null {
   const match = /^([0-9a-f]{2})-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-|$)/.exec(traceparent ?? '')
   const [, version = 'ff', trace_id = ''] = match ?? []
   return version === 'ff' || /^0+$/.test(trace_id) ? null : trace_id

@@ -16,7 +16,7 @@ export function makeCanary(): string {
 }
 
 /** By name, the texts that give the canary away. `parts`: the canary is random, so that a part of it does too. */
-export function formsOf(canary: string, { parts }: { readonly parts: boolean }): Readonly<Record<string, string>> {
+function formsOf(canary: string, { parts }: { readonly parts: boolean }): Readonly<Record<string, string>> {
   const bytes = Buffer.from(canary)
   const hex = bytes.toString('hex')
   const units = [...bytes].map((byte) => byte.toString(16).padStart(2, '0'))
