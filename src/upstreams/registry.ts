@@ -8,6 +8,7 @@ import { descope } from './descope.ts'
 import { fusionauth } from './fusionauth.ts'
 import { keycloak } from './keycloak.ts'
 import { kratos } from './kratos.ts'
+import { logto } from './logto.ts'
 import { nango } from './nango.ts'
 import { propelauth } from './propelauth.ts'
 import type { Platform } from './upstream.ts'
@@ -24,6 +25,7 @@ export const platforms = {
   fusionauth,
   keycloak,
   kratos,
+  logto,
   nango,
   propelauth,
   vault,

@@ -8,6 +8,7 @@ import type { Fixtures } from './fixture.ts'
 import { fusionauth } from './fusionauth.ts'
 import { keycloak } from './keycloak.ts'
 import { kratos } from './kratos.ts'
+import { logto } from './logto.ts'
 import { nango } from './nango.ts'
 import { propelauth } from './propelauth.ts'
 import { vault } from './vault.ts'
@@ -24,6 +25,7 @@ export const fixtures = {
   fusionauth,
   keycloak,
   kratos,
+  logto,
   nango,
   propelauth,
   vault,
