@@ -10,12 +10,14 @@ import type { All, Call, Fetcher, Many, One } from '../upstreams/upstream.ts'
 /** One promise for each key, in order; each settles by itself. `caller` is the request that wants the answers. */
 export type Ask<K, V> = (keys: readonly K[], caller: Call) => Promise<V | null>[]
 
-/** One upstream call: for one key, or for a whole batch. */
-interface Work {
+/** One upstream call, for one key or for a whole batch; the platform sees the part that is a `Call`. */
+interface Work extends Call {
   /** How many answers requests still wait for. */
   waiting: number
   /** When the most patient of those who ever waited gives up; milliseconds, as in `Call`. */
   deadline: number
+  /** The platform has answered. */
+  done: boolean
   readonly controller: AbortController
 }
 
@@ -69,7 +71,7 @@ function shareFlights<K, V>(
   /** The flight to join; one that was abandoned is dying and no use to a newcomer. */
   function flying(id: string): Flight<V> | undefined {
     const flight = flights.get(id)
-    return flight?.work.controller.signal.aborted === true ? undefined : flight
+    return flight?.work.signal.aborted === true ? undefined : flight
   }
 
   return (keys, caller) => {
@@ -101,8 +103,7 @@ async function join<V>(flight: Flight<V> | undefined, { signal, deadline }: Call
   } finally {
     signal.removeEventListener('abort', leave)
     work.waiting -= 1
-    // After the call has settled this aborts nothing.
-    if (work.waiting === 0) work.controller.abort(new Error('nobody wants the answer any more'))
+    if (work.waiting === 0 && !work.done) work.controller.abort(new Error('nobody wants the answer any more'))
   }
 }
 
@@ -141,15 +142,23 @@ function shareParents<K, V, Row>(fetcher: All<K, V, Row>, onJoined: OnJoined): A
  * throw becomes a rejection like any other.
  */
 function run<T>(caller: Call, start: (call: Call) => Promise<T>): { work: Work; result: Promise<T> } {
-  const work: Work = { waiting: 0, deadline: caller.deadline ?? Infinity, controller: new AbortController() }
-  const call: Call = {
-    signal: work.controller.signal,
+  const controller = new AbortController()
+  const work: Work = {
+    signal: controller.signal,
+    deadline: caller.deadline ?? Infinity,
     viewer: caller.viewer,
-    get deadline() {
-      return work.deadline
-    },
+    waiting: 0,
+    done: false,
+    controller,
   }
-  return { work, result: (async () => await start(call))() }
+  const launch = async (): Promise<T> => {
+    try {
+      return await start(work)
+    } finally {
+      work.done = true
+    }
+  }
+  return { work, result: launch() }
 }
 
 function chunk<T>(items: readonly T[], size: number): T[][] {

@@ -25,6 +25,7 @@ export const vault: Platform<VaultOptions> = {
       name: deps.name,
       platform: 'vault',
       refreshes: false,
+      local: true,
       tokens: {
         kind: 'many',
         max: MAX_KEYS,
