@@ -72,7 +72,7 @@ export function createApp(options: AppOptions) {
       useRequestLog(log),
       useResponseHeaders(cors.origins),
       // what is answered without GraphQL
-      useHealth(isReady),
+      useHealth(isReady, () => source.states()),
       useHttpPolicy(mode, { ...cors, ...limits }),
       ...(page === undefined ? [] : [usePage(page)]),
       useDeadline(request_timeout_ms),

@@ -144,7 +144,7 @@ export function createGate({ concurrency, rate, refuse, expire }: GateOptions): 
       }
     },
     state() {
-      return { queued: queue.size, under_way, blocked_ms: Math.max(0, blocked_until - performance.now()) }
+      return { queued: queue.size, under_way, blocked_ms: Math.max(0, Math.ceil(blocked_until - performance.now())) }
     },
   }
 }
