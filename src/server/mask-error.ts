@@ -8,8 +8,10 @@ import type { Log } from '../log.ts'
 export function createMaskError(log: Log): (error: unknown) => GraphQLError {
   return (error) => {
     const cause = rootCause(error)
-    if (cause instanceof CodedError)
+    if (cause instanceof CodedError) {
+      if (cause.code === 'INTERNAL_SERVER_ERROR') log.error({ error: cause }, 'internal error')
       return new GraphQLError(cause.message, { ...placeOf(error), extensions: { ...cause.extensions } })
+    }
     if (error instanceof GraphQLError && cause instanceof GraphQLError) return withCode(error)
     log.error({ error: cause }, 'unexpected error')
     return new GraphQLError(errorCodes.INTERNAL_SERVER_ERROR.message, {

