@@ -22,8 +22,8 @@ export const limitsOptions = z.strictObject({
   validation_errors: atLeastOne.default(5).describe('Mistakes in an operation after which checking it ends.'),
   viewer_keys: z
     .strictObject({
-      burst: atLeastOne.default(3000).describe('Token keys that a caller who has been idle may ask for at once.'),
-      per_second: z.number().positive().default(300).describe('Token keys that a caller may ask for each second.'),
+      burst: atLeastOne.default(10_000).describe('Token keys that a caller who has been idle may ask for at once.'),
+      per_second: z.number().positive().default(1000).describe('Token keys that a caller may ask for each second.'),
     })
     .prefault({})
     .meta({ description: 'The rate of one caller, counted in token keys and not in requests.' }),
