@@ -1,17 +1,18 @@
 /** GraphiQL for development mode, served from this machine: it loads nothing from elsewhere. */
-import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 
 export interface Page {
-  readonly html: string
+  /** The bytes of the page, in UTF-8. */
+  html(): Promise<Uint8Array<ArrayBuffer>>
 }
 
-/** GraphiQL with a first query and credentials filled in; rendered once. */
+/** GraphiQL with a first query and credentials filled in; loaded and rendered once, when somebody opens it. */
 export function createPage(query: string, key: string): Page {
-  return {
-    html: renderGraphiQL({
-      title: 'tokengraph',
-      defaultQuery: query,
-      headers: JSON.stringify({ Authorization: `Bearer ${key}` }),
-    }),
-  }
+  let rendered: Promise<Uint8Array<ArrayBuffer>> | undefined
+  return { html: () => (rendered ??= render(query, key)) }
+}
+
+async function render(query: string, key: string): Promise<Uint8Array<ArrayBuffer>> {
+  const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql')
+  const headers = JSON.stringify({ Authorization: `Bearer ${key}` })
+  return new TextEncoder().encode(renderGraphiQL({ title: 'tokengraph', defaultQuery: query, headers }))
 }

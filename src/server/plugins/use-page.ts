@@ -5,9 +5,9 @@ import type { Page } from '../page.ts'
 
 export function usePage(page: Page): Plugin {
   return {
-    onRequest({ request, endResponse }) {
+    async onRequest({ request, endResponse }) {
       if (asksForPage(request.method, request.headers.get('accept')))
-        endResponse(new Response(page.html, { headers: { 'content-type': 'text/html; charset=utf-8' } }))
+        endResponse(new Response(await page.html(), { headers: { 'content-type': 'text/html; charset=utf-8' } }))
     },
   }
 }
