@@ -37,7 +37,7 @@ export interface Breaker {
 }
 
 const FIRST_PAUSE_MS = 1000
-const MAX_PAUSE_MS = 30_000
+const MAX_PAUSE_MS = 10_000
 /** How many times the minimum is looked back. */
 const MEMORY = 3
 
@@ -53,17 +53,19 @@ export function createBreaker(
   { minimum_requests, failure_rate }: BreakerOptions,
   refuse: (retry_after_ms: number) => Error,
 ): Breaker {
+  let pause_ms = 0
   let probe_at = 0
   const policy: CircuitBreakerPolicy = circuitBreaker(
     handleWhen(() => policy.state === CircuitState.HalfOpen).orWhenResult(
       (attempt) => (attempt as Attempt<unknown>).failed,
     ),
     {
-      // Doubled with every probe that fails.
-      halfOpenAfter: new DelegateBackoff(({ attempt }: { attempt: number }) => {
-        const pause = Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), MAX_PAUSE_MS)
-        probe_at = Date.now() + pause
-        return pause
+      halfOpenAfter: new DelegateBackoff(({ attempt, result }: { attempt: number; result: object }) => {
+        // Doubled with every probe that fails; one that was withdrawn (it threw) says nothing of the upstream.
+        if (attempt === 1) pause_ms = FIRST_PAUSE_MS
+        else if (!('error' in result)) pause_ms = Math.min(pause_ms * 2, MAX_PAUSE_MS)
+        probe_at = Date.now() + pause_ms
+        return pause_ms
       }),
       breaker: new CountBreaker({
         threshold: failure_rate,
