@@ -9,6 +9,7 @@ import { checkAuth } from './config/check-auth.ts'
 import { checkRoutes } from './config/check-routes.ts'
 import { createChecker } from './config/checks.ts'
 import { parseConfigText } from './config/document.ts'
+import { checkDocuments } from './config/documents.ts'
 import { filelessSource, readVariables, variable } from './config/environment.ts'
 import { deepFreeze } from './config/freeze.ts'
 import { checkHost, parsePortOverride } from './config/listen.ts'
@@ -50,6 +51,7 @@ export function loadConfig({ file, env, overrides }: LoadOptions, registry: Regi
   checkRoutes(checker)
   checkAuth(checker)
   checkAudit(checker)
+  checkDocuments(checker)
 
   const problems = [
     ...opened.problems,

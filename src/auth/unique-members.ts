@@ -9,18 +9,23 @@ const parts = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g
  * `json` must have passed `JSON.parse`.
  */
 export function hasUniqueMembers(json: string): boolean {
-  const names = new Set<unknown>()
+  return findRepeatedMember(json) === null
+}
+
+/** The first member of the outermost object that is named twice; null: none is. `json` must have passed `JSON.parse`. */
+export function findRepeatedMember(json: string): string | null {
+  const names = new Set<string>()
   let depth = 0
   let previous = ''
   for (const [part] of json.matchAll(parts)) {
     if (part === '{' || part === '[') depth += 1
     else if (part === '}' || part === ']') depth -= 1
     else if (part === ':' && depth === 1) {
-      const name: unknown = JSON.parse(previous)
-      if (names.has(name)) return false
+      const name = JSON.parse(previous) as string
+      if (names.has(name)) return name
       names.add(name)
     }
     previous = part
   }
-  return true
+  return null
 }

@@ -2,6 +2,7 @@
 import { stringify } from 'yaml'
 import { ConfigError, loadConfig } from '../config.ts'
 import type { Config } from '../config.ts'
+import { openDocuments } from './open-documents.ts'
 
 export interface CheckConfigOptions {
   readonly file?: string | undefined
@@ -10,10 +11,15 @@ export interface CheckConfigOptions {
   readonly err: { write(text: string): unknown }
 }
 
-/** Returns the exit code: 0 and the values on `out`, or 1 and every problem on `err`. Opens and calls nothing. */
+/**
+ * Returns the exit code: 0 and the values on `out`, or 1 and every problem on `err`. Registered documents are checked
+ * too, against the schema of this version; else it opens and calls nothing.
+ */
 export function checkConfig({ file, env, out, err }: CheckConfigOptions): 0 | 1 {
   try {
-    out.write(summarize(loadConfig({ file, env })))
+    const config = loadConfig({ file, env })
+    openDocuments(config)
+    out.write(summarize(config))
     return 0
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error

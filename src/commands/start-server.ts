@@ -9,6 +9,7 @@ import { createSource } from '../tokens/source.ts'
 import { platforms } from '../upstreams/registry.ts'
 import type { Platform, Upstream, UpstreamEvent } from '../upstreams/upstream.ts'
 import { openAudit } from './open-audit.ts'
+import { openDocuments } from './open-documents.ts'
 
 export interface Running {
   /** As `http://127.0.0.1:4000`. */
@@ -26,6 +27,7 @@ export interface ServeDeps {
 
 /** Rejects with a message for the operator, with everything closed again, when the server cannot start. */
 export async function startServer(config: Config, { log, page, observe }: ServeDeps): Promise<Running> {
+  const documents = openDocuments(config)
   const audit = await openAudit(config.audit, log)
   const observeAll = (event: UpstreamEvent): void => {
     log.debug(event, 'upstream')
@@ -47,6 +49,7 @@ export async function startServer(config: Config, { log, page, observe }: ServeD
     request_timeout_ms: config.request_timeout_ms,
     limits: config.limits,
     subgraph: config.subgraph,
+    documents,
     cors: config.cors,
     ...(page === undefined ? {} : { page }),
   })

@@ -3,6 +3,8 @@ import { resolveAudit } from './audit.ts'
 import type { AuditConfig } from './audit.ts'
 import { canonicalProviderOrNull } from './check-routes.ts'
 import type { Mode } from './checks.ts'
+import { resolveDocuments } from './documents.ts'
+import type { DocumentsConfig } from './documents.ts'
 import type { Variables } from './environment.ts'
 import { resolveListen } from './listen.ts'
 import type { Listen } from './listen.ts'
@@ -10,7 +12,7 @@ import type { FileOptions } from './schema.ts'
 import type { UpstreamConfig } from './upstream-options.ts'
 
 /** The parts of the file that mean something else once the environment and the upstreams are known. */
-type Resolved = 'listen' | 'mode' | 'upstreams' | 'providers' | 'audit' | 'log_level'
+type Resolved = 'listen' | 'mode' | 'upstreams' | 'providers' | 'audit' | 'documents' | 'log_level'
 
 interface Route {
   /** The name of the upstream. */
@@ -34,6 +36,8 @@ export interface Config extends Readonly<Omit<FileOptions, Resolved>> {
   readonly upstreams: readonly UpstreamConfig[]
   readonly providers: Providers
   readonly audit: AuditConfig
+  /** null: every operation is executed as it is sent. */
+  readonly documents: DocumentsConfig | null
   readonly log: { readonly level: NonNullable<FileOptions['log_level']> }
 }
 
@@ -46,7 +50,7 @@ export interface Parts {
 }
 
 export function assembleConfig({ file, source, upstreams, variables, portOverride }: Parts): Config {
-  const { listen, mode: givenMode, providers, audit, log_level, ...rest } = file
+  const { listen, mode: givenMode, providers, audit, documents, log_level, ...rest } = file
   const mode = givenMode ?? 'production'
   return {
     mode,
@@ -57,6 +61,7 @@ export function assembleConfig({ file, source, upstreams, variables, portOverrid
     providers: resolveProviders(providers, upstreams),
     auth: withCanonicalGrants(rest.auth),
     audit: resolveAudit(mode, audit),
+    documents: resolveDocuments(mode, documents),
     log: { level: log_level ?? variables.log_level ?? 'info' },
   }
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { ConfigError } from './problems.ts'
 
-const MAX_BYTES = 1024 * 1024
+const MEBIBYTE = 1024 * 1024
 
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'not found',
@@ -13,9 +13,10 @@ const reasons: Readonly<Record<string, string>> = {
 }
 
 /** Throws `ConfigError` that names the file as it was given; `namedBy` says where the name came from. */
-export function readConfigFile(file: string, namedBy: string): string {
+export function readConfigFile(file: string, namedBy: string, maxMebibytes = 1): string {
   const bytes = readBytes(file, namedBy)
-  if (bytes.length > MAX_BYTES) throw unreadable(file, 'the file is larger than 1 MiB')
+  if (bytes.length > maxMebibytes * MEBIBYTE)
+    throw unreadable(file, `the file is larger than ${String(maxMebibytes)} MiB`)
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {

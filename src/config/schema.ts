@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { authOptions } from '../auth/options.ts'
 import { auditOptions } from './audit.ts'
+import { documentsOptions } from './documents.ts'
 import { corsOptions, limitsOptions } from './limits.ts'
 
 /** What the configuration needs to know of a platform; `upstreams/registry.ts` has the real ones. */
@@ -85,6 +86,7 @@ export function fileSchema(registry: Registry) {
     providers: providerRoutes.prefault({}),
     auth: authOptions.prefault({}),
     audit: auditOptions.prefault({}),
+    documents: documentsOptions,
     limits: limitsOptions.prefault({}),
     cors: corsOptions.prefault({}),
     subgraph: subgraphOptions.prefault({}),

@@ -14,15 +14,12 @@ import { createKeyRate } from './admit-keys.ts'
 import { createContext } from './context.ts'
 import type { RequestState, ServerContext } from './context.ts'
 import { GRAPHQL_PATH } from './http-policy.ts'
+import { limitDocuments } from './limit-documents.ts'
 import { createMaskError } from './mask-error.ts'
 import type { Page } from './page.ts'
 import { createTextCache } from './text-cache.ts'
-import { useAliasLimit } from './plugins/use-alias-limit.ts'
 import { useDeadline } from './plugins/use-deadline.ts'
-import { useDepthLimit } from './plugins/use-depth-limit.ts'
-import { useDirectiveLimit } from './plugins/use-directive-limit.ts'
 import { useErrorLimit } from './plugins/use-error-limit.ts'
-import { useFieldLimit } from './plugins/use-field-limit.ts'
 import { useAudit } from './plugins/use-audit.ts'
 import { useHealth } from './plugins/use-health.ts'
 import { useHttpPolicy } from './plugins/use-http-policy.ts'
@@ -32,10 +29,9 @@ import { usePage } from './plugins/use-page.ts'
 import { useRequestId } from './plugins/use-request-id.ts'
 import { useRequestLog } from './plugins/use-request-log.ts'
 import { useResponseHeaders } from './plugins/use-response-headers.ts'
-import { useRootFieldLimit } from './plugins/use-root-field-limit.ts'
 import { useSchemaPrivacy } from './plugins/use-schema-privacy.ts'
-import { useTokenLimit } from './plugins/use-token-limit.ts'
-import { useValidationErrorLimit } from './plugins/use-validation-error-limit.ts'
+import { useTrustedDocuments } from './plugins/use-trusted-documents.ts'
+import type { TrustedDocuments } from './plugins/use-trusted-documents.ts'
 import { useViewer } from './plugins/use-viewer.ts'
 
 export interface AppOptions {
@@ -52,13 +48,28 @@ export interface AppOptions {
   readonly limits: Limits
   readonly cors: { readonly origins: readonly string[] }
   readonly subgraph: SubgraphOptions
+  /** null: every operation is executed as it is sent. */
+  readonly documents: TrustedDocuments | null
   /** The page of development mode; left out: no page. */
   readonly page?: Page
 }
 
 export function createApp(options: AppOptions) {
-  const { mode, source, auth, audit, log, identify, isReady, request_timeout_ms, limits, cors, subgraph, page } =
-    options
+  const {
+    mode,
+    source,
+    auth,
+    audit,
+    log,
+    identify,
+    isReady,
+    request_timeout_ms,
+    limits,
+    cors,
+    subgraph,
+    documents,
+    page,
+  } = options
   const access = createAccess(auth)
   const takeKey = createKeyRate(limits.viewer_keys)
   return createYoga<RequestState, object>({
@@ -80,14 +91,9 @@ export function createApp(options: AppOptions) {
       useViewer(identify, log),
       useSchemaPrivacy(mode),
       // how much one request may ask for; the errors last, after whatever may replace them
-      useJsonBody(limits.body_bytes),
-      useTokenLimit(limits.tokens),
-      useDepthLimit(limits.depth),
-      useFieldLimit(limits.fields),
-      useRootFieldLimit(limits.root_fields),
-      useAliasLimit(limits.aliases),
-      useDirectiveLimit(limits.directives),
-      useValidationErrorLimit(limits.validation_errors),
+      useJsonBody(limits.body_bytes, documents !== null),
+      ...(documents === null ? [] : [useTrustedDocuments(documents, mode)]),
+      ...limitDocuments(limits),
       useObjectLimit(limits.objects),
       useErrorLimit(limits.errors),
       // what the operation disclosed is recorded, or stays here

@@ -21,6 +21,10 @@ export interface RequestState {
   started_at?: number
   viewer?: Viewer
   operation_name?: string
+  /** Of the registered document that is executed. */
+  document_id?: string
+  /** Only registered documents are executed, but this caller may also ask for the schema. */
+  schema_only?: boolean
   deadline?: Deadline
 }
 

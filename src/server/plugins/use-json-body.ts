@@ -1,5 +1,5 @@
 /**
- * Reads the body: one JSON object in UTF-8 with the four members of GraphQL over HTTP. Lists of operations are refused,
+ * Reads the body: one JSON object in UTF-8 with the members of GraphQL over HTTP. Lists of operations are refused,
  * because a limit for each operation would then be no limit for the request.
  */
 import { GraphQLError } from 'graphql'
@@ -7,12 +7,13 @@ import type { GraphQLParams, Plugin } from 'graphql-yoga'
 import { refuse } from '../answer.ts'
 import { tooLarge } from '../http-policy.ts'
 
-export function useJsonBody(body_bytes: number): Plugin {
+/** `hasDocuments`: the id of a registered document may stand in the place of the query. */
+export function useJsonBody(body_bytes: number, hasDocuments: boolean): Plugin {
   return {
     onRequestParse({ setRequestParser }) {
       setRequestParser(async (request) => {
         try {
-          return readBody(await request.arrayBuffer())
+          return readBody(await request.arrayBuffer(), hasDocuments)
         } catch (error) {
           // Yoga ends a body that is longer than `maxRequestBodySize` while it is read, whatever its headers said.
           if (error instanceof GraphQLError) return refuse(tooLarge(body_bytes))
@@ -24,17 +25,21 @@ export function useJsonBody(body_bytes: number): Plugin {
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
-const members = new Set(['query', 'variables', 'operationName', 'extensions'])
+const members = ['query', 'variables', 'operationName', 'extensions']
+const membersWithId = ['documentId', ...members]
 
-function readBody(bytes: ArrayBuffer): GraphQLParams | Response {
+function readBody(bytes: ArrayBuffer, hasDocuments: boolean): GraphQLParams | Response {
   const body = parseJson(bytes)
   if (body === undefined) return badRequest('The body is not JSON in UTF-8.')
   if (Array.isArray(body)) return badRequest('Lists of operations are refused; send one operation in each request.')
   if (typeof body !== 'object' || body === null) return badRequest('The body must be a JSON object.')
-  if (Object.entries(body).some(([name, value]) => value != null && !members.has(name)))
-    return badRequest('The body may have the members query, variables, operationName and extensions alone.')
+  const allowed = hasDocuments ? membersWithId : members
+  if (Object.entries(body).some(([name, value]) => value != null && !allowed.includes(name)))
+    return badRequest(`The body may have the members ${listNames(allowed)} alone.`)
   const { query, operationName, variables, extensions } = body as Record<string, unknown>
-  if (typeof query !== 'string') return badRequest('The member query must be a string.')
+  // Whether there is an id instead is for use-trusted-documents to see.
+  if (typeof query !== 'string' && !(hasDocuments && query == null))
+    return badRequest('The member query must be a string.')
   if (operationName != null && typeof operationName !== 'string')
     return badRequest('The member operationName must be a string.')
   if (!isObjectOrNone(variables)) return badRequest('The member variables must be an object.')
@@ -53,6 +58,10 @@ function parseJson(bytes: ArrayBuffer): unknown {
 
 function isObjectOrNone(value: unknown): boolean {
   return value == null || (typeof value === 'object' && !Array.isArray(value))
+}
+
+function listNames(names: readonly string[]): string {
+  return `${names.slice(0, -1).join(', ')} and ${names.at(-1) ?? ''}`
 }
 
 function badRequest(message: string): Response {

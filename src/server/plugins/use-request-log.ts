@@ -17,7 +17,7 @@ export function useRequestLog(log: Log): Plugin<object, RequestState> {
       log.debug({ request_id: (context as unknown as RequestState).request_id }, 'execute')
     },
     onResponse({ request, response, serverContext }) {
-      const { viewer, request_id, operation_name, started_at = performance.now() } = serverContext
+      const { viewer, request_id, operation_name, document_id, started_at = performance.now() } = serverContext
       log.info(
         {
           request_id,
@@ -26,6 +26,7 @@ export function useRequestLog(log: Log): Plugin<object, RequestState> {
           viewer: viewer?.kind,
           service: viewer?.kind === 'service' ? viewer.id : undefined,
           operation_name,
+          document_id,
           duration_ms: Math.round(performance.now() - started_at),
         },
         'request',
