@@ -1,4 +1,5 @@
 /** `ExternalAccount`: a connected account without its secrets. */
+import { mergeAccounts } from '../tokens/accounts.ts'
 import type { ExternalAccount } from '../tokens/token.ts'
 import { builder } from './builder.ts'
 import type { GraphContext } from './builder.ts'
@@ -40,6 +41,6 @@ export const ExternalAccountRef = builder.objectRef<ExternalAccount>('ExternalAc
 /** The accounts of one subject that the viewer may know of; refused before any upstream is asked. */
 export async function readAccounts(context: GraphContext, subject: string): Promise<readonly ExternalAccount[]> {
   const readable = authorizeAccounts(context, subject)
-  const accounts = await context.load.accounts(subject)
+  const accounts = mergeAccounts(await context.load.accounts(subject))
   return readable === 'all' ? accounts : accounts.filter((account) => readable.has(account.provider))
 }

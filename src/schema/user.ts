@@ -6,7 +6,9 @@ import { ExternalAccountRef, readAccounts } from './external-account.ts'
 import { requireAuthenticated } from './guard.ts'
 import { isolate } from './isolate.ts'
 import { OAuthAccessTokenRef, readTokens } from './oauth-access-token.ts'
-import { OAuthConnectionRef, readConnection, readConnections } from './oauth-connection.ts'
+import { OAuthConnectionRef } from './oauth-connection.ts'
+import { readConnection, readEveryConnection, readNamedConnections } from './read-connections.ts'
+import { selects } from './selection.ts'
 
 export const UserRef = builder.objectRef<{ readonly id: string }>('User').implement({
   description: 'A user of the platforms, by the id that they know.',
@@ -39,12 +41,16 @@ export const UserRef = builder.objectRef<{ readonly id: string }>('User').implem
     oauth_connections: t.field({
       type: [OAuthConnectionRef],
       nullable: { list: true, items: false },
-      description: 'The same for several providers; every configured one when the list is left out.',
+      description:
+        'The same for several providers. When the list is left out, every configured or connected one, by what the platforms list: a call or less for each user, unless tokens are selected.',
       directives: { authenticated: {}, cost: { weight: 30 }, listSize: { assumedSize: 10 } },
       args: {
         providers: t.arg.stringList({ description: `The providers to ask about; at most ${String(MAX_LIST_LENGTH)}.` }),
       },
-      resolve: (user, { providers }, context) => readConnections(context, user.id, providers),
+      resolve: (user, { providers }, context, info) =>
+        providers == null
+          ? readEveryConnection(context, user.id, selects(info, 'oauth_access_tokens'))
+          : readNamedConnections(context, user.id, providers),
     }),
     external_accounts: t.field({
       type: [ExternalAccountRef],

@@ -8,14 +8,15 @@
 import { setMaxListeners } from 'node:events'
 import DataLoader from 'dataloader'
 import type { CodedError } from '../errors.ts'
+import type { AccountList } from './accounts.ts'
 import type { Caller, TokenRequest, TokenSource } from './source.ts'
-import type { ExternalAccount, OAuthAccessToken } from './token.ts'
+import type { OAuthAccessToken } from './token.ts'
 
 export interface Loaders {
   /** Rejects with a `CodedError`; none connected is an empty list. */
   tokens(request: TokenRequest): Promise<readonly OAuthAccessToken[]>
-  /** Rejects with a `CodedError`. */
-  accounts(user_id: string): Promise<readonly ExternalAccount[]>
+  /** What every upstream says that can list accounts; a failed one is a `CodedError` in its place. */
+  accounts(user_id: string): Promise<readonly AccountList[]>
 }
 
 interface Box<V> {

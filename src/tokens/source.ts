@@ -4,24 +4,15 @@
  */
 import { CodedError, withDetails } from '../errors.ts'
 import type { Upstream, UpstreamState } from '../upstreams/upstream.ts'
+import { listAccounts } from './accounts.ts'
+import type { AccountList } from './accounts.ts'
 import { openLane } from './lane.ts'
 import type { Caller, Lane, LaneOptions, LaneRequest } from './lane.ts'
-import { canonicalProvider, isLive } from './token.ts'
-import type { ExternalAccount, OAuthAccessToken, TokenFilter, TokenKey } from './token.ts'
+import type { Routing } from './routing.ts'
+import { isLive } from './token.ts'
+import type { OAuthAccessToken, TokenFilter, TokenKey } from './token.ts'
 
 export type { Caller } from './lane.ts'
-
-/** Where a provider's tokens are; `as` is the platform's own name for the provider, where it differs. */
-export interface Route {
-  readonly upstream: string
-  readonly as: string | null
-}
-
-/** `routes` by canonical provider name; `default` answers for every other provider, if there is one. */
-export interface Routing {
-  readonly routes: Readonly<Record<string, Route>>
-  readonly default: string | null
-}
 
 /** What a request asks for: `provider` is the canonical name (`oauth_google`). */
 export interface TokenRequest extends TokenKey, TokenFilter {}
@@ -36,8 +27,8 @@ export interface ServedProvider {
 export interface TokenSource {
   /** One promise for each request, in order: the tokens (none connected: an empty list) or a `CodedError`. */
   tokens(requests: readonly TokenRequest[], caller: Caller): Promise<readonly OAuthAccessToken[]>[]
-  /** One promise for each user, in order: the connected accounts of all upstreams, or a `CodedError`. */
-  accounts(user_ids: readonly string[], caller: Caller): Promise<readonly ExternalAccount[]>[]
+  /** One promise for each user, in order: what every upstream says that can list accounts. */
+  accounts(user_ids: readonly string[], caller: Caller): Promise<readonly AccountList[]>[]
   readonly providers: readonly ServedProvider[]
   /** Whether any upstream wants the subject's own credential. */
   readonly forwards: boolean
@@ -111,42 +102,9 @@ export function createSource(
     }
   }
 
-  /** The canonical name under which callers know an account of this upstream; null: another upstream answers for it. */
-  function callersName(upstream: Upstream, platformsName: string): string | null {
-    const provider = canonicalProvider(platformsName)
-    for (const [canonical, { upstream: name, as }] of Object.entries(routing.routes)) {
-      if (name === upstream.name && canonicalProvider(as ?? canonical) === provider) return canonical
-    }
-    return routing.default === upstream.name && !Object.hasOwn(routing.routes, provider) ? provider : null
-  }
-
-  function accounts(user_ids: readonly string[], caller: Caller): Promise<readonly ExternalAccount[]>[] {
-    const asked = [...lanes.values()].flatMap(({ upstream, accounts: ask }) =>
-      ask === null ? [] : [{ upstream, answers: ask(user_ids, caller) }],
-    )
-    return user_ids.map(async (_, position) => {
-      const lists = await Promise.all(
-        asked.map(async ({ upstream, answers }) => {
-          try {
-            const list = (await answers[position]) ?? null
-            return list?.flatMap((account) => {
-              const provider = callersName(upstream, account.provider)
-              return provider === null ? [] : [{ ...account, provider }]
-            })
-          } catch (error) {
-            throw inContext(error, upstream.name)
-          }
-        }),
-      )
-      const known = lists.filter((list) => list !== undefined)
-      if (known.length === 0) throw new CodedError('USER_NOT_FOUND')
-      return known.flat()
-    })
-  }
-
   return {
     tokens,
-    accounts,
+    accounts: (user_ids, caller) => listAccounts(lanes.values(), routing, user_ids, caller),
     providers: listProviders(lanes, routing),
     forwards: upstreams.some((upstream) => upstream.forwards === true),
     states: () =>
@@ -178,9 +136,8 @@ function judge(
 }
 
 /** Adds where it happened; what is not a coded error is a defect of ours and stays as it is. */
-function inContext(error: unknown, upstream: string, provider?: string): unknown {
-  if (!(error instanceof CodedError)) return error
-  return withDetails(error, provider === undefined ? { upstream } : { upstream, provider })
+function inContext(error: unknown, upstream: string, provider: string): unknown {
+  return error instanceof CodedError ? withDetails(error, { upstream, provider }) : error
 }
 
 function listProviders(lanes: ReadonlyMap<string, Lane>, routing: Routing): readonly ServedProvider[] {
