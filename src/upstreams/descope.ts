@@ -73,6 +73,7 @@ export const descope: Platform<DescopeOptions> = {
       refreshes: true,
       tokens: tokensFetcher(scope, apps, latest),
       accounts: accountsFetcher(apps, latest),
+      state: () => http.state(),
       close: () => http.close(),
     }
   },

@@ -78,6 +78,7 @@ export const fusionauth: Platform<FusionAuthOptions> = {
       refreshes: false,
       tokens: tokensFetcher(links, directory, name),
       accounts: accountsFetcher(links),
+      state: () => http.state(),
       close: () => http.close(),
     }
   },

@@ -63,6 +63,7 @@ export const kratos: Platform<KratosOptions> = {
       refreshes: false,
       tokens: tokensFetcher(identities, name),
       accounts: accountsFetcher(identities),
+      state: () => http.state(),
       close: () => http.close(),
     }
   },

@@ -59,6 +59,7 @@ export const nango: Platform<NangoOptions> = {
       refreshes: true,
       tokens: tokensFetcher(http, name, connections),
       accounts: accountsFetcher(connections),
+      state: () => http.state(),
       close: () => http.close(),
     }
   },

@@ -61,6 +61,7 @@ export const workos: Platform<WorkosOptions> = {
       refreshes: true,
       tokens: tokensFetcher(scope, directory),
       accounts: accountsFetcher(scope, directory),
+      state: () => http.state(),
       close: () => http.close(),
     }
   },
