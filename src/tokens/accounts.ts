@@ -64,5 +64,6 @@ function callersNames(platformsName: string, upstream: string, { routes, default
   const names = Object.entries(routes)
     .filter(([name, route]) => route.upstream === upstream && canonicalProvider(route.as ?? name) === provider)
     .map(([name]) => name)
-  return fallback === upstream && !Object.hasOwn(routes, provider) ? [...names, provider] : names
+  // The default leads to it by the platform's own name, which is of interest only where no line names it otherwise.
+  return names.length === 0 && fallback === upstream && !Object.hasOwn(routes, provider) ? [provider] : names
 }
