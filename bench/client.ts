@@ -6,6 +6,8 @@ export interface Target {
   /** As `http://127.0.0.1:4700`. */
   readonly url: string
   readonly key: string
+  /** Beside the credentials. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 export interface Operation {
@@ -13,10 +15,10 @@ export interface Operation {
   readonly variables?: object
 }
 
-function request({ key }: Target, operation: Operation) {
+function request({ key, headers }: Target, operation: Operation) {
   return {
     method: 'POST' as const,
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${key}`, ...headers },
     body: JSON.stringify(operation),
   }
 }

@@ -47,13 +47,33 @@ async function callsSoFar(upstream: string): Promise<{ calls: number; distinct: 
   return (await (await fetch(`${upstream}/stats`)).json()) as { calls: number; distinct: number }
 }
 
-/** The configuration of the server under test: production, with nothing that would hold the load back. */
-function configuration(upstream: string, key_sha256: string, cache_seconds: number): string {
+interface Setting {
+  readonly title: string
+  readonly cache_seconds: number
+  /** Everything that holds the door: audit to a file, limits, metrics, proof of the gateway. */
+  readonly door: boolean
+}
+
+const gatewaySecret = 'invented-gateway-secret-0123456789abcdef'
+
+/** Production, with nothing that would hold the load back but what is measured. */
+function configuration(upstream: string, key_sha256: string, folder: string, { cache_seconds, door }: Setting): string {
+  const viewer_keys = { burst: 1_000_000_000, per_second: 1_000_000 }
+  const most = 1_000_000
+  const doorOn = {
+    audit: { sink: 'file', path: join(folder, 'audit.log'), key: 'invented-audit-key-0123456789abcdef' },
+    gateway: { shared_secret: { header: 'x-gateway-secret', secrets: [gatewaySecret] } },
+    metrics: { port: PORT + 1 },
+    limits: { viewer_keys },
+  }
+  const doorOff = {
+    audit: { sink: 'none' },
+    limits: { viewer_keys, depth: most, fields: most, aliases: most, directives: most, root_fields: most, keys: most },
+  }
   return JSON.stringify({
     listen: { host: '127.0.0.1' },
     log_level: 'warn',
     cache: { seconds: cache_seconds },
-    limits: { viewer_keys: { burst: 1_000_000_000, per_second: 1_000_000 } },
     upstreams: {
       clerk: {
         platform: 'clerk',
@@ -63,35 +83,37 @@ function configuration(upstream: string, key_sha256: string, cache_seconds: numb
       },
     },
     auth: { services: [{ id: 'bench', key_sha256, grants: [{ providers: ['*'] }] }] },
+    ...(door ? doorOn : doorOff),
   })
 }
 
-async function measureServer(upstream: string, cache_seconds: number): Promise<void> {
-  console.log(
-    `\nClerk at ${String(LATENCY_MS)} ms, cache ${cache_seconds === 0 ? 'off' : `${String(cache_seconds)} s`}`,
-  )
+/** The load, and what it costs upstream. */
+async function measureLoad(target: Target, upstream: string): Promise<void> {
+  await callsSoFar(upstream)
+  await Promise.all(Array.from({ length: 50 }, () => ask(target, hundred)))
+  const { calls, distinct } = await callsSoFar(upstream)
+  note('fifty concurrent requests for 100 x 2: calls / distinct keys', `${String(calls)} / ${String(distinct)}`)
+  const single = await load(target, one, 50, SECONDS)
+  note('one token, 50 connections (requests/s)', Math.round(single.requests.average))
+  note('  latency p50 / p99 (ms)', `${String(single.latency.p50)} / ${String(single.latency.p99)}`)
+  const many = await load(target, hundred, 10, SECONDS)
+  note('100 x 2 tokens, 10 connections (requests/s)', many.requests.average.toFixed(1))
+  note('  latency p50 / p99 (ms)', `${String(many.latency.p50)} / ${String(many.latency.p99)}`)
+}
+
+async function measureServer(upstream: string, setting: Setting): Promise<void> {
+  console.log(`\ntokengraph, ${setting.title}`)
   const folder = mkdtempSync(join(tmpdir(), 'tokengraph-bench-'))
   const { key, key_sha256 } = newServiceKey()
   const file = join(folder, 'tokengraph.yaml')
-  writeFileSync(file, configuration(upstream, key_sha256, cache_seconds))
+  writeFileSync(file, configuration(upstream, key_sha256, folder, setting))
   const server = await startProcess('node', ['src/cli.ts', 'serve', '--config', file, '--port', String(PORT)], /^/)
-  const target: Target = { url, key }
+  const target: Target = { url, key, headers: { 'x-gateway-secret': gatewaySecret } }
   try {
     await waitUntilReady(url)
     await ask(target, one)
     note('resident memory, idle (MB)', residentMegabytes(server.pid))
-
-    await callsSoFar(upstream)
-    await Promise.all(Array.from({ length: 50 }, () => ask(target, hundred)))
-    const { calls, distinct } = await callsSoFar(upstream)
-    note('fifty concurrent requests for 100 x 2: calls / distinct keys', `${String(calls)} / ${String(distinct)}`)
-
-    const single = await load(target, one, 50, SECONDS)
-    note('one token, 50 connections (requests/s)', Math.round(single.requests.average))
-    note('  latency p50 / p99 (ms)', `${String(single.latency.p50)} / ${String(single.latency.p99)}`)
-    const many = await load(target, hundred, 10, SECONDS)
-    note('100 x 2 tokens, 10 connections (requests/s)', many.requests.average.toFixed(1))
-    note('  latency p50 / p99 (ms)', `${String(many.latency.p50)} / ${String(many.latency.p99)}`)
+    await measureLoad(target, upstream)
     note('resident memory, after the load (MB)', residentMegabytes(server.pid))
   } finally {
     await server.stop()
@@ -99,8 +121,19 @@ async function measureServer(upstream: string, cache_seconds: number): Promise<v
   }
 }
 
+async function measurePeer(upstream: string): Promise<void> {
+  console.log('\npeer: graphql-yoga with @clerk/backend in its resolver')
+  const env = { CLERK_API_URL: upstream, PORT: String(PORT), NODE_ENV: 'production' }
+  const peer = await startProcess('node', ['bench/peer.ts'], /listening/, env)
+  await measureLoad({ url, key: 'none', headers: {} }, upstream)
+  await peer.stop()
+}
+
 await measureStart()
 const upstream = await startProcess('node', ['bench/upstream.ts'], /http:\S+/, { LATENCY_MS: String(LATENCY_MS) })
-await measureServer(upstream.match[0], 0)
-await measureServer(upstream.match[0], 30)
+console.log(`\nThe upstream answers after ${String(LATENCY_MS)} ms.`)
+await measurePeer(upstream.match[0])
+await measureServer(upstream.match[0], { title: 'no cache, the door off', cache_seconds: 0, door: false })
+await measureServer(upstream.match[0], { title: 'cache of 30 s, the door off', cache_seconds: 30, door: false })
+await measureServer(upstream.match[0], { title: 'cache of 30 s, the door on', cache_seconds: 30, door: true })
 await upstream.stop()

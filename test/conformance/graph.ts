@@ -24,8 +24,8 @@ export async function startConformance(
       upstreams: { tokens: { platform, ...fixture.options, ...extra } },
       providers: { default: 'tokens', ...routesOf(fixture) },
       ...(fixture.auth && { auth: fixture.auth }),
-      // 100 users x 3 providers is more than one operation may ask for by default.
-      limits: { keys: 300 },
+      // 100 users x 3 providers is more than one operation may ask for by default, and fifty of them more than one caller.
+      limits: { keys: 300, viewer_keys: { burst: 1_000_000, per_second: 1_000_000 } },
     },
   })
 
