@@ -16,7 +16,7 @@ import { backoffMs, createRetryBudget, mayPass } from './retry.ts'
 import { transportError } from './transport-error.ts'
 import type { Call, UpstreamEvent } from './upstream.ts'
 
-export type { Authorize, Http, HttpAnswer, HttpOptions, RequestBody, RequestSpec } from './http-types.ts'
+export type { Authorize, Http, HttpAnswer, HttpOptions, RequestSpec } from './http-types.ts'
 
 /** A request on its way; `signal` also aborts at the deadline, `call.signal` only when nobody waits any more. */
 interface Passage {
