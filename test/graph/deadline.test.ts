@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { startIssuer } from '../servers/jwks.ts'
 import { silence } from '../servers/misbehaviour.ts'
 import { startGraphOverClerk, userIds } from './clerk.ts'
 
@@ -37,6 +38,21 @@ test('the limit of the operator holds where the caller asks for more, or for not
     })
     expect(await response.json()).toMatchObject({ errors: [{ extensions: { code: 'UPSTREAM_TIMEOUT' } }] })
   }
+})
+
+test('an issuer whose keys do not come delays nobody beyond the deadline', async () => {
+  await using issuer = await startIssuer()
+  const { issuer: name, audience, jwks_url, algorithms } = issuer.options()
+  const auth = { issuers: [{ issuer: name, audience, jwks_url, algorithms }] }
+  await using graph = await startGraphOverClerk({}, { auth, request_timeout_ms: 300 })
+  issuer.slow(true)
+  const started = performance.now()
+  const response = await graph.server.post(JSON.stringify({ query: '{ me { id } }' }), {
+    authorization: `Bearer ${await issuer.sign()}`,
+  })
+  expect(performance.now() - started).toBeLessThan(2500)
+  expect(response.status).toBe(503)
+  expect(await response.json()).toMatchObject({ errors: [{ extensions: { code: 'UPSTREAM_TIMEOUT' } }] })
 })
 
 test.each(['0', '-1', '1.5', 'soon', '1e3', ''])('a timeout of %j is refused', async (timeout) => {
