@@ -31,14 +31,19 @@ it('100 users cost one call at Clerk', async () => {
 })
 
 it('tokens that are selected are read, of connected providers alone; skipped ones are not selected', async () => {
-  await using graph = await startGraphOverClerk()
+  await using graph = await startGraphOverClerk({}, { providers: { oauth_slack: 'clerk', default: 'clerk' } })
   graph.clerk.addUser('user_1', { accounts: [{ provider: 'oauth_google' }] })
   graph.clerk.addTokens('user_1', 'oauth_google')
   const withTokens = await graph.server.ask(`
     { user(id: "user_1") { oauth_connections { status ...Tokens } } }
     fragment Tokens on OAuthConnection { ... on OAuthConnection { oauth_access_tokens { token } } }`)
   expect(withTokens.data).toMatchObject({
-    user: { oauth_connections: [{ status: 'CONNECTED', oauth_access_tokens: [{ token: expect.any(String) }] }] },
+    user: {
+      oauth_connections: [
+        { status: 'NOT_CONNECTED', oauth_access_tokens: [] },
+        { status: 'CONNECTED', oauth_access_tokens: [{ token: expect.any(String) }] },
+      ],
+    },
   })
   expect(graph.clerk.calls.map(({ path }) => path.split('/').at(-1))).toEqual(['users', 'oauth_google'])
   await using other = await startGraphOverClerk()
