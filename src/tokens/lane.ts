@@ -1,7 +1,7 @@
 /**
  * The way to one upstream: what it answered a moment ago, what is being asked already, and only then the platform.
  */
-import type { Call, Upstream, UpstreamEvent } from '../upstreams/upstream.ts'
+import type { Call, Fetcher, Upstream, UpstreamEvent } from '../upstreams/upstream.ts'
 import { shareCalls } from './flights.ts'
 import type { Ask } from './flights.ts'
 import { createMemory, mayRepeat, mayServe } from './freshness.ts'
@@ -41,7 +41,7 @@ export function openLane(upstream: Upstream, { cache, now, now_ms, observe }: La
   if (forwards && tokens.kind !== 'one')
     throw new Error(`${name}: an upstream that forwards credentials answers key by key`)
   const remembers = upstream.local !== true && cache.seconds > 0
-  const remember = <K, V>(fetcher: Parameters<typeof createMemory<K, V>>[0], idOf: (key: K) => string) =>
+  const remember = <K, V>(fetcher: Fetcher<K, V>, idOf: (key: K) => string) =>
     remembers ? createMemory(fetcher, idOf, cache, now_ms) : null
   const report = (operation: string, outcome: 'cached' | 'coalesced') => (keys: number) => {
     observe({ upstream: name, operation, keys, outcome, duration_ms: 0 })
