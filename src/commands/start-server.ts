@@ -23,17 +23,22 @@ export interface ServeDeps {
   readonly page?: Page
   /** Every HTTP exchange and SQL statement of the upstreams. */
   readonly observe?: (event: UpstreamEvent) => void
+  /** The platforms that the configuration was read with; left out: all of this server's own. */
+  readonly registry?: Readonly<Record<string, Platform>>
 }
 
 /** Rejects with a message for the operator, with everything closed again, when the server cannot start. */
-export async function startServer(config: Config, { log, page, observe }: ServeDeps): Promise<Running> {
+export async function startServer(
+  config: Config,
+  { log, page, observe, registry = platforms }: ServeDeps,
+): Promise<Running> {
   const documents = openDocuments(config)
   const audit = await openAudit(config.audit, log)
   const observeAll = (event: UpstreamEvent): void => {
     log.debug(event, 'upstream')
     observe?.(event)
   }
-  const upstreams = openUpstreams(config, observeAll)
+  const upstreams = openUpstreams(config, registry, observeAll)
   const source = createSource(upstreams, config.providers, { cache: config.cache, observe: observeAll })
   let ready = true
   const app = createApp({
@@ -74,12 +79,16 @@ export async function startServer(config: Config, { log, page, observe }: ServeD
 }
 
 /** Opens every configured upstream, or none. */
-function openUpstreams(config: Config, observe: (event: UpstreamEvent) => void): Upstream[] {
+function openUpstreams(
+  config: Config,
+  registry: Readonly<Record<string, Platform>>,
+  observe: (event: UpstreamEvent) => void,
+): Upstream[] {
   const opened: Upstream[] = []
   try {
     for (const { name, platform, options } of config.upstreams) {
       // The configuration was validated by the options schema of this very platform.
-      const { open } = (platforms as Readonly<Record<string, Platform>>)[platform] ?? {}
+      const { open } = registry[platform] ?? {}
       if (open === undefined) throw new Error(`upstreams.${name}: there is no platform ${platform}`)
       opened.push(open(options, { name, observe }))
     }

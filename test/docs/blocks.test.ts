@@ -1,0 +1,44 @@
+/** Every block of every page has a test that checks it: a new kind of block fails here until it has one. */
+import { describe, expect, it } from 'vitest'
+import { ownerOf } from './configurations.ts'
+import { blocksOf, pages } from './pages.ts'
+
+/** By language, what checks it. */
+const checkers: Readonly<Record<string, string>> = {
+  '': 'commands.test.ts',
+  sh: 'commands.test.ts',
+  bash: 'commands.test.ts',
+  graphql: 'queries.test.ts',
+  json: 'queries.test.ts where it is an answer; otherwise here',
+  yaml: 'configurations.test.ts',
+  ts: 'code.test.ts',
+  text: 'a picture or an outline: there is nothing to check',
+}
+
+it('every block has a checker', () => {
+  const unknown = pages.flatMap(({ file, blocks }) =>
+    blocks.filter(({ language }) => !Object.hasOwn(checkers, language)).map(({ line }) => `${file}:${String(line)}`),
+  )
+  expect(unknown).toEqual([])
+})
+
+it('every checker has a block', () => {
+  const languages = new Set(pages.flatMap(({ blocks }) => blocks.map(({ language }) => language)))
+  expect(Object.keys(checkers).filter((language) => language !== 'bash' && !languages.has(language))).toEqual([])
+})
+
+it('no configuration is of an unknown program', () => {
+  const unknown = blocksOf('yaml').filter(({ block }) => ownerOf(block) === 'unknown')
+  expect(unknown.map(({ where }) => where)).toEqual([])
+})
+
+it('an outline is no command in disguise', () => {
+  const commands = blocksOf('text').filter(({ block }) => /^(\$ |npm |npx |curl |tokengraph |node )/m.test(block.text))
+  expect(commands.map(({ where }) => where)).toEqual([])
+})
+
+describe('JSON', () => {
+  it.each(blocksOf('json').map(({ where, block }) => [where, block.text] as const))('%s', (_, text) => {
+    expect(JSON.parse(text)).toBeTypeOf('object')
+  })
+})

@@ -1,0 +1,62 @@
+/** TypeScript in the pages compiles: against the packages that are installed, and as far as it can against the others. */
+import { join } from 'node:path'
+import ts from 'typescript'
+import { describe, expect, it } from 'vitest'
+import { blocksOf, readPage, root } from './pages.ts'
+
+/** What a reader installs and this project does not; what they would infer is then unknown. */
+const absent: Readonly<Record<string, string>> = {
+  '@apollo/server': 'the HTTP server of the recipe; the tests put a smaller one in front of the gateway',
+  '@graphql-hive/gateway': 'the command line of a gateway whose runtime is installed and tested',
+  '@graphql-mesh/compose-cli': 'composes from the command line',
+}
+
+const CANNOT_FIND_MODULE = 2307
+const IMPLICIT_ANY = [7006, 7031]
+
+const options: ts.CompilerOptions = {
+  ...ts.parseJsonConfigFileContent(ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile).config, ts.sys, root)
+    .options,
+  // Recipes are for programs that are set up in many ways.
+  noUncheckedIndexedAccess: false,
+  exactOptionalPropertyTypes: false,
+}
+
+function problemsOf(text: string): string[] {
+  const file = join(root, 'docs', 'block-of-a-page.ts')
+  const host = ts.createCompilerHost(options)
+  const { getSourceFile, fileExists, readFile } = host
+  host.fileExists = (name) => name === file || fileExists(name)
+  host.readFile = (name) => (name === file ? text : readFile(name))
+  host.getSourceFile = (name, ...rest) =>
+    name === file ? ts.createSourceFile(file, text, rest[0]) : getSourceFile(name, ...rest)
+  const program = ts.createProgram([file], options, host)
+  const found = ts.getPreEmitDiagnostics(program, program.getSourceFile(file))
+  const tolerated = usesAbsent(text) ? [CANNOT_FIND_MODULE, ...IMPLICIT_ANY] : []
+  return found
+    .filter(({ code }) => !tolerated.includes(code))
+    .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, ' '))
+}
+
+const usesAbsent = (text: string): boolean => Object.keys(absent).some((name) => text.includes(`'${name}'`))
+
+/** Files of the repository are compiled with it. */
+const worked = readPage('docs/adding-a-platform.md').file
+const blocks = blocksOf('ts').filter(({ page }) => page.file !== worked)
+
+describe('it compiles', () => {
+  it.each(blocks.map(({ where, block }) => [where, block.text] as const))('%s', (_, text) => {
+    expect(problemsOf(text)).toEqual([])
+  })
+})
+
+it('a mistake would be found', () => {
+  expect(problemsOf("import { ApolloGateway } from '@apollo/gateway'\nnew ApolloGateway({ nowhere: 1 })")).not.toEqual(
+    [],
+  )
+})
+
+it('every package that is not installed is in a recipe', () => {
+  const unused = Object.keys(absent).filter((name) => !blocks.some(({ block }) => block.text.includes(`'${name}'`)))
+  expect(unused).toEqual([])
+})

@@ -1,0 +1,29 @@
+import { parseDocument } from 'yaml'
+import { describe, expect, it } from 'vitest'
+import { loadConfig } from '../../src/config.ts'
+import { makeFolder } from '../support/folder.ts'
+import { completeConfig, inventEnvironment, ownerOf } from './configurations.ts'
+import { blocksOf } from './pages.ts'
+
+const blocks = blocksOf('yaml').map(({ where, block }) => [where, block] as const)
+
+describe('every configuration takes effect', () => {
+  it.each(blocks.filter(([, block]) => ownerOf(block) === 'tokengraph'))('%s', (_, { text }) => {
+    using folder = makeFolder()
+    const whole = completeConfig(text)
+    folder.write('persisted.json', '{}')
+    const file = folder.write('tokengraph.yaml', whole)
+    expect(loadConfig({ file, env: inventEnvironment(whole) }).source).toBe('file')
+  })
+
+  it('and there are some', () => {
+    expect(blocks.filter(([, block]) => ownerOf(block) === 'tokengraph').length).toBeGreaterThan(5)
+  })
+})
+
+describe("another program's file is YAML, and of a program that is named", () => {
+  it.each(blocks.filter(([, block]) => ownerOf(block) !== 'tokengraph'))('%s', (_, block) => {
+    expect(ownerOf(block)).toBe('foreign')
+    expect(parseDocument(block.text).errors).toEqual([])
+  })
+})

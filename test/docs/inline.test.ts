@@ -1,0 +1,34 @@
+/** The commands within sentences: their names and options are the real ones. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { run } from '../support/process.ts'
+import { pages, root } from './pages.ts'
+
+const found = pages.flatMap(({ file, code }) => code.map((text) => ({ file, text })))
+const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> }
+
+it('every npm script that a page names is there', () => {
+  const named = found.flatMap(({ file, text }) =>
+    [...text.matchAll(/npm run (?:-s )?([a-z:]+)/g)].map(([, name = '']) => ({ file, name })),
+  )
+  expect(named.length).toBeGreaterThan(3)
+  expect(named.filter(({ name }) => !(name in scripts))).toEqual([])
+})
+
+const commands = [
+  ...new Set(
+    found.flatMap(({ text }) => /^(?:npm run (?:-s )?tokengraph -- |tokengraph )([a-z].*)$/.exec(text)?.[1] ?? []),
+  ),
+]
+
+it.each(commands)('tokengraph %s', async (text) => {
+  const words = text.split(' ')
+  const options = words.filter((word) => word.startsWith('--'))
+  const names = words.slice(0, words.findIndex((word) => !/^[a-z-]+$/.test(word) || word.startsWith('--')) >>> 0)
+  const { code, stdout } = await run([...names, '--help'], { cwd: root })
+  expect(code).toBe(0)
+  // One that there is not would print the help of what stands before it.
+  expect(stdout).toContain(`Usage: tokengraph ${names.join(' ')}`)
+  expect(options.filter((option) => !stdout.includes(option))).toEqual([])
+})

@@ -1,0 +1,75 @@
+/** The pages that readers see, and what in them can be checked. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = fileURLToPath(new URL('../../', import.meta.url))
+
+export interface Block {
+  /** What stands behind the opening fence; `''` for a command. */
+  readonly language: string
+  readonly text: string
+  /** The number of its first line. */
+  readonly line: number
+}
+
+export interface Page {
+  /** Below the root, as `docs/errors.md`. */
+  readonly file: string
+  readonly blocks: readonly Block[]
+  /** The targets of its links and images. */
+  readonly links: readonly string[]
+  /** What its headings are linked by. */
+  readonly anchors: ReadonlySet<string>
+  /** What stands between backticks in its text. */
+  readonly code: readonly string[]
+}
+
+const fence = /^( *)(`{3,})([^\n`]*)\n([^]*?)\n?^\1\2`* *$/gm
+
+export function readPage(file: string): Page {
+  const text = readFileSync(join(root, file), 'utf8')
+  const blocks = [...text.matchAll(fence)].map(([, indent = '', , language = '', body = ''], index, all): Block => ({
+    language: language.trim(),
+    text: body.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
+    line: text.slice(0, [...text.matchAll(fence)][index]?.index).split('\n').length + (all.length > 0 ? 1 : 0),
+  }))
+  const prose = text.replaceAll(fence, '')
+  return {
+    file,
+    blocks,
+    links: [...prose.replaceAll(/`[^`]*`/g, '`').matchAll(/\]\(([^()\s]+(?:\([^()]*\))?)\)/g)].map(
+      ([, target = '']) => target,
+    ),
+    anchors: new Set([...prose.matchAll(/^#{1,6} +(.+?) *$/gm)].map(([, heading = '']) => slug(heading))),
+    code: [...prose.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code.replaceAll(/\s+/g, ' ')),
+  }
+}
+
+/** As GitHub makes them. */
+function slug(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}_ -]/gu, '')
+    .replaceAll(' ', '-')
+}
+
+const markdownIn = (folder: string): string[] =>
+  readdirSync(join(root, folder))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join(folder, name))
+
+export const pages: readonly Page[] = [
+  ...markdownIn('.'),
+  ...markdownIn('docs'),
+  ...readdirSync(join(root, 'examples')).flatMap((name) => markdownIn(join('examples', name))),
+].map(readPage)
+
+/** Every block of a language with the page that it stands on; `where` names it for a failing test. */
+export function blocksOf(...languages: readonly string[]) {
+  return pages.flatMap((page) =>
+    page.blocks
+      .filter(({ language }) => languages.includes(language))
+      .map((block) => ({ where: `${page.file}:${String(block.line)}`, page, block })),
+  )
+}
