@@ -1,0 +1,28 @@
+/** The tables of a page. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from './pages.ts'
+
+/** The rows of every table whose first column has this heading; each row is its cells. */
+export function rowsOf(file: string, firstHeading: string): readonly (readonly string[])[] {
+  const rows: string[][] = []
+  let isWanted = false
+  for (const line of readFileSync(join(root, file), 'utf8').split('\n')) {
+    if (!line.startsWith('|')) {
+      isWanted = false
+      continue
+    }
+    const cells = line
+      .slice(1, -1)
+      .split('|')
+      .map((cell) => cell.trim())
+    if (cells[0] === firstHeading) isWanted = true
+    else if (isWanted && !/^-+$/.test(cells[0] ?? '')) rows.push(cells)
+  }
+  return rows
+}
+
+/** What stands between backticks. */
+export function codeIn(cell: string | undefined): string[] {
+  return [...(cell ?? '').matchAll(/`([^`]+)`/g)].map(([, code = '']) => code)
+}
