@@ -1,9 +1,11 @@
 /** The top level of the configuration file. A new part is one line in `fileSchema` and stands in `Config` by itself. */
 import { z } from 'zod'
+import { gatewayOptions } from '../auth/gateway/options.ts'
 import { authOptions } from '../auth/options.ts'
 import { auditOptions } from './audit.ts'
 import { documentsOptions } from './documents.ts'
 import { corsOptions, limitsOptions } from './limits.ts'
+import { metricsOptions, tracingOptions } from './observability.ts'
 
 /** What the configuration needs to know of a platform; `upstreams/registry.ts` has the real ones. */
 export type Registry = Readonly<Record<string, { readonly options: z.ZodType }>>
@@ -85,11 +87,14 @@ export function fileSchema(registry: Registry) {
     upstreams: z.record(upstreamName, upstream).default({}),
     providers: providerRoutes.prefault({}),
     auth: authOptions.prefault({}),
+    gateway: gatewayOptions,
     audit: auditOptions.prefault({}),
     documents: documentsOptions,
     limits: limitsOptions.prefault({}),
     cors: corsOptions.prefault({}),
     subgraph: subgraphOptions.prefault({}),
+    metrics: metricsOptions.optional().meta({ description: 'Prometheus metrics; none are kept without it.' }),
+    tracing: tracingOptions.optional().meta({ description: 'OpenTelemetry traces; none are made without it.' }),
     request_timeout_ms: z.int().min(100).max(600_000).default(30_000).meta({
       description:
         'Milliseconds that one request may take; a caller may ask for less in the header `x-request-timeout-ms`. What is not answered by then is an error of its own field.',

@@ -2,6 +2,7 @@
 import { createYoga, useExecutionCancellation } from 'graphql-yoga'
 import { createAccess } from '../auth/access.ts'
 import type { Audit } from '../auth/audit.ts'
+import type { CheckProof } from '../auth/gateway/check-proof.ts'
 import type { AuthOptions } from '../auth/options.ts'
 import type { Viewer } from '../auth/viewer.ts'
 import type { Limits } from '../config/limits.ts'
@@ -16,20 +17,25 @@ import type { RequestState, ServerContext } from './context.ts'
 import { GRAPHQL_PATH } from './http-policy.ts'
 import { limitDocuments } from './limit-documents.ts'
 import { createMaskError } from './mask-error.ts'
+import type { Metrics } from './metrics.ts'
 import type { Page } from './page.ts'
+import type { Tracing } from './tracing.ts'
 import { createTextCache } from './text-cache.ts'
 import { useDeadline } from './plugins/use-deadline.ts'
 import { useErrorLimit } from './plugins/use-error-limit.ts'
 import { useAudit } from './plugins/use-audit.ts'
+import { useGatewayProof } from './plugins/use-gateway-proof.ts'
 import { useHealth } from './plugins/use-health.ts'
 import { useHttpPolicy } from './plugins/use-http-policy.ts'
 import { useJsonBody } from './plugins/use-json-body.ts'
+import { useMetrics } from './plugins/use-metrics.ts'
 import { useObjectLimit } from './plugins/use-object-limit.ts'
 import { usePage } from './plugins/use-page.ts'
 import { useRequestId } from './plugins/use-request-id.ts'
 import { useRequestLog } from './plugins/use-request-log.ts'
 import { useResponseHeaders } from './plugins/use-response-headers.ts'
 import { useSchemaPrivacy } from './plugins/use-schema-privacy.ts'
+import { useTracing } from './plugins/use-tracing.ts'
 import { useTrustedDocuments } from './plugins/use-trusted-documents.ts'
 import type { TrustedDocuments } from './plugins/use-trusted-documents.ts'
 import { useViewer } from './plugins/use-viewer.ts'
@@ -42,6 +48,8 @@ export interface AppOptions {
   readonly log: Log
   /** Turns the value of the Authorization header into a viewer; rejects with a `CodedError`. */
   identify(authorization: string | null): Promise<Viewer>
+  /** null: the server answers whoever may read, and not its gateway alone. */
+  readonly checkProof: CheckProof | null
   isReady(): boolean
   /** Milliseconds that one request may take. */
   readonly request_timeout_ms: number
@@ -50,6 +58,8 @@ export interface AppOptions {
   readonly subgraph: SubgraphOptions
   /** null: every operation is executed as it is sent. */
   readonly documents: TrustedDocuments | null
+  readonly metrics: Metrics | null
+  readonly tracing: Tracing | null
   /** The page of development mode; left out: no page. */
   readonly page?: Page
 }
@@ -62,12 +72,15 @@ export function createApp(options: AppOptions) {
     audit,
     log,
     identify,
+    checkProof,
     isReady,
     request_timeout_ms,
     limits,
     cors,
     subgraph,
     documents,
+    metrics,
+    tracing,
     page,
   } = options
   const access = createAccess(auth)
@@ -81,12 +94,15 @@ export function createApp(options: AppOptions) {
       // every answer
       useRequestId(),
       useRequestLog(log),
+      ...(metrics === null ? [] : [useMetrics(metrics)]),
+      ...(tracing === null ? [] : [useTracing(tracing)]),
       useResponseHeaders(cors.origins),
       // what is answered without GraphQL
       useHealth(isReady, () => source.states()),
       useHttpPolicy(mode, { ...cors, ...limits }),
       ...(page === undefined ? [] : [usePage(page)]),
       useDeadline(request_timeout_ms),
+      ...(checkProof === null ? [] : [useGatewayProof(checkProof, limits.body_bytes, log)]),
       // who asks, and what they may see of the schema
       useViewer(identify, log),
       useSchemaPrivacy(mode),

@@ -17,12 +17,13 @@ export function useRequestLog(log: Log): Plugin<object, RequestState> {
       log.debug({ request_id: (context as unknown as RequestState).request_id }, 'execute')
     },
     onResponse({ request, response, serverContext }) {
-      const { viewer, request_id, operation_name, document_id, started_at = performance.now() } = serverContext
+      const { gateway, viewer, request_id, operation_name, document_id, started_at = performance.now() } = serverContext
       log.info(
         {
           request_id,
           method: request.method,
           status: response.status,
+          gateway,
           viewer: viewer?.kind,
           service: viewer?.kind === 'service' ? viewer.id : undefined,
           operation_name,

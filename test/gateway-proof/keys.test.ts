@@ -1,0 +1,136 @@
+/** TRUST S2: the window around the clock, keys that overlap and retire, and Ed25519. */
+import { generateKeyPairSync } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { createCheckProof } from '../../src/auth/gateway/check-proof.ts'
+import { gatewayOptions } from '../../src/auth/gateway/options.ts'
+import { KEY, sign } from './support.ts'
+import type { Signed, SignOptions } from './support.ts'
+
+/** 2026-01-01, in milliseconds. */
+const NOW = 1_767_225_600_000
+
+/** What the proofs say of a request to `/graphql`; `clock` is what they read the time from. */
+function checker(signatures: unknown, clock: () => number = () => NOW) {
+  const check = createCheckProof(gatewayOptions.parse({ signatures })!, clock)
+  return ({ headers, body }: Signed) => {
+    const byName = new Headers(headers)
+    return check({
+      method: 'POST',
+      path: '/graphql',
+      header: (name) => byName.get(name),
+      body: () => Promise.resolve(Buffer.from(body)),
+    })
+  }
+}
+
+const at = (options: SignOptions = {}) => sign({ now: NOW, ...options })
+
+describe('the window', () => {
+  it.each([
+    [59, true],
+    [60, true],
+    [61, false],
+    [-59, true],
+    [-60, true],
+    [-61, false],
+  ])('%i s old: %s', async (seconds, holds) => {
+    const verdict = await checker({ keys: [KEY] })(await at({ age: seconds * 1000 }))
+    expect(verdict).toEqual(holds ? { holds, by: 'signature router-1' } : { holds, reason: 'signature: time' })
+  })
+
+  it('is what the configuration says', async () => {
+    const check = checker({ keys: [KEY], window_seconds: 10 })
+    expect(await check(await at({ age: 10_000 }))).toMatchObject({ holds: true })
+    expect(await check(await at({ age: 11_000 }))).toMatchObject({ holds: false })
+  })
+
+  it('outlasts no nonce: a request that is sent again at its last moment is refused', async () => {
+    let now = NOW
+    const check = checker({ keys: [KEY] }, () => now)
+    const signed = await at({ age: -60_000 })
+    expect(await check(signed)).toMatchObject({ holds: true })
+    now += 120_000
+    expect(await check(signed)).toEqual({ holds: false, reason: 'signature: nonce was used' })
+    now += 1000
+    expect(await check(signed)).toEqual({ holds: false, reason: 'signature: time' })
+  })
+})
+
+describe('keys', () => {
+  const next = { id: 'router-2', secret: 'another-invented-secret-0123456789abcdef' }
+  const byNext = { keyid: next.id, key: next.secret }
+
+  it('are accepted side by side while both are listed, and not before or after', async () => {
+    const only = async (keys: unknown[]) => {
+      const check = checker({ keys })
+      return [(await check(await at())).holds, (await check(await at(byNext))).holds]
+    }
+    expect(await only([KEY])).toEqual([true, false])
+    expect(await only([KEY, next])).toEqual([true, true])
+    expect(await only([next])).toEqual([false, true])
+  })
+
+  it('are not exchanged for each other', async () => {
+    const check = checker({ keys: [KEY, next] })
+    expect(await check(await at({ keyid: KEY.id, key: next.secret }))).toMatchObject({ holds: false })
+  })
+
+  it('name in the verdict which of them signed', async () => {
+    expect(await checker({ keys: [KEY, next] })(await at(byNext))).toEqual({ holds: true, by: 'signature router-2' })
+  })
+})
+
+describe('Ed25519', () => {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+  const public_key = publicKey.export({ type: 'spki', format: 'pem' }) as string
+  const key = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
+  const keys = [{ id: 'signer', public_key }]
+
+  it('holds by the public key alone', async () => {
+    const check = checker({ keys })
+    expect(await check(await at({ alg: 'ed25519', key, keyid: 'signer' }))).toMatchObject({ holds: true })
+    const signed = await at({ alg: 'ed25519', key, keyid: 'signer' })
+    expect(await check({ ...signed, body: `${signed.body} ` })).toMatchObject({ holds: false })
+  })
+
+  it('is not confused with an HMAC by the public key', async () => {
+    const check = checker({ keys })
+    const signed = await at({ alg: 'hmac-sha256', key: public_key, keyid: 'signer' })
+    expect(await check(signed)).toEqual({ holds: false, reason: 'signature: algorithm' })
+  })
+})
+
+describe('several signatures', () => {
+  const add = ({ headers, body }: Signed, label: string, other: Signed): Signed => ({
+    body,
+    headers: {
+      ...headers,
+      'Signature-Input': `${headers['Signature-Input']!}, ${other.headers['Signature-Input']!.replace('sig=', `${label}=`)}`,
+      Signature: `${headers.Signature!}, ${other.headers.Signature!.replace('sig=', `${label}=`)}`,
+    },
+  })
+
+  it('need one that holds: a proxy may have added its own', async () => {
+    const theirs = await at({ keyid: 'of-a-proxy', key: 'x', fields: ['@method'] })
+    expect(await checker({ keys: [KEY] })(add(theirs, 'ours', await at()))).toMatchObject({ holds: true })
+  })
+
+  it('are not lent from each other: the label joins input and signature', async () => {
+    const ours = await at()
+    const theirs = await at({ key: 'x'.repeat(40) })
+    const { headers, body } = add(ours, 'theirs', theirs)
+    const swapped = headers.Signature!.replace('sig=', 'x=').replace('theirs=', 'sig=').replace('x=', 'theirs=')
+    const nonceOfTheirs = { body, headers: { ...headers, Signature: swapped } }
+    expect(await checker({ keys: [KEY] })(nonceOfTheirs)).toMatchObject({ holds: false })
+  })
+
+  it('are at most four', async () => {
+    let signed = await at()
+    for (const label of ['a', 'b', 'c']) signed = add(signed, label, await at())
+    expect(await checker({ keys: [KEY] })(signed)).toMatchObject({ holds: true })
+    expect(await checker({ keys: [KEY] })(add(signed, 'd', await at()))).toEqual({
+      holds: false,
+      reason: 'signature: unreadable',
+    })
+  })
+})
