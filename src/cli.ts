@@ -2,7 +2,7 @@
 /** The command line: parses the arguments and calls one function each. What a command needs is loaded when it runs. */
 import { enableCompileCache } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 
 // Beside the dependencies, not in the shared temporary folder, where others could plant code.
 enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/tokengraph', import.meta.url)))
@@ -37,7 +37,12 @@ program
   .description('print the schema as clients see it')
   .option('--subgraph', 'the Federation SDL instead')
   .option('--no-authenticated', 'leave @authenticated out of the Federation SDL')
-  .action(async (flags: { subgraph?: boolean; authenticated: boolean }) => {
+  .addOption(
+    new Option('--introspection', 'an introspection result in JSON instead, for tools that read no SDL').conflicts(
+      'subgraph',
+    ),
+  )
+  .action(async (flags: { subgraph?: boolean; authenticated: boolean; introspection?: boolean }) => {
     const { printSdl } = await import('./commands/schema.ts')
     process.exitCode = printSdl({ ...flags, ...output })
   })

@@ -1,6 +1,6 @@
-/** The two printed forms of the schema: as clients see it, and as a federated gateway composes it. */
+/** The printed forms of the schema: as clients see it, in SDL and as JSON, and as a federated gateway composes it. */
 import { filterSchema, MapperKind, mapSchema, printSchemaWithDirectives, pruneSchema } from '@graphql-tools/utils'
-import { lexicographicSortSchema, printSchema } from 'graphql'
+import { introspectionFromSchema, lexicographicSortSchema, printSchema } from 'graphql'
 import type { GraphQLSchema } from 'graphql'
 
 /** What a gateway composes; `authenticated: false` leaves `@authenticated` out, for gateways that cannot have it. */
@@ -13,6 +13,13 @@ const printed = new WeakMap<GraphQLSchema, Map<boolean, string>>()
 /** The API as clients see it: plain GraphQL, sorted, without the subgraph's own fields. */
 export function printClientSchema(schema: GraphQLSchema): string {
   return `${printSchema(lexicographicSortSchema(clientSchema(schema)))}\n`
+}
+
+/** The same as the JSON of an introspection result, for tools that read no SDL. */
+export function printIntrospection(schema: GraphQLSchema): string {
+  const options = { specifiedByUrl: true, directiveIsRepeatable: true, inputValueDeprecation: true, oneOf: true }
+  const result = introspectionFromSchema(lexicographicSortSchema(clientSchema(schema)), options)
+  return `${JSON.stringify(result, null, 2)}\n`
 }
 
 /** The Federation SDL, sorted; printed once for each schema and form. */

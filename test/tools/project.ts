@@ -1,0 +1,88 @@
+/** A project of somebody who uses the graph: a folder with these files and this repository's tools. */
+import { execFile } from 'node:child_process'
+import { mkdirSync, readFileSync, realpathSync, symlinkSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { printSdl } from '../../src/commands/schema.ts'
+import { makeFolder } from '../support/folder.ts'
+
+const nodeModules = realpathSync(fileURLToPath(new URL('../../node_modules', import.meta.url)))
+
+export interface ToolResult {
+  readonly code: number
+  /** Both streams, without colours. */
+  readonly output: string
+}
+
+export interface Project extends Disposable {
+  read(name: string): string
+  /** Runs a script of a package, as `gql.tada/bin/cli.js`, to its end. */
+  run(script: string, ...args: readonly string[]): Promise<ToolResult>
+}
+
+/** `introspection.json` and `schema.graphql` are there too, as the command line prints them. */
+export function makeProject(files: Readonly<Record<string, string>>): Project {
+  const folder = makeFolder()
+  symlinkSync(nodeModules, join(folder.path, 'node_modules'))
+  const write = (name: string, content: string) => {
+    mkdirSync(dirname(join(folder.path, name)), { recursive: true })
+    folder.write(name, content)
+  }
+  write('introspection.json', printed({ introspection: true }))
+  write('schema.graphql', printed({}))
+  write('package.json', JSON.stringify({ name: 'invented', type: 'module' }))
+  for (const [name, content] of Object.entries(files)) write(name, content)
+  return {
+    read: (name) => readFileSync(join(folder.path, name), 'utf8'),
+    run: (script, ...args) =>
+      new Promise((resolve) => {
+        const env = { PATH: process.env.PATH ?? '', NO_COLOR: '1', CI: 'true', HOME: folder.path }
+        execFile(
+          process.execPath,
+          [join(nodeModules, script), ...args],
+          { cwd: folder.path, env },
+          (error, out, err) => {
+            resolve({ code: error === null ? 0 : Number(error.code), output: out + err })
+          },
+        )
+      }),
+    [Symbol.dispose]: () => {
+      folder[Symbol.dispose]()
+    },
+  }
+}
+
+/** A block of docs/tools.md: the first in this language below the heading. */
+export function shownCode(heading: string, language: string): string {
+  const page = readFileSync(new URL('../../docs/tools.md', import.meta.url), 'utf8')
+  const section = page.split(/^## /m).find((text) => text.startsWith(`${heading}\n`)) ?? ''
+  const [, code] = new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``).exec(section) ?? []
+  if (code === undefined) throw new Error(`docs/tools.md shows no ${language} below ${heading}`)
+  return code
+}
+
+/** What `tokengraph schema` prints. */
+export function printed(form: { readonly introspection?: boolean; readonly subgraph?: boolean }): string {
+  let text = ''
+  printSdl({ authenticated: true, ...form, out: { write: (part) => (text += part) } })
+  return text
+}
+
+export const TSC = 'typescript/bin/tsc'
+
+/** For projects that are compiled, never run; `more` are further options. */
+export function tsconfig(more: object = {}): string {
+  const compilerOptions = {
+    strict: true,
+    noEmit: true,
+    target: 'es2022',
+    module: 'esnext',
+    moduleResolution: 'bundler',
+    allowImportingTsExtensions: true,
+    noUnusedLocals: false,
+    skipLibCheck: true,
+    types: [],
+    ...more,
+  }
+  return JSON.stringify({ compilerOptions, include: ['**/*.ts'], exclude: ['node_modules'] })
+}
