@@ -4,8 +4,12 @@ import { createIdentify } from '../auth/viewer.ts'
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
 import { createApp } from '../server/app.ts'
+import { createMetrics } from '../server/metrics.ts'
+import { serveMetrics } from '../server/metrics-server.ts'
 import { listen } from '../server/node.ts'
+import type { Listening } from '../server/node.ts'
 import type { Page } from '../server/page.ts'
+import { createTracing } from '../server/tracing.ts'
 import { createSource } from '../tokens/source.ts'
 import { platforms } from '../upstreams/registry.ts'
 import type { Platform, Upstream, UpstreamEvent } from '../upstreams/upstream.ts'
@@ -15,6 +19,8 @@ import { openDocuments } from './open-documents.ts'
 export interface Running {
   /** As `http://127.0.0.1:4000`. */
   readonly url: string
+  /** Where the metrics are, when they are configured. */
+  readonly metrics_url: string | undefined
   /** Drains and closes; calling it again waits for the same stop. */
   stop(): Promise<void>
 }
@@ -35,8 +41,12 @@ export async function startServer(
 ): Promise<Running> {
   const documents = openDocuments(config)
   const audit = await openAudit(config.audit, log)
+  const tracing = config.tracing === undefined ? null : await createTracing(config.tracing)
+  const metrics = config.metrics === undefined ? null : await createMetrics(() => source.states())
   const observeAll = (event: UpstreamEvent): void => {
     log.debug(event, 'upstream')
+    metrics?.upstream(event)
+    tracing?.upstream(event)
     observe?.(event)
   }
   const upstreams = openUpstreams(config, registry, observeAll)
@@ -57,10 +67,14 @@ export async function startServer(
     limits: config.limits,
     subgraph: config.subgraph,
     documents,
+    metrics,
+    tracing,
     cors: config.cors,
     ...(page === undefined ? {} : { page }),
   })
+  let scraped: Listening | undefined
   try {
+    if (metrics !== null && config.metrics !== undefined) scraped = await serveMetrics(metrics, config.metrics)
     const listening = await listen((request, response) => void app(request, response), config.listen)
     let stopping: Promise<void> | undefined
     const stop = async () => {
@@ -68,12 +82,15 @@ export async function startServer(
       const cut = await listening.drain(config.drain_seconds)
       if (cut > 0) log.warn({ cut }, 'requests did not finish in time')
       await app.dispose()
+      await scraped?.drain(0)
+      await tracing?.close()
       await source.close()
       await audit.close()
       log.info(audit.head(), 'audit ends')
     }
-    return { url: listening.url, stop: () => (stopping ??= stop()) }
+    return { url: listening.url, metrics_url: scraped?.url, stop: () => (stopping ??= stop()) }
   } catch (error) {
+    await scraped?.drain(0)
     await source.close()
     await audit.close()
     throw error

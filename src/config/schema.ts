@@ -5,6 +5,7 @@ import { authOptions } from '../auth/options.ts'
 import { auditOptions } from './audit.ts'
 import { documentsOptions } from './documents.ts'
 import { corsOptions, limitsOptions } from './limits.ts'
+import { metricsOptions, tracingOptions } from './observability.ts'
 
 /** What the configuration needs to know of a platform; `upstreams/registry.ts` has the real ones. */
 export type Registry = Readonly<Record<string, { readonly options: z.ZodType }>>
@@ -92,6 +93,8 @@ export function fileSchema(registry: Registry) {
     limits: limitsOptions.prefault({}),
     cors: corsOptions.prefault({}),
     subgraph: subgraphOptions.prefault({}),
+    metrics: metricsOptions.optional().meta({ description: 'Prometheus metrics; none are kept without it.' }),
+    tracing: tracingOptions.optional().meta({ description: 'OpenTelemetry traces; none are made without it.' }),
     request_timeout_ms: z.int().min(100).max(600_000).default(30_000).meta({
       description:
         'Milliseconds that one request may take; a caller may ask for less in the header `x-request-timeout-ms`. What is not answered by then is an error of its own field.',

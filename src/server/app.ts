@@ -17,7 +17,9 @@ import type { RequestState, ServerContext } from './context.ts'
 import { GRAPHQL_PATH } from './http-policy.ts'
 import { limitDocuments } from './limit-documents.ts'
 import { createMaskError } from './mask-error.ts'
+import type { Metrics } from './metrics.ts'
 import type { Page } from './page.ts'
+import type { Tracing } from './tracing.ts'
 import { createTextCache } from './text-cache.ts'
 import { useDeadline } from './plugins/use-deadline.ts'
 import { useErrorLimit } from './plugins/use-error-limit.ts'
@@ -26,12 +28,14 @@ import { useGatewayProof } from './plugins/use-gateway-proof.ts'
 import { useHealth } from './plugins/use-health.ts'
 import { useHttpPolicy } from './plugins/use-http-policy.ts'
 import { useJsonBody } from './plugins/use-json-body.ts'
+import { useMetrics } from './plugins/use-metrics.ts'
 import { useObjectLimit } from './plugins/use-object-limit.ts'
 import { usePage } from './plugins/use-page.ts'
 import { useRequestId } from './plugins/use-request-id.ts'
 import { useRequestLog } from './plugins/use-request-log.ts'
 import { useResponseHeaders } from './plugins/use-response-headers.ts'
 import { useSchemaPrivacy } from './plugins/use-schema-privacy.ts'
+import { useTracing } from './plugins/use-tracing.ts'
 import { useTrustedDocuments } from './plugins/use-trusted-documents.ts'
 import type { TrustedDocuments } from './plugins/use-trusted-documents.ts'
 import { useViewer } from './plugins/use-viewer.ts'
@@ -54,6 +58,8 @@ export interface AppOptions {
   readonly subgraph: SubgraphOptions
   /** null: every operation is executed as it is sent. */
   readonly documents: TrustedDocuments | null
+  readonly metrics: Metrics | null
+  readonly tracing: Tracing | null
   /** The page of development mode; left out: no page. */
   readonly page?: Page
 }
@@ -73,6 +79,8 @@ export function createApp(options: AppOptions) {
     cors,
     subgraph,
     documents,
+    metrics,
+    tracing,
     page,
   } = options
   const access = createAccess(auth)
@@ -86,6 +94,8 @@ export function createApp(options: AppOptions) {
       // every answer
       useRequestId(),
       useRequestLog(log),
+      ...(metrics === null ? [] : [useMetrics(metrics)]),
+      ...(tracing === null ? [] : [useTracing(tracing)]),
       useResponseHeaders(cors.origins),
       // what is answered without GraphQL
       useHealth(isReady, () => source.states()),

@@ -13,6 +13,7 @@ import { callerOf, createAdmitKey } from './admit-keys.ts'
 import type { TakeKey } from './admit-keys.ts'
 import { describeCaller } from './caller.ts'
 import type { Deadline } from './deadline.ts'
+import type { RequestSpan } from './tracing.ts'
 
 /** Filled by the plugins, in their order; lives as long as the request. */
 export interface RequestState {
@@ -28,6 +29,7 @@ export interface RequestState {
   /** Only registered documents are executed, but this caller may also ask for the schema. */
   schema_only?: boolean
   deadline?: Deadline
+  span?: RequestSpan
 }
 
 export type ServerContext = YogaInitialContext & RequestState

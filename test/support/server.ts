@@ -25,6 +25,7 @@ export interface TestServer extends AsyncDisposable {
   /** Every line that the server logged, at level debug. */
   readonly logged: string[]
   readonly events: UpstreamEvent[]
+  readonly metrics_url: string | undefined
   /** POSTs an operation; `bearer: null` sends no credential, left out sends the key that may read everything. */
   ask<Data = Record<string, unknown>>(
     query: string,
@@ -79,6 +80,7 @@ export async function startTestServer({ file = {}, services = [] }: TestServerOp
     key,
     logged,
     events,
+    metrics_url: running.metrics_url,
     post,
     settle,
     async waitForRequests(count) {

@@ -1,0 +1,76 @@
+/** What Prometheus reads, on a port of its own (issue 3, point 9). */
+import { expect, it } from 'vitest'
+import { answers } from '../servers/misbehaviour.ts'
+import { clerkFailure, startClerk } from '../servers/clerk.ts'
+import { startTestServer } from '../support/server.ts'
+
+async function startWithMetrics(more: Readonly<Record<string, unknown>> = {}) {
+  const clerk = await startClerk()
+  const upstream = { platform: 'clerk', secret_key: clerk.secret_key, base_url: clerk.url }
+  const server = await startTestServer({
+    file: { upstreams: { clerk: upstream }, metrics: { port: 0 }, ...more },
+  })
+  return {
+    clerk,
+    server,
+    async scrape(): Promise<string> {
+      const response = await fetch(`${server.metrics_url ?? ''}/metrics`)
+      expect(response.headers.get('content-type')).toContain('text/plain')
+      return response.text()
+    },
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]()
+      await clerk.close()
+    },
+  }
+}
+
+const google = (user: string) => `{ user(id: "${user}") { oauth_access_tokens(provider: "google") { token } } }`
+
+it('counts requests, calls, cached keys, errors and what waits, and names nobody', async () => {
+  await using graph = await startWithMetrics()
+  graph.clerk.addTokens('user_secretive', 'oauth_google', [{ token: 'invented-metric-token' }])
+  graph.clerk.misbehave(answers(401, clerkFailure('clerk_key_invalid')), { path: /user_failing/ })
+  for (const user of ['user_secretive', 'user_secretive', 'user_failing']) await graph.server.ask(google(user))
+  await graph.server.ask('{ me { id } }', { bearer: null })
+  await graph.server.post('{}', { authorization: 'Bearer no-such-key' })
+
+  const text = await graph.scrape()
+  const value = (series: string) =>
+    Number(
+      text
+        .split('\n')
+        .find((line) => line.startsWith(`${series} `))
+        ?.split(' ')
+        .at(-1),
+    )
+  expect(value('tokengraph_request_duration_seconds_count{status="200",viewer="service"}')).toBe(3)
+  expect(value('tokengraph_request_duration_seconds_count{status="200",viewer="anonymous"}')).toBe(1)
+  expect(value('tokengraph_request_duration_seconds_count{status="401",viewer="none"}')).toBe(1)
+  expect(value('tokengraph_keys_total{upstream="clerk",outcome="ok"}')).toBe(1)
+  expect(value('tokengraph_keys_total{upstream="clerk",outcome="cached"}')).toBe(1)
+  expect(value('tokengraph_keys_total{upstream="clerk",outcome="error"}')).toBe(1)
+  expect(value('tokengraph_errors_total{code="UPSTREAM_REJECTED"}')).toBe(1)
+  expect(value('tokengraph_errors_total{code="UNAUTHENTICATED"}')).toBe(2)
+  expect(value('tokengraph_upstream_requests{upstream="clerk",state="queued"}')).toBe(0)
+  expect(value('tokengraph_upstream_breaker{upstream="clerk"}')).toBe(0)
+  expect(text).toContain('process_resident_memory_bytes')
+  for (const hidden of ['user_secretive', 'invented-metric-token', 'google', graph.clerk.secret_key, graph.clerk.url])
+    expect(text).not.toContain(hidden)
+})
+
+it('is not on the port of the graph, and nothing else is on its own', async () => {
+  await using graph = await startWithMetrics()
+  expect((await fetch(`${graph.server.url}/metrics`)).status).toBe(404)
+  for (const path of ['/', '/graphql', '/metrics?x=1'])
+    expect((await fetch(`${graph.server.metrics_url ?? ''}${path}`)).status).toBe(404)
+  const posted = await fetch(`${graph.server.metrics_url ?? ''}/metrics`, { method: 'POST' })
+  expect(posted.status).toBe(404)
+})
+
+it('is nowhere unless it is configured', async () => {
+  await using server = await startTestServer({
+    file: { upstreams: { clerk: { platform: 'clerk', secret_key: 'sk_test_invented' } } },
+  })
+  expect(server.metrics_url).toBeUndefined()
+})
