@@ -25,7 +25,8 @@ const commands = [
 it.each(commands)('tokengraph %s', async (text) => {
   const words = text.split(' ')
   const options = words.filter((word) => word.startsWith('--'))
-  const names = words.slice(0, words.findIndex((word) => !/^[a-z-]+$/.test(word) || word.startsWith('--')) >>> 0)
+  const firstOther = words.findIndex((word) => !/^[a-z][a-z-]*$/.test(word))
+  const names = firstOther === -1 ? words : words.slice(0, firstOther)
   const { code, stdout } = await run([...names, '--help'], { cwd: root })
   expect(code).toBe(0)
   // One that there is not would print the help of what stands before it.

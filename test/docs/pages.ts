@@ -29,10 +29,11 @@ const fence = /^( *)(`{3,})([^\n`]*)\n([^]*?)\n?^\1\2`* *$/gm
 
 export function readPage(file: string): Page {
   const text = readFileSync(join(root, file), 'utf8')
-  const blocks = [...text.matchAll(fence)].map(([, indent = '', , language = '', body = ''], index, all): Block => ({
+  const blocks = [...text.matchAll(fence)].map(({ index, 1: indent = '', 3: language = '', 4: body = '' }): Block => ({
     language: language.trim(),
     text: body.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
-    line: text.slice(0, [...text.matchAll(fence)][index]?.index).split('\n').length + (all.length > 0 ? 1 : 0),
+    // The fence is the line before.
+    line: text.slice(0, index).split('\n').length + 1,
   }))
   const prose = text.replaceAll(fence, '')
   return {
