@@ -11,5 +11,4 @@ export const tracingOptions = z.strictObject({
   endpoint: secureUrl.describe('Where spans go, by OTLP over HTTP: `https://collector.example.com/v1/traces`.'),
 })
 
-export type MetricsOptions = z.output<typeof metricsOptions>
 export type TracingOptions = z.output<typeof tracingOptions>

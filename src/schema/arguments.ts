@@ -8,7 +8,7 @@ import { builder } from './builder.ts'
 export const MAX_LIST_LENGTH = 100
 
 /** Seconds a token must still live, unless the caller says otherwise: enough to use it. */
-export const DEFAULT_MIN_VALIDITY_SECONDS = 60
+const DEFAULT_MIN_VALIDITY_SECONDS = 60
 
 // A year: no access token is asked to live longer, and sums stay far from unsafe integers.
 const MAX_MIN_VALIDITY_SECONDS = 31_536_000

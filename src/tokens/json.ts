@@ -11,7 +11,7 @@ const forbiddenKeys = new Set(['__proto__', 'constructor', 'prototype'])
  * A copy without `__proto__`, `constructor` and `prototype` keys at any depth: gateways merge what subgraphs send
  * (CVE-2026-32621). The value must come from `JSON.parse`, which guarantees plain data.
  */
-export function safeJson(value: unknown): JsonValue {
+function safeJson(value: unknown): JsonValue {
   if (Array.isArray(value)) return value.map(safeJson)
   if (value !== null && typeof value === 'object') {
     const entries = Object.entries(value).filter(([key]) => !forbiddenKeys.has(key))

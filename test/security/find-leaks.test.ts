@@ -24,7 +24,12 @@ it.each<[string, string]>([
   ['as a dump of a buffer', [...Buffer.from(canary)].map((byte) => byte.toString(16)).join(' ')],
   ['as a buffer in JSON', JSON.stringify(Buffer.from(canary))],
   ['URL-encoded', [...Buffer.from(canary)].map((byte) => `%${byte.toString(16)}`).join('')],
-  ['JSON-escaped', Array.from(canary).map((letter) => `\\u00${letter.charCodeAt(0).toString(16)}`).join('')],
+  [
+    'JSON-escaped',
+    Array.from(canary)
+      .map((letter) => `\\u00${letter.charCodeAt(0).toString(16)}`)
+      .join(''),
+  ],
   ['as UTF-16', Buffer.from(canary, 'utf16le').toString('latin1')],
   ['as an inspected error', inspect(new Error(`bad answer: ${canary}`))],
 ])('finds a canary %s', (_how, text) => {
