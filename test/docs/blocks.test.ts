@@ -1,7 +1,9 @@
 /** Every block of every page has a test that checks it: a new kind of block fails here until it has one. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ownerOf } from './configurations.ts'
-import { blocksOf, pages } from './pages.ts'
+import { blocksOf, pages, root } from './pages.ts'
 
 /** By language, what checks it. */
 const checkers: Readonly<Record<string, string>> = {
@@ -12,6 +14,7 @@ const checkers: Readonly<Record<string, string>> = {
   json: 'queries.test.ts where it is an answer; otherwise here',
   yaml: 'configurations.test.ts',
   ts: 'code.test.ts',
+  js: 'test/tools, on its page alone',
   text: 'a picture or an outline: there is nothing to check',
 }
 
@@ -25,6 +28,13 @@ it('every block has a checker', () => {
 it('every checker has a block', () => {
   const languages = new Set(pages.flatMap(({ blocks }) => blocks.map(({ language }) => language)))
   expect(Object.keys(checkers).filter((language) => language !== 'bash' && !languages.has(language))).toEqual([])
+})
+
+it('JavaScript is on the page whose code test/tools runs', () => {
+  expect(blocksOf('js').filter(({ page }) => page.file !== 'docs/tools.md')).toEqual([])
+  const tests = readdirSync(join(root, 'test/tools')).filter((name) => name.endsWith('.ts'))
+  const texts = tests.map((name) => readFileSync(join(root, 'test/tools', name), 'utf8'))
+  expect(texts.some((text) => text.includes('docs/tools.md'))).toBe(true)
 })
 
 it('no configuration is of an unknown program', () => {

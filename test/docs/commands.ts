@@ -19,7 +19,9 @@ import type { Page } from './pages.ts'
 export const skipped: Readonly<Record<string, string>> = {
   'npm ci': 'it would replace the packages under the running tests',
   'npm test': 'it is what runs this test',
+  'curl elsewhere': 'tests talk to this machine alone',
   docker: 'no container engine runs here; test/supply-chain holds what it would build',
+  'graphql-inspector': 'not installed; its core is, and test/tools compares with that',
   'hive-gateway': 'not installed; its runtime is, and examples/supergraph runs that',
 }
 
@@ -49,6 +51,13 @@ exec node "\${words[@]}" "$@"
 `
 
 const account = { user_id: 'user_1', provider: 'google', external_account_id: 'eac_1', token: 'invented-token-1' }
+
+const curl = `#!/bin/bash
+for word in "$@"; do
+  case "$word" in http*://127.0.0.1*) ;; http*://*) echo 'curl elsewhere' >> "$SKIPPED"; exit 0 ;; esac
+done
+PATH=\${PATH#*:} exec curl "$@"
+`
 
 export interface Ran {
   /** null: it is a server, which listens and goes on. */
@@ -90,8 +99,9 @@ export async function openShell(page: Page): Promise<Shell> {
     chmodSync(folder.write(join('.bin', name), script), 0o700)
   }
   command('npm', npm)
+  command('curl', curl)
   command('tokengraph', `#!/bin/bash\nexec node "${cli}" "$@"\n`)
-  for (const name of Object.keys(skipped).filter((entry) => !entry.startsWith('npm ')))
+  for (const name of Object.keys(skipped).filter((entry) => !entry.includes(' ')))
     command(name, `#!/bin/bash\necho "${name}" >> "$SKIPPED"\n`)
 
   const config = completeConfig(configOf(page) ?? configOf(readPage('docs/configuration.md')) ?? '')
