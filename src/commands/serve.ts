@@ -1,7 +1,9 @@
 /** `tokengraph serve`: the server as a process, from its configuration to its last signal. */
 import { loadConfig } from '../config.ts'
 import { createLog } from '../log.ts'
+import type { Log } from '../log.ts'
 import { startServer } from './start-server.ts'
+import type { Running } from './start-server.ts'
 
 export interface ServeOptions {
   readonly file: string | undefined
@@ -20,6 +22,7 @@ export async function serve({ file, port, env, out }: ServeOptions): Promise<voi
     // The audit has standard output to itself.
     fd: configured.audit.sink === 'stdout' ? 2 : 1,
   })
+  endOnDefect(log)
   const development = isDevelopment ? await loadDevelopment(configured) : null
   const running = await startServer(development?.added.config ?? configured, {
     log,
@@ -27,7 +30,7 @@ export async function serve({ file, port, env, out }: ServeOptions): Promise<voi
   })
   if (development !== null) out.write(development.welcome(running.url))
   log.info({ url: running.url, mode: configured.mode }, 'listening')
-  stopOnSignals(running.stop, log)
+  stopOnSignals(running, configured.unready_seconds, log)
 }
 
 /** Loaded in development mode alone: production carries neither the page nor the demo. */
@@ -42,15 +45,28 @@ async function loadDevelopment(configured: Parameters<typeof startServer>[0]) {
   return { added, page: createPage(demoQuery, added.key), welcome: (url: string) => welcome(added, url) }
 }
 
-/** The first signal drains and exits 0; a second one does not wait. */
-function stopOnSignals(stop: () => Promise<void>, log: { info(fields: object, message: string): void }): void {
+/** Kept for requests that are on the wire when the port closes. */
+const IDLE_MS = 500
+
+/** The first signal drains and exits 0; a second one does not wait. Whoever presses Ctrl-C has no balancer to tell. */
+function stopOnSignals(running: Running, unready_seconds: number, log: Log): void {
   let stopping = false
   const onSignal = (signal: NodeJS.Signals) => {
     if (stopping) process.exit(1)
     stopping = true
     log.info({ signal }, 'stopping')
-    void stop().then(() => process.exit(0))
+    const times = signal === 'SIGTERM' ? { notice_ms: unready_seconds * 1000, idle_ms: IDLE_MS } : {}
+    void running.stop(times).then(() => process.exit(0))
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
+}
+
+/** Nobody knows what a defect left behind: the process ends, and whoever runs it starts another. */
+function endOnDefect(log: Log): void {
+  process.on('uncaughtException', (error, origin) => {
+    // Node would print the message, and a foreign message may quote anything.
+    log.fatal({ error, origin }, 'unexpected error; the process ends')
+    process.exit(1)
+  })
 }

@@ -4,11 +4,13 @@ import { createIdentify } from '../auth/viewer.ts'
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
 import { createApp } from '../server/app.ts'
+import { createConcurrency } from '../server/concurrency.ts'
 import { createMetrics } from '../server/metrics.ts'
 import { serveMetrics } from '../server/metrics-server.ts'
 import { listen } from '../server/node.ts'
-import type { Listening } from '../server/node.ts'
+import type { DrainTimes, Listening } from '../server/node.ts'
 import type { Page } from '../server/page.ts'
+import { shedLoad } from '../server/shed-load.ts'
 import { createTracing } from '../server/tracing.ts'
 import { createSource } from '../tokens/source.ts'
 import { platforms } from '../upstreams/registry.ts'
@@ -21,8 +23,8 @@ export interface Running {
   readonly url: string
   /** Where the metrics are, when they are configured. */
   readonly metrics_url: string | undefined
-  /** Drains and closes; calling it again waits for the same stop. */
-  stop(): Promise<void>
+  /** Drains and closes, at once unless times are given; calling it again waits for the same stop. */
+  stop(times?: DrainTimes): Promise<void>
 }
 
 export interface ServeDeps {
@@ -75,11 +77,20 @@ export async function startServer(
   let scraped: Listening | undefined
   try {
     if (metrics !== null && config.metrics !== undefined) scraped = await serveMetrics(metrics, config.metrics)
-    const listening = await listen((request, response) => void app(request, response), config.listen)
+    const handler = shedLoad((request, response) => void app(request, response), {
+      concurrency: createConcurrency(config.limits),
+      origins: config.cors.origins,
+      log,
+      onRefused: () => {
+        metrics?.refusal('OVERLOADED')
+        metrics?.request({ status: 503, viewer: 'none', duration_ms: 0 })
+      },
+    })
+    const listening = await listen(handler, config.listen)
     let stopping: Promise<void> | undefined
-    const stop = async () => {
+    const stop = async (times?: DrainTimes) => {
       ready = false
-      const cut = await listening.drain(config.drain_seconds)
+      const cut = await listening.drain(config.drain_seconds, times)
       if (cut > 0) log.warn({ cut }, 'requests did not finish in time')
       await app.dispose()
       await scraped?.drain(0)
@@ -88,7 +99,7 @@ export async function startServer(
       await audit.close()
       log.info(audit.head(), 'audit ends')
     }
-    return { url: listening.url, metrics_url: scraped?.url, stop: () => (stopping ??= stop()) }
+    return { url: listening.url, metrics_url: scraped?.url, stop: (times) => (stopping ??= stop(times)) }
   } catch (error) {
     await scraped?.drain(0)
     await source.close()

@@ -12,7 +12,7 @@ import type { FileOptions } from './schema.ts'
 import type { UpstreamConfig } from './upstream-options.ts'
 
 /** The parts of the file that mean something else once the environment and the upstreams are known. */
-type Resolved = 'listen' | 'mode' | 'upstreams' | 'providers' | 'audit' | 'documents' | 'log_level'
+type Resolved = 'listen' | 'mode' | 'upstreams' | 'providers' | 'audit' | 'documents' | 'unready_seconds' | 'log_level'
 
 interface Route {
   /** The name of the upstream. */
@@ -38,6 +38,7 @@ export interface Config extends Readonly<Omit<FileOptions, Resolved>> {
   readonly audit: AuditConfig
   /** null: every operation is executed as it is sent. */
   readonly documents: DocumentsConfig | null
+  readonly unready_seconds: number
   readonly log: { readonly level: NonNullable<FileOptions['log_level']> }
 }
 
@@ -50,7 +51,7 @@ export interface Parts {
 }
 
 export function assembleConfig({ file, source, upstreams, variables, portOverride }: Parts): Config {
-  const { listen, mode: givenMode, providers, audit, documents, log_level, ...rest } = file
+  const { listen, mode: givenMode, providers, audit, documents, unready_seconds, log_level, ...rest } = file
   const mode = givenMode ?? 'production'
   return {
     mode,
@@ -62,6 +63,7 @@ export function assembleConfig({ file, source, upstreams, variables, portOverrid
     auth: withCanonicalGrants(rest.auth),
     audit: resolveAudit(mode, audit),
     documents: resolveDocuments(mode, documents),
+    unready_seconds: unready_seconds ?? (mode === 'production' ? 3 : 0),
     log: { level: log_level ?? variables.log_level ?? 'info' },
   }
 }

@@ -4,6 +4,18 @@ import { z } from 'zod'
 const atLeastOne = z.int().min(1)
 
 export const limitsOptions = z.strictObject({
+  concurrent_requests: atLeastOne
+    .max(100_000)
+    .default(1000)
+    .describe('Requests under way; those beyond are refused at once with OVERLOADED, 503 and `Retry-After`.'),
+  loop_delay_ms: z
+    .int()
+    .min(0)
+    .max(10_000)
+    .default(25)
+    .describe(
+      'Milliseconds that the one thread may be late all the time; beyond that fewer requests are accepted, but never fewer than 64 at a time. `0`: it is not looked at.',
+    ),
   body_bytes: atLeastOne.max(16_777_216).default(65_536).describe('Bytes of a request body.'),
   // Parsing and measuring are recursive: more would run out of stack before any other limit is reached.
   tokens: atLeastOne.max(5000).default(1000).describe('Lexical tokens of an operation, comments not counted.'),

@@ -103,6 +103,11 @@ export function fileSchema(registry: Registry) {
     drain_seconds: z.int().min(0).max(3600).default(10).meta({
       description: 'Seconds that requests in flight get to finish after SIGTERM.',
     }),
+    unready_seconds: z.number().min(0).max(600).optional().meta({
+      description:
+        'Seconds after SIGTERM for which requests are still accepted while `/ready` already answers 503, so that balancers look away first; a part of `drain_seconds`.',
+      fallback: '`3`; in development `0`',
+    }),
     log_level: logLevelOption.optional().meta({
       description: 'The least severe line that is logged; the variable `LOG_LEVEL` where the file has none.',
       fallback: '`info`',

@@ -12,6 +12,7 @@ import { schema } from '../schema/index.ts'
 import type { SubgraphOptions } from '../schema/sdl.ts'
 import type { TokenSource } from '../tokens/source.ts'
 import { createKeyRate } from './admit-keys.ts'
+import { containFailures } from './contain-failures.ts'
 import { createContext } from './context.ts'
 import type { RequestState, ServerContext } from './context.ts'
 import { GRAPHQL_PATH } from './http-policy.ts'
@@ -85,12 +86,13 @@ export function createApp(options: AppOptions) {
   } = options
   const access = createAccess(auth)
   const takeKey = createKeyRate(limits.viewer_keys)
+  const contain = (plugins: Parameters<typeof containFailures>[1]) => containFailures(log, plugins)
   return createYoga<RequestState, object>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
     context: (state: ServerContext) =>
       createContext(state, { source, access, audit, mode, maxKeys: limits.keys, takeKey, subgraph }),
-    plugins: [
+    plugins: contain([
       // every answer
       useRequestId(),
       useRequestLog(log),
@@ -116,7 +118,7 @@ export function createApp(options: AppOptions) {
       useAudit(log),
       // a caller who has gone away wants no more fields
       useExecutionCancellation(),
-    ],
+    ]),
     maskedErrors: { maskError: createMaskError(log), errorMessage: errorCodes.INTERNAL_SERVER_ERROR.message },
     // Yoga's defaults are open: CORS with credentials, multipart, a landing page (TRUST section 0, finding 4).
     cors: false,

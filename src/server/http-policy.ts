@@ -7,6 +7,11 @@ import { isLoopback } from '../secure-url.ts'
 
 export const GRAPHQL_PATH = '/graphql'
 
+/** `GET /health` and `GET /ready`: answered whatever else happens. */
+export function isProbe(method: string | undefined, pathname: string): boolean {
+  return method === 'GET' && (pathname === '/health' || pathname === '/ready')
+}
+
 export interface HttpFacts {
   readonly method: string
   readonly pathname: string

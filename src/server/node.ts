@@ -1,7 +1,9 @@
 /** The Node shell around the app: listens, and drains when it is told to stop. */
 import { createServer } from 'node:http'
-import type { RequestListener, Server } from 'node:http'
+import type { RequestListener, Server, ServerResponse } from 'node:http'
+import { Server as TcpServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { hasReadableUrl, refuseUnreadable, refuseUrl } from './refuse-unreadable.ts'
 
 export interface Listening {
@@ -11,7 +13,15 @@ export interface Listening {
    * Stops accepting, lets running requests finish for at most `drain_seconds`, then closes what is left. Resolves to
    * the number of connections that had to be cut.
    */
-  drain(drain_seconds: number): Promise<number>
+  drain(drain_seconds: number, times?: DrainTimes): Promise<number>
+}
+
+/** Both in milliseconds, and parts of `drain_seconds`; left out: not at all. */
+export interface DrainTimes {
+  /** For so long everything is still accepted, and every answer says `connection: close`: balancers are looking away. */
+  readonly notice_ms?: number
+  /** For so long connections without a request are kept after that: one may be on the wire. */
+  readonly idle_ms?: number
 }
 
 export interface Address {
@@ -20,17 +30,28 @@ export interface Address {
   readonly port: number
 }
 
+/**
+ * Longer than the 60 seconds for which common balancers keep an idle connection: the side that sends requests must be
+ * the one that closes, or a request meets a closing connection.
+ */
+const KEEP_ALIVE_MS = 75_000
+/** A request is small: who takes longer for it only holds a place. */
+const HEADERS_MS = 10_000
+const REQUEST_MS = 20_000
+
 /** Rejects with a message for the operator when the address cannot be had. */
 export async function listen(handler: RequestListener, { host, port }: Address): Promise<Listening> {
   let draining = false
+  let closing = false
   const open = new Set<Socket>()
-  const busy = new Set<Socket>()
-  const server = createServer((request, response) => {
+  const busy = new Map<Socket, ServerResponse>()
+  const options = { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS }
+  const server = createServer(options, (request, response) => {
     const { socket } = request
-    busy.add(socket)
+    busy.set(socket, response)
     response.once('close', () => {
       busy.delete(socket)
-      if (draining) socket.end()
+      if (closing) socket.end()
     })
     if (draining) response.setHeader('connection', 'close')
     if (hasReadableUrl(request)) handler(request, response)
@@ -44,26 +65,36 @@ export async function listen(handler: RequestListener, { host, port }: Address):
   await bind(server, { host, port })
   const { port: bound } = server.address() as AddressInfo
 
-  async function drain(drain_seconds: number): Promise<number> {
+  async function drain(drain_seconds: number, { notice_ms = 0, idle_ms = 0 }: DrainTimes = {}): Promise<number> {
     draining = true
-    const closed = new Promise<void>((resolve) => {
-      server.close(() => {
-        resolve()
-      })
-    })
-    // Browsers and pools connect ahead of their requests; Node does not count such connections as idle.
-    for (const socket of open) if (!busy.has(socket)) socket.destroy()
+    const cut_ms = drain_seconds * 1000
+    for (const response of busy.values()) if (!response.headersSent) response.setHeader('connection', 'close')
     let cut = 0
-    const deadline = setTimeout(() => {
+    const cutting = setTimeout(() => {
       cut = busy.size
       server.closeAllConnections()
-    }, drain_seconds * 1000)
-    await closed
-    clearTimeout(deadline)
+    }, cut_ms)
+    await pause(Math.min(notice_ms, cut_ms))
+    const closed = Promise.withResolvers<undefined>()
+    // The close of http would also close idle connections, at once.
+    TcpServer.prototype.close.call(server, () => {
+      closed.resolve(undefined)
+    })
+    await pause(Math.min(idle_ms, cut_ms))
+    closing = true
+    // Browsers and pools connect ahead of their requests; Node does not count such connections as idle.
+    for (const socket of open) if (!busy.has(socket)) socket.destroy()
+    await closed.promise
+    clearTimeout(cutting)
+    server.close() // ends its timers; the port is closed already
     return cut
   }
 
   return { url: `http://${host.includes(':') ? `[${host}]` : host}:${String(bound)}`, drain }
+}
+
+async function pause(ms: number): Promise<void> {
+  if (ms > 0) await sleep(ms)
 }
 
 function bind(server: Server, { host, port }: Address): Promise<void> {

@@ -22,6 +22,7 @@ async function startOverClerk(
     JSON.stringify({
       listen: { host: '127.0.0.1' },
       drain_seconds,
+      unready_seconds: 0,
       upstreams: { clerk: { platform: 'clerk', secret_key: clerk.secret_key, base_url: clerk.url } },
       auth: { services: [{ id: 'test', key_sha256, grants: [{ providers: ['*'] }] }] },
     }),

@@ -112,7 +112,9 @@ export async function startTestServer({ file = {}, services = [] }: TestServerOp
 export function configOf(file: Readonly<Record<string, unknown>>): Config {
   using folder = makeFolder()
   // JSON is YAML: the test takes the same way as an operator's file.
-  const content = JSON.stringify({ audit: { sink: 'none' }, ...file })
+  // Here client, server and upstream share one thread, so that a late loop tells nothing about the server.
+  const limits = { loop_delay_ms: 0, ...(file.limits as object | undefined) }
+  const content = JSON.stringify({ audit: { sink: 'none' }, ...file, limits })
   const config = loadConfig({ file: folder.write('tokengraph.yaml', content), env: {} })
   return { ...config, listen: { host: '127.0.0.1', port: 0 } }
 }

@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest'
+import { createConcurrency } from '../../src/server/concurrency.ts'
+import type { Concurrency } from '../../src/server/concurrency.ts'
+
+const options = { concurrent_requests: 500, loop_delay_ms: 25 }
+
+function enter(concurrency: Concurrency, count: number): number {
+  return Array.from({ length: count }, () => concurrency.enter()).filter(Boolean).length
+}
+
+/** So many windows in which the loop is always at least so late. */
+function late(concurrency: Concurrency, late_ms: number, windows: number): void {
+  for (let reading = 0; reading < windows * 5; reading++) concurrency.observe(late_ms)
+}
+
+test('the fixed limit, and a place for whoever leaves', () => {
+  const concurrency = createConcurrency({ concurrent_requests: 3, loop_delay_ms: 25 })
+  expect(enter(concurrency, 5)).toBe(3)
+  concurrency.leave()
+  expect(enter(concurrency, 2)).toBe(1)
+  expect(concurrency.under_way).toBe(3)
+})
+
+test('a loop that stays late lowers the limit below what is under way, and a punctual one raises it again', () => {
+  const concurrency = createConcurrency(options)
+  enter(concurrency, 300)
+  late(concurrency, 40, 5)
+  expect(concurrency.limit).toBe(270)
+  expect(concurrency.enter()).toBe(false)
+  late(concurrency, 40, 5)
+  expect(concurrency.limit).toBeLessThan(170)
+  late(concurrency, 1, 20)
+  expect(concurrency.limit).toBe(500)
+})
+
+test('a burst is served: the loop must be late for longer', () => {
+  const concurrency = createConcurrency(options)
+  enter(concurrency, 300)
+  late(concurrency, 200, 4)
+  late(concurrency, 1, 1)
+  late(concurrency, 200, 4)
+  expect(concurrency.limit).toBe(500)
+})
+
+test('one punctual reading in each window is enough: a queue is always there, a pause is not', () => {
+  const concurrency = createConcurrency(options)
+  enter(concurrency, 300)
+  for (let window = 0; window < 20; window++) {
+    for (let reading = 0; reading < 4; reading++) concurrency.observe(300)
+    concurrency.observe(5)
+  }
+  expect(concurrency.limit).toBe(500)
+})
+
+test('64 are always let in: with so little under way it is something else that keeps the loop', () => {
+  const concurrency = createConcurrency(options)
+  enter(concurrency, 300)
+  late(concurrency, 1000, 200)
+  expect(concurrency.limit).toBe(64)
+  const idle = createConcurrency(options)
+  enter(idle, 60)
+  late(idle, 1000, 200)
+  expect(idle.limit).toBe(500)
+})
+
+test('0 milliseconds: the loop is not looked at', () => {
+  const concurrency = createConcurrency({ ...options, loop_delay_ms: 0 })
+  enter(concurrency, 300)
+  late(concurrency, 1000, 50)
+  expect(concurrency.limit).toBe(500)
+})

@@ -1,0 +1,79 @@
+/** A defect of ours costs one request, and shows nothing of itself. */
+import { createSchema, createYoga } from 'graphql-yoga'
+import type { Plugin } from 'graphql-yoga'
+import { expect, it } from 'vitest'
+import { startServer } from '../../src/commands/start-server.ts'
+import { writeLog } from '../../src/log.ts'
+import type { Log } from '../../src/log.ts'
+import { containFailures } from '../../src/server/contain-failures.ts'
+import { responseHeaders } from '../../src/server/http-policy.ts'
+import { makeCanary } from '../support/find-leaks.ts'
+import { configOf } from '../support/server.ts'
+
+const masked = { errors: [{ message: 'Unexpected error.', extensions: { code: 'INTERNAL_SERVER_ERROR' } }] }
+
+function collect() {
+  const lines: string[] = []
+  return { lines, log: writeLog('debug', { write: (line) => void lines.push(line) }) }
+}
+
+async function expectMasked(response: Response, canary: string, lines: readonly string[]) {
+  expect(response.status).toBe(500)
+  expect(Object.fromEntries(response.headers)).toMatchObject(responseHeaders)
+  expect(await response.json()).toEqual(masked)
+  const defects = lines.filter((line) => line.includes('"msg":"unexpected error"'))
+  expect(defects).toHaveLength(1)
+  // Where it was thrown is for the operator; what it said may be anything.
+  expect(defects[0]).toContain('"frames":[')
+  expect(lines.join('')).not.toContain(canary)
+}
+
+const config = configOf({
+  upstreams: { clerk: { platform: 'clerk', secret_key: 'sk_test_invented', base_url: 'http://127.0.0.1:9/v1' } },
+  auth: { services: [{ id: 'reader', key_sha256: '0'.repeat(64) }] },
+})
+const canary = makeCanary()
+const fail = () => {
+  throw new Error(canary)
+}
+
+it.each<[string, Plugin]>([
+  ['onRequest', { onRequest: fail }],
+  ['onRequest, later', { onRequest: () => Promise.reject(new Error(canary)) }],
+  ['onResponse', { onResponse: fail }],
+  ['onResponse, later', { onResponse: () => Promise.reject(new Error(canary)) }],
+])('a plugin that throws in %s', async (_, plugin) => {
+  const { log, lines } = collect()
+  const schema = createSchema({ typeDefs: 'type Query { fine: Boolean }' })
+  const yoga = createYoga({ schema, plugins: containFailures(log, [plugin]), logging: false })
+  await expectMasked(await yoga.fetch('http://localhost/graphql?query={fine}'), canary, lines)
+})
+
+it.each([
+  ['while it identifies the caller', 'credential refused'],
+  ['while it finishes the answer', 'request'],
+])('the whole server answers when something throws %s', async (_, message) => {
+  const { log, lines } = collect()
+  let broken = true
+  const brokenLog: Log = {
+    ...log,
+    debug: log.debug.bind(log),
+    warn: log.warn.bind(log),
+    error: log.error.bind(log),
+    fatal: log.fatal.bind(log),
+    info: (_fields: unknown, given?: string) => {
+      if (given === message && broken) throw new Error(canary)
+    },
+  }
+  const server = await startServer(config, { log: brokenLog })
+  const ask = () =>
+    fetch(`${server.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: 'Bearer invented-token-1' },
+      body: '{"query":"{ __typename }"}',
+    })
+  await expectMasked(await ask(), canary, lines)
+  broken = false
+  expect((await ask()).status).toBe(401)
+  await server.stop()
+})
