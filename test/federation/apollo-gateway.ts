@@ -20,20 +20,35 @@ process.env.APOLLO_TELEMETRY_DISABLED = 'true'
 
 type Executor = Awaited<ReturnType<ApolloGateway['load']>>['executor']
 
-export const startApolloGateway: StartGateway = async ({ subgraphs, forwardAuthorization }) => {
+export const startApolloGateway: StartGateway = (options) =>
+  startWith(options, ({ url = '' }) => {
+    const { forwardAuthorization } = options
+    return new RemoteGraphQLDataSource({
+      url,
+      willSendRequest({ request, context }) {
+        const { authorization = null } = context as Caller
+        if (forwardAuthorization && authorization !== null) request.http?.headers.set('authorization', authorization)
+      },
+    })
+  })
+
+type BuildService = NonNullable<ConstructorParameters<typeof ApolloGateway>[0]>['buildService']
+
+/** With data sources that take the place of those that forward the header. */
+export function apolloGatewayWith(buildService: BuildService): StartGateway {
+  return (options) => startWith(options, buildService)
+}
+
+async function startWith(
+  { subgraphs }: Parameters<StartGateway>[0],
+  buildService: BuildService,
+): ReturnType<StartGateway> {
   const gateway = new ApolloGateway({
     supergraphSdl: composeWithApollo(
       subgraphs.map((subgraph) => ({ ...subgraph, sdl: dropAuthenticated(subgraph.sdl) })),
     ),
     logger: silent,
-    buildService: ({ url = '' }) =>
-      new RemoteGraphQLDataSource({
-        url,
-        willSendRequest({ request, context }) {
-          const { authorization = null } = context as Caller
-          if (forwardAuthorization && authorization !== null) request.http?.headers.set('authorization', authorization)
-        },
-      }),
+    ...(buildService && { buildService }),
   })
   const { schema, executor } = await gateway.load()
   const yoga = createYoga({

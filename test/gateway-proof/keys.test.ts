@@ -9,14 +9,15 @@ import type { Signed, SignOptions } from './support.ts'
 /** 2026-01-01, in milliseconds. */
 const NOW = 1_767_225_600_000
 
-/** What the proofs say of a request to `/graphql`; `clock` is what they read the time from. */
+/** What the proofs say of a POST to `/graphql`, or what else arrives; `clock` is what they read the time from. */
 function checker(signatures: unknown, clock: () => number = () => NOW) {
   const check = createCheckProof(gatewayOptions.parse({ signatures })!, clock)
-  return ({ headers, body }: Signed) => {
+  return ({ headers, body }: Signed, arrived: { method?: string; path?: string } = {}) => {
     const byName = new Headers(headers)
     return check({
       method: 'POST',
       path: '/graphql',
+      ...arrived,
       header: (name) => byName.get(name),
       body: () => Promise.resolve(Buffer.from(body)),
     })
@@ -53,6 +54,17 @@ describe('the window', () => {
     expect(await check(signed)).toEqual({ holds: false, reason: 'signature: nonce was used' })
     now += 1000
     expect(await check(signed)).toEqual({ holds: false, reason: 'signature: time' })
+  })
+})
+
+describe('method and path', () => {
+  it('are those of the request that arrived, whatever was meant', async () => {
+    const check = checker({ keys: [KEY] })
+    expect(await check(await at(), { method: 'PUT' })).toMatchObject({ holds: false })
+    expect(await check(await at(), { path: '/other' })).toMatchObject({ holds: false })
+    expect(
+      await check(await at({ method: 'PUT', url: 'http://127.0.0.1/other' }), { method: 'PUT', path: '/other' }),
+    ).toMatchObject({ holds: true })
   })
 })
 

@@ -139,6 +139,7 @@ describe('refuses', () => {
     ['has no nonce', { params: ['created', 'keyid', 'alg'] }],
     ['has no key id', { params: ['created', 'nonce', 'alg'] }],
     ['has no algorithm', { params: ['created', 'nonce', 'keyid'] }],
+    ['has another parameter', { params: ['created', 'nonce', 'keyid', 'alg', 'tag'], extra: { tag: 'x' } }],
     ['has a nonce that is too short', { nonce: 'short' }],
     ['has a nonce that is too long', { nonce: 'n'.repeat(129) }],
     ['is of an unknown key', { keyid: 'router-9' }],
