@@ -6,10 +6,10 @@ import type { ClerkServer } from '../servers/clerk.ts'
 import { startTestServer } from '../support/server.ts'
 import type { Answer, TestServer, TestServerOptions } from '../support/server.ts'
 
-export const SECRET = 'invented-gateway-secret-0123456789abcdef'
+const SECRET = 'invented-gateway-secret-0123456789abcdef'
 export const KEY = { id: 'router-1', secret: SECRET }
 export const TOKEN = 'invented-token-of-user-1'
-export const BODY = JSON.stringify({
+const BODY = JSON.stringify({
   query: '{ user(id: "user_1") { oauth_access_tokens(provider: "google") { token } } }',
 })
 
