@@ -4,11 +4,11 @@ import { describe, expect, it } from 'vitest'
 import { stableJson } from '../../src/auth/gateway/stable-json.ts'
 import { hiveGatewayWith } from '../federation/hive-gateway.ts'
 import { buyers, mine, startBehindGateway, user } from './behind-gateway.ts'
-import { codesOf, KEY, SECRET, sign } from './support.ts'
+import { codesOf, KEY, sign } from './support.ts'
 import type { Passed } from './tap.ts'
 
-const gateway = hiveGatewayWith({ hmacSignature: { secret: SECRET } })
-const accepted = { hive_hmac: { secrets: [SECRET] } }
+const gateway = hiveGatewayWith({ hmacSignature: { secret: KEY.secret } })
+const accepted = { hive_hmac: { secrets: [KEY.secret] } }
 const other = 'another-invented-secret-0123456789abcdef'
 const aliased = `{ b: user(id: "user_1") { id } a: user(id: "user_2") { oauth_access_tokens(provider: "google") { token } } }`
 
@@ -39,7 +39,7 @@ describe('the signature', () => {
   })
 
   it('holds by the old secret while both are listed', async () => {
-    await using behind = await startBehindGateway(gateway, { hive_hmac: { secrets: [other, SECRET] } })
+    await using behind = await startBehindGateway(gateway, { hive_hmac: { secrets: [other, KEY.secret] } })
     expect((await behind.ask(buyers)).errors).toBeUndefined()
   })
 
@@ -114,7 +114,7 @@ describe('finding 2: what Hive forwards beside its signature', () => {
       },
     }
     const start = hiveGatewayWith({
-      hmacSignature: { secret: SECRET },
+      hmacSignature: { secret: KEY.secret },
       propagateHeaders: {},
       plugins: () => [forward],
     })
