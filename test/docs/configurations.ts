@@ -11,6 +11,7 @@ const foreign: Readonly<Record<string, string>> = {
   federation_version: 'the input of rover supergraph compose',
   include_subgraph_errors: 'Apollo Router',
   error_masking: 'Hive Router',
+  readinessProbe: 'a container of Kubernetes',
   execution_config: 'Cosmo Router',
   version: "the input of Cosmo's wgc",
 }
