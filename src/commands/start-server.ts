@@ -1,4 +1,5 @@
 /** Opens the upstreams, listens, and closes everything in order when it is told to stop. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createCheckProof } from '../auth/gateway/check-proof.ts'
 import { createIdentify } from '../auth/viewer.ts'
 import type { Config } from '../config.ts'
@@ -35,6 +36,9 @@ export interface ServeDeps {
   /** The platforms that the configuration was read with; left out: all of this server's own. */
   readonly registry?: Readonly<Record<string, Platform>>
 }
+
+/** Milliseconds that the upstreams may take to close. */
+const CLOSE_MS = 1000
 
 /** Rejects with a message for the operator, with everything closed again, when the server cannot start. */
 export async function startServer(
@@ -95,7 +99,8 @@ export async function startServer(
       await app.dispose()
       await scraped?.drain(0)
       await tracing?.close()
-      await source.close()
+      // Nobody waits for an upstream any more, but a connection that is being made would be waited for.
+      await Promise.race([source.close(), sleep(CLOSE_MS, undefined, { ref: false })])
       await audit.close()
       log.info(audit.head(), 'audit ends')
     }

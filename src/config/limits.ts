@@ -12,7 +12,7 @@ export const limitsOptions = z.strictObject({
     .int()
     .min(0)
     .max(10_000)
-    .default(25)
+    .default(10)
     .describe(
       'Milliseconds that the one thread may be late all the time; beyond that fewer requests are accepted, but never fewer than 64 at a time. `0`: it is not looked at.',
     ),
