@@ -4,7 +4,7 @@ import { createHmac, hash, randomUUID } from 'node:crypto'
 interface Unsigned {
   readonly url: string
   /** What goes along already; `authorization` is covered when it is there. */
-  readonly headers: HeadersInit
+  readonly headers: Readonly<Record<string, string>>
   /** The very text that is sent. */
   readonly body: string
 }

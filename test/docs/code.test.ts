@@ -1,4 +1,5 @@
 /** TypeScript in the pages compiles: against the packages that are installed, and as far as it can against the others. */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
@@ -22,8 +23,9 @@ const options: ts.CompilerOptions = {
   exactOptionalPropertyTypes: false,
 }
 
-function problemsOf(text: string): string[] {
-  const file = join(root, 'docs', 'block-of-a-page.ts')
+/** As a file in this folder, beside the others that the page shows. */
+function problemsOf(text: string, folder = 'docs'): string[] {
+  const file = join(root, folder, 'block-of-a-page.ts')
   const host = ts.createCompilerHost(options)
   const { getSourceFile, fileExists, readFile } = host
   host.fileExists = (name) => name === file || fileExists(name)
@@ -45,8 +47,9 @@ const elsewhere = ['docs/adding-a-platform.md', 'docs/tools.md']
 const blocks = blocksOf('ts').filter(({ page }) => !elsewhere.includes(page.file))
 
 describe('it compiles', () => {
-  it.each(blocks.map(({ where, block }) => [where, block.text] as const))('%s', (_, text) => {
-    expect(problemsOf(text)).toEqual([])
+  it.each(blocks.map(({ where, page, block }) => [where, block.text, page.file] as const))('%s', (_, text, page) => {
+    const folder = page.replace(/\.md$/, '')
+    expect(problemsOf(text, existsSync(join(root, folder)) ? folder : undefined)).toEqual([])
   })
 })
 

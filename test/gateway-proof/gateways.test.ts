@@ -1,13 +1,17 @@
 /** Both gateways sign by the code of docs/gateway-proof.md, and what passed by is worth nothing to whoever saw it. */
+import { readFileSync } from 'node:fs'
 import { RemoteGraphQLDataSource } from '@apollo/gateway'
 import { describe, expect, it } from 'vitest'
 import { signedDataSource } from '../../docs/gateway-proof/apollo-gateway.ts'
 import { useSignedRequests } from '../../docs/gateway-proof/hive-gateway.ts'
+import { newServiceKey } from '../../src/auth/service-key.ts'
 import { apolloGatewayWith } from '../federation/apollo-gateway.ts'
 import type { StartGateway } from '../federation/gateway.ts'
 import { hiveGatewayWith } from '../federation/hive-gateway.ts'
 import { buyers, mine, startBehindGateway, user } from './behind-gateway.ts'
 import { KEY } from './support.ts'
+
+const docs = new URL('../../docs/', import.meta.url)
 
 type Key = typeof KEY
 
@@ -69,6 +73,30 @@ describe.each(gateways)('%s', (_, startWith) => {
     expect(data?.me ?? null).toBeNull()
     expect(errors?.map(({ extensions }) => extensions.code)).toEqual(['UNAUTHENTICATED'])
     expect(behind.proved.clerk.calls).toHaveLength(0)
+  })
+})
+
+it('a Hive Gateway sends the shared secret as a header that it sets, whatever clients send', async () => {
+  const { key, key_sha256 } = newServiceKey()
+  const start = hiveGatewayWith({
+    propagateHeaders: {
+      fromClientToSubgraphs: ({ request, subgraphName }) =>
+        subgraphName === 'tokengraph'
+          ? { authorization: request.headers.get('authorization'), 'x-gateway-secret': key }
+          : {},
+    },
+  })
+  await using behind = await startBehindGateway(start, { shared_secret: { secrets_sha256: [key_sha256] } })
+  const jwt = await behind.issuer.sign({ sub: 'user_1' })
+  expect(await behind.ask(mine, jwt)).toEqual({ data: { me: user('user_1') } })
+  expect((await behind.proved.send({ headers: { authorization: `Bearer ${jwt}` } })).status).toBe(401)
+})
+
+describe('the page', () => {
+  it('shows the files that ran here', () => {
+    const page = readFileSync(new URL('gateway-proof.md', docs), 'utf8')
+    for (const name of ['sign-request.ts', 'apollo-gateway.ts', 'hive-gateway.ts'])
+      expect(page).toContain(`\`\`\`ts\n${readFileSync(new URL(`gateway-proof/${name}`, docs), 'utf8').trim()}\n\`\`\``)
   })
 })
 

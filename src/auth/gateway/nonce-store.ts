@@ -1,4 +1,5 @@
 /** Which nonces were used: in this process, and for as long as the time of their signatures lets them count. */
+import { hash } from 'node:crypto'
 
 export type Taken = 'taken' | 'used' | 'full'
 
@@ -22,9 +23,9 @@ export function createNonceStore({ window_seconds, max_nonces }: { window_second
     const next = now - window_seconds
     if (next <= horizon) return
     horizon = next
-    for (const [second, nonces] of bySecond) {
+    for (const [second, names] of bySecond) {
       if (second >= horizon) continue
-      for (const nonce of nonces) used.delete(nonce)
+      for (const name of names) used.delete(name)
       bySecond.delete(second)
     }
   }
@@ -32,12 +33,14 @@ export function createNonceStore({ window_seconds, max_nonces }: { window_second
   const store: NonceStore = {
     take(nonce, created, now) {
       forget(now)
-      if (created < horizon || used.has(nonce)) return 'used'
+      // Of a short and equal length, however long the nonce is.
+      const name = hash('sha256', nonce, 'base64url')
+      if (created < horizon || used.has(name)) return 'used'
       if (used.size >= max_nonces) return 'full'
-      used.add(nonce)
+      used.add(name)
       const second = bySecond.get(created)
-      if (second === undefined) bySecond.set(created, [nonce])
-      else second.push(nonce)
+      if (second === undefined) bySecond.set(created, [name])
+      else second.push(name)
       return 'taken'
     },
     get size() {
