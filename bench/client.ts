@@ -49,11 +49,12 @@ export async function load(
   return result
 }
 
-/** Resolves once the server answers. */
+/** Resolves once the server answers; throws when it does not within ten seconds. */
 export async function waitUntilReady(url: string): Promise<void> {
-  for (;;) {
+  for (const until = Date.now() + 10_000; Date.now() < until;) {
     const ready = await fetch(`${url}/ready`).catch(() => null)
     if (ready?.ok === true) return
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
+  throw new Error('the server did not start')
 }

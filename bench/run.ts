@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { newServiceKey } from '../src/auth/service-key.ts'
+import { hashServiceKey, newServiceKey } from '../src/auth/service-key.ts'
 import { ask, load, waitUntilReady } from './client.ts'
 import type { Operation, Target } from './client.ts'
 import { median, residentMegabytes, startProcess } from './processes.ts'
@@ -62,7 +62,7 @@ function configuration(upstream: string, key_sha256: string, folder: string, { c
   const most = 1_000_000
   const doorOn = {
     audit: { sink: 'file', path: join(folder, 'audit.log'), key: 'invented-audit-key-0123456789abcdef' },
-    gateway: { shared_secret: { header: 'x-gateway-secret', secrets: [gatewaySecret] } },
+    gateway: { shared_secret: { header: 'x-gateway-secret', secrets_sha256: [hashServiceKey(gatewaySecret)] } },
     metrics: { port: PORT + 1 },
     limits: { viewer_keys },
   }

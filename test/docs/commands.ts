@@ -82,8 +82,10 @@ function configOf(page: Page): string | undefined {
 async function leaveRecords(folder: Folder, config: Config): Promise<void> {
   if (config.audit.sink !== 'file') return
   const audit = { ...config.audit, path: join(folder.path, config.audit.path) }
+  // What the vault of the page holds does not matter here, and its path is meant from the reader's folder.
+  const upstreams = config.upstreams.filter(({ platform }) => platform !== 'vault')
   const log = writeLog('silent', { write: () => undefined })
-  const server = await startServer({ ...config, audit, listen: { host: '127.0.0.1', port: 0 } }, { log })
+  const server = await startServer({ ...config, audit, upstreams, listen: { host: '127.0.0.1', port: 0 } }, { log })
   const query = '{ user(id: "user_1") { oauth_access_tokens(provider: "google") { token } } }'
   const headers = { 'content-type': 'application/json' }
   await (await fetch(`${server.url}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query }) })).text()
