@@ -66,15 +66,17 @@ export function findLeaks(
   })
 }
 
-/** The same for every file below a folder, whatever is in it. */
+/** The same for every file below a folder, whatever is in it, but for those that nothing of ours wrote. */
 export function findLeaksBelow(
   folder: string,
   canaries: readonly string[],
   options?: { readonly parts: boolean },
+  isForeign: (file: string) => boolean = () => false,
 ): readonly Leak[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
+    .filter((file) => !isForeign(file))
     .flatMap((file) => findLeaks(file, readFileSync(file, 'latin1'), canaries, options))
 }
 
