@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { newServiceKey } from '../src/auth/service-key.ts'
+import { newServiceKey } from '../src/auth/service-keys.ts'
 import { platforms } from '../src/upstreams/registry.ts'
 import { accountRecord } from '../src/upstreams/vault/record.ts'
 import { openStore } from '../src/upstreams/vault/store.ts'

@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { hashServiceKey, newServiceKey } from '../src/auth/service-key.ts'
+import { hashServiceKey, newServiceKey } from '../src/auth/service-keys.ts'
 import { ask, load, waitUntilReady } from './client.ts'
 import type { Operation, Target } from './client.ts'
 import { median, residentMegabytes, startProcess } from './processes.ts'

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { describeConfig } from '../src/config/reference.ts'
 import { errorCodes } from '../src/errors.ts'
 import { platforms } from '../src/upstreams/registry.ts'
-import type { Platform } from '../src/upstreams/upstream.ts'
+import type { Platform } from '../src/upstreams/platform.ts'
 
 const folder = new URL('../docs/', import.meta.url)
 const part = /(<!-- generated: ([a-z: -]+) -->\n)[^]*?(<!-- end -->)/g

@@ -159,7 +159,7 @@ async function auditConfig(file: string | undefined) {
 }
 
 async function openVault(flags: VaultFlags) {
-  const { openConfiguredVault } = await import('./commands/open-vault.ts')
+  const { openConfiguredVault } = await import('./commands/vault.ts')
   return openConfiguredVault({ file: flags.config, upstream: flags.upstream, env: await environment() })
 }
 

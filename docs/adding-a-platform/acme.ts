@@ -1,13 +1,13 @@
 /** Acme, over its REST API: one call answers for all providers of a user. */
 import { z } from 'zod'
-import { answerError, statusError } from '../../src/upstreams/answer-error.ts'
-import { httpOptionFields, httpTuning } from '../../src/upstreams/http-options.ts'
-import { openHttp } from '../../src/upstreams/http.ts'
+import { reveal, secret } from '../../src/lib/secret.ts'
+import { secureUrl } from '../../src/lib/url.ts'
+import { openHttp } from '../../src/upstreams/http/client.ts'
+import { answerError, statusError } from '../../src/upstreams/http/errors.ts'
+import { httpOptionFields, httpTuning } from '../../src/upstreams/http/options.ts'
+import type { Platform } from '../../src/upstreams/platform.ts'
 import { bareProvider } from '../../src/upstreams/provider-name.ts'
 import { isoSeconds, metadata, scopeList, text } from '../../src/upstreams/shapes.ts'
-import type { Platform } from '../../src/upstreams/upstream.ts'
-import { secureUrl } from '../../src/secure-url.ts'
-import { reveal, secret } from '../../src/tokens/secret.ts'
 import type { ExternalAccount, OAuthAccessToken } from '../../src/tokens/token.ts'
 
 /** What stands below `upstreams.<name>`: descriptions become the rows of docs/configuration.md. */

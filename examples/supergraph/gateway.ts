@@ -4,9 +4,9 @@ import { createGatewayRuntime } from '@graphql-hive/gateway-runtime'
 import type { GatewayConfigSupergraph } from '@graphql-hive/gateway-runtime'
 import httpTransport from '@graphql-mesh/transport-http'
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
-import { isLoopback } from '../../src/secure-url.ts'
-import { listen } from '../../src/server/node.ts'
-import type { Listening } from '../../src/server/node.ts'
+import { listen } from '../../src/http/node.ts'
+import type { Listening } from '../../src/http/node.ts'
+import { isLoopback } from '../../src/lib/url.ts'
 
 export interface GatewayOptions {
   readonly supergraph: string

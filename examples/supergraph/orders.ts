@@ -2,8 +2,8 @@
 import { buildSubgraphSchema } from '@apollo/subgraph'
 import { parse } from 'graphql'
 import { createYoga } from 'graphql-yoga'
-import { listen } from '../../src/server/node.ts'
-import type { Listening } from '../../src/server/node.ts'
+import { listen } from '../../src/http/node.ts'
+import type { Listening } from '../../src/http/node.ts'
 
 export interface OrderRow {
   readonly id: string

@@ -1,7 +1,7 @@
 /** tokengraph in development mode with its demo vault, the orders, and one gateway over both. */
 import { printSubgraph } from '../../src/schema/sdl.ts'
 import { schema } from '../../src/schema/index.ts'
-import { startServer } from '../../src/commands/start-server.ts'
+import { startServer } from '../../src/main.ts'
 import { loadConfig } from '../../src/config.ts'
 import { DEMO_USER } from '../../src/development/demo.ts'
 import { prepareDevelopment } from '../../src/development/development.ts'

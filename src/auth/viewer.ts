@@ -1,11 +1,11 @@
 /** Who asks: the `Authorization` header → a Viewer. */
 import { hash } from 'node:crypto'
+import { CodedError } from '../errors.ts'
 import { createVerifyJwt } from './jwt.ts'
 import type { OnIssuerFailure } from './jwt.ts'
 import type { AuthOptions, Grant } from './options.ts'
-import { refuse } from './refuse.ts'
-import { createFindService } from './service-key.ts'
-import { createVerifiedTokens } from './verified.ts'
+import { createFindService } from './service-keys.ts'
+import { createVerifiedTokens } from './verified-token-cache.ts'
 
 export type Viewer =
   | { readonly kind: 'anonymous' }
@@ -51,4 +51,14 @@ function readBearer(authorization: string): string {
   const credential = bearer.exec(authorization)?.[1]
   if (credential === undefined) throw refuse('not one bearer token')
   return credential
+}
+
+/** The one answer to every credential that does not count. */
+
+/**
+ * UNAUTHENTICATED with a fixed message, so that a forger learns nothing from it. `reason` goes to the log alone, as
+ * the cause: a short phrase of ours or an error code, never a part of the credential.
+ */
+export function refuse(reason: string): CodedError {
+  return new CodedError('UNAUTHENTICATED', undefined, {}, { cause: new Error(reason) })
 }

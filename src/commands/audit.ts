@@ -1,10 +1,10 @@
 /** `tokengraph audit`: checks what was recorded, and finds a token that turned up elsewhere. */
-import { createAuditKeys } from '../auth/audit-record.ts'
-import { listRotated } from '../auth/audit-end.ts'
-import { verifyFiles } from '../auth/audit-verify.ts'
-import type { VerifyOptions } from '../auth/audit-verify.ts'
-import type { AuditConfig } from '../config/audit.ts'
-import { secret } from '../tokens/secret.ts'
+import type { AuditConfig } from '../audit/options.ts'
+import { createAuditKeys } from '../audit/record.ts'
+import { listRotated } from '../audit/sink-file.ts'
+import { verifyFiles } from '../audit/verify.ts'
+import type { VerifyOptions } from '../audit/verify.ts'
+import { secret } from '../lib/secret.ts'
 
 interface Output {
   readonly out: { write(text: string): unknown }

@@ -2,7 +2,7 @@
 import { stringify } from 'yaml'
 import { ConfigError, loadConfig } from '../config.ts'
 import type { Config } from '../config.ts'
-import { openDocuments } from './open-documents.ts'
+import { openDocuments } from '../server/trusted-documents/check.ts'
 
 export interface CheckConfigOptions {
   readonly file?: string | undefined

@@ -1,6 +1,6 @@
 /** `tokengraph keys new`: a service key, shown once. */
 import { authOptions } from '../auth/options.ts'
-import { newServiceKey } from '../auth/service-key.ts'
+import { newServiceKey } from '../auth/service-keys.ts'
 
 export interface NewKeyOptions {
   /** Where the text goes: standard output. */

@@ -2,8 +2,8 @@
 import { loadConfig } from '../config.ts'
 import { createLog } from '../log.ts'
 import type { Log } from '../log.ts'
-import { startServer } from './start-server.ts'
-import type { Running } from './start-server.ts'
+import { startServer } from '../main.ts'
+import type { Running } from '../main.ts'
 
 export interface ServeOptions {
   readonly file: string | undefined
@@ -38,8 +38,8 @@ async function loadDevelopment(configured: Parameters<typeof startServer>[0]) {
   const [{ prepareDevelopment, DATA_FOLDER }, { demoQuery }, { createPage }, { welcome }] = await Promise.all([
     import('../development/development.ts'),
     import('../development/demo.ts'),
-    import('../server/page.ts'),
-    import('../development/welcome.ts'),
+    import('../server/graphiql.ts'),
+    import('../development/development.ts'),
   ])
   const added = prepareDevelopment(configured, DATA_FOLDER)
   return { added, page: createPage(demoQuery, added.key), welcome: (url: string) => welcome(added, url) }

@@ -1,6 +1,6 @@
 /** Where the server listens: command line, then file, then environment, then default. */
 import { z } from 'zod'
-import { isLoopback } from '../secure-url.ts'
+import { isLoopback } from '../lib/url.ts'
 import type { Checker, Mode } from './checks.ts'
 import type { Problem } from './problems.ts'
 import type { Variables } from './environment.ts'

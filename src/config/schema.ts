@@ -1,11 +1,11 @@
 /** The top level of the configuration file. A new part is one line in `fileSchema` and stands in `Config` by itself. */
 import { z } from 'zod'
-import { gatewayOptions } from '../auth/gateway/options.ts'
+import { auditOptions } from '../audit/options.ts'
+import { gatewayOptions } from '../gateway-proof/options.ts'
+import { corsOptions, limitsOptions } from '../server/limits/options.ts'
+import { metricsOptions, tracingOptions } from '../server/observability/options.ts'
+import { documentsOptions } from '../server/trusted-documents/options.ts'
 import { authOptions } from '../auth/options.ts'
-import { auditOptions } from './audit.ts'
-import { documentsOptions } from './documents.ts'
-import { corsOptions, limitsOptions } from './limits.ts'
-import { metricsOptions, tracingOptions } from './observability.ts'
 
 /** What the configuration needs to know of a platform; `upstreams/registry.ts` has the real ones. */
 export type Registry = Readonly<Record<string, { readonly options: z.ZodType }>>

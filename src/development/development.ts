@@ -5,13 +5,13 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { hashServiceKey, newServiceKey } from '../auth/service-key.ts'
+import { hashServiceKey, newServiceKey } from '../auth/service-keys.ts'
 import type { Config } from '../config.ts'
-import { secret } from '../tokens/secret.ts'
-import { openStore } from '../upstreams/vault/store.ts'
+import { secret } from '../lib/secret.ts'
 import type { VaultOptions } from '../upstreams/vault/options.ts'
+import { openStore } from '../upstreams/vault/store.ts'
 import { writeAccounts } from '../upstreams/vault/write.ts'
-import { demoAccounts } from './demo.ts'
+import { DEMO_USER, demoAccounts } from './demo.ts'
 
 /** Below the working directory. */
 export const DATA_FOLDER = './data'
@@ -79,4 +79,33 @@ function readOrCreate(file: string, create: () => string): string {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
   }
   return readFileSync(file, 'utf8').trim()
+}
+
+/** What development mode prints: what it did, and the next step. */
+
+/** `url` is where the server listens. The key is shown on purpose: it opens this machine's demo data alone. */
+export function welcome({ key, keyFile, vault }: Development, url: string): string {
+  const graph = `${url}/graphql`
+  const query = JSON.stringify({
+    query: `{ user(id: "${DEMO_USER}") { oauth_access_tokens(provider: "google") { label token } } }`,
+  })
+  const vaultLine =
+    vault === null
+      ? ''
+      : `\n  vault  ${vault.path} (${vault.created ? 'created, with' : 'holds'} the demo user ${DEMO_USER})`
+  const next =
+    vault === null
+      ? `Next: open the graph in a browser and ask for one of your users.`
+      : `Next: open the graph in a browser, where the first query is filled in. Or:
+
+  curl -s ${graph} -H "Authorization: Bearer $(cat ${keyFile})" \\
+    -H 'Content-Type: application/json' -d '${query}'`
+  return `tokengraph runs in development mode, for this machine alone.
+
+  graph  ${graph}
+  key    ${key} (${keyFile}; may read everything)${vaultLine}
+
+${next}
+
+`
 }

@@ -1,10 +1,10 @@
 /** The Pothos builder: context, scalars and directives; no types. */
 import SchemaBuilder from '@pothos/core'
 import DirectivesPlugin from '@pothos/plugin-directives'
-import type { Access } from '../auth/access.ts'
-import type { AuditTrail } from '../auth/audit-trail.ts'
+import type { AuditTrail } from '../audit/trail.ts'
+import type { Access } from '../auth/policy.ts'
+import type { JsonObject } from '../lib/json.ts'
 import type { Viewer } from '../auth/viewer.ts'
-import type { JsonObject } from '../tokens/json.ts'
 import type { Loaders } from '../tokens/loaders.ts'
 import type { ServedProvider } from '../tokens/source.ts'
 import type { SubgraphOptions } from './sdl.ts'

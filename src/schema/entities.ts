@@ -9,7 +9,7 @@ import { badUserInput, CodedError } from '../errors.ts'
 import { checkId } from '../tokens/token.ts'
 import { builder } from './builder.ts'
 import { printSubgraph } from './sdl.ts'
-import { isolate } from './isolate.ts'
+import { isolate } from './fields.ts'
 import { UserRef } from './user.ts'
 
 const Any = builder.scalarType('_Any', {

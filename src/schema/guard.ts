@@ -1,7 +1,7 @@
 /** The one place where the schema asks whether the viewer may read something. Throws `CodedError`. */
-import { allowOrThrow } from '../auth/access.ts'
-import type { Decision, Question } from '../auth/access.ts'
-import type { AuditedAccount } from '../auth/audit-trail.ts'
+import type { AuditedAccount } from '../audit/trail.ts'
+import { allowOrThrow } from '../auth/policy.ts'
+import type { Decision, Question } from '../auth/policy.ts'
 import type { GraphContext } from './builder.ts'
 
 /**

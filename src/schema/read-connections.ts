@@ -2,7 +2,7 @@
 import { CodedError } from '../errors.ts'
 import type { AccountList } from '../tokens/accounts.ts'
 import { checkProvider } from '../tokens/token.ts'
-import { checkListLength } from './arguments.ts'
+import { checkListLength } from './fields.ts'
 import type { GraphContext } from './builder.ts'
 import { connectionByAccounts, connectionByTokens, failedConnection } from './connection.ts'
 import type { Connection } from './connection.ts'

@@ -1,5 +1,5 @@
 /** Scalars beyond the built-in ones; both carry `@specifiedBy`. */
-import { safeJsonObject } from '../tokens/json.ts'
+import { safeJsonObject } from '../lib/json.ts'
 import { builder } from './builder.ts'
 
 builder.scalarType('JSON', {

@@ -1,14 +1,12 @@
 /** `User`: the entity. A key holder: nobody is called until a field that needs a platform is selected. */
 import { checkId } from '../tokens/token.ts'
-import { checkListLength, MAX_LIST_LENGTH, tokenArguments } from './arguments.ts'
+import { checkListLength, isolate, MAX_LIST_LENGTH, selects, tokenArguments } from './fields.ts'
 import { builder } from './builder.ts'
 import { ExternalAccountRef, readAccounts } from './external-account.ts'
 import { requireAuthenticated } from './guard.ts'
-import { isolate } from './isolate.ts'
 import { OAuthAccessTokenRef, readTokens } from './oauth-access-token.ts'
 import { OAuthConnectionRef } from './oauth-connection.ts'
 import { readConnection, readEveryConnection, readNamedConnections } from './read-connections.ts'
-import { selects } from './selection.ts'
 
 export const UserRef = builder.objectRef<{ readonly id: string }>('User').implement({
   description: 'A user of the platforms, by the id that they know.',

@@ -1,19 +1,20 @@
 /** What the plugins know of a request, and the context that resolvers get. */
+import { hash } from 'node:crypto'
 import type { YogaInitialContext } from 'graphql-yoga'
-import type { Access } from '../auth/access.ts'
-import { maySeeSchema } from '../auth/access.ts'
-import type { Audit } from '../auth/audit.ts'
-import { createTrail } from '../auth/audit-trail.ts'
+import type { Audit } from '../audit/log.ts'
+import { createTrail } from '../audit/trail.ts'
+import { maySeeSchema } from '../auth/policy.ts'
+import type { Access } from '../auth/policy.ts'
 import type { Viewer } from '../auth/viewer.ts'
+import { secret } from '../lib/secret.ts'
 import type { GraphContext } from '../schema/builder.ts'
 import type { SubgraphOptions } from '../schema/sdl.ts'
 import { createLoaders } from '../tokens/loaders.ts'
-import type { TokenSource } from '../tokens/source.ts'
-import { callerOf, createAdmitKey } from './admit-keys.ts'
-import type { TakeKey } from './admit-keys.ts'
-import { describeCaller } from './caller.ts'
-import type { Deadline } from './deadline.ts'
-import type { RequestSpan } from './tracing.ts'
+import type { Caller, TokenSource } from '../tokens/source.ts'
+import { callerOf, createAdmitKey } from './limits/caller-rate.ts'
+import type { TakeKey } from './limits/caller-rate.ts'
+import type { RequestSpan } from './observability/tracing.ts'
+import type { Deadline } from './plugins/deadline.ts'
 
 /** Filled by the plugins, in their order; lives as long as the request. */
 export interface RequestState {
@@ -68,4 +69,30 @@ export function createContext(
     maySeeSchema: mode === 'development' || maySeeSchema(viewer),
     subgraph,
   }
+}
+
+/** What the loaders know of whoever sent the request. */
+
+export interface CallerFacts {
+  readonly request: Request
+  readonly viewer: Viewer
+  readonly deadline: Deadline | undefined
+  /** Whether any upstream wants the subject's own credential. */
+  readonly forwards: boolean
+}
+
+/** The caller's own token goes along only where an upstream asks for it, and speaks for nobody but the caller. */
+export function describeCaller({ request, viewer, deadline, forwards }: CallerFacts): Caller {
+  return {
+    signal: deadline?.signal ?? request.signal,
+    deadline: deadline?.at,
+    viewer: callerOf(viewer) ?? undefined,
+    subject: forwards && viewer.kind === 'user' ? subjectOf(viewer.user_id, request) : undefined,
+  }
+}
+
+function subjectOf(user_id: string, request: Request): Caller['subject'] {
+  // It was verified: one token after one scheme.
+  const token = request.headers.get('authorization')?.replace(/^Bearer +/i, '') ?? ''
+  return { user_id, credential: { secret: secret(token), id: hash('sha256', token, 'base64url') } }
 }

@@ -5,7 +5,7 @@
  * last request that waits for it has gone away, and not before (hive gateway #1928: aborting one of a merged batch
  * aborted all). Nothing is remembered once a call has settled.
  */
-import type { All, Call, Fetcher, Many, One } from '../upstreams/upstream.ts'
+import type { All, Call, Fetcher, Many, One } from '../upstreams/platform.ts'
 
 /** One promise for each key, in order; each settles by itself. `caller` is the request that wants the answers. */
 export type Ask<K, V> = (keys: readonly K[], caller: Call) => Promise<V | null>[]

@@ -7,7 +7,7 @@
  * gives up first. To move what was used to the end, as an LRU does, would keep dying entries and give up living ones.
  */
 import { CodedError } from '../errors.ts'
-import type { Call, Fetcher } from '../upstreams/upstream.ts'
+import type { Call, Fetcher } from '../upstreams/platform.ts'
 import { isLive } from './token.ts'
 import type { OAuthAccessToken, TokenFilter } from './token.ts'
 

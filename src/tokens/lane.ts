@@ -1,7 +1,7 @@
 /**
  * The way to one upstream: what it answered a moment ago, what is being asked already, and only then the platform.
  */
-import type { Call, Fetcher, Upstream, UpstreamEvent } from '../upstreams/upstream.ts'
+import type { Call, Fetcher, Upstream, UpstreamEvent } from '../upstreams/platform.ts'
 import { shareCalls } from './flights.ts'
 import type { Ask } from './flights.ts'
 import { createMemory, mayRepeat, mayServe } from './freshness.ts'

@@ -3,7 +3,7 @@
  * judges what came back by the caller's filter. Knows the interface of upstreams, never a concrete platform.
  */
 import { CodedError, withDetails } from '../errors.ts'
-import type { Upstream, UpstreamState } from '../upstreams/upstream.ts'
+import type { Upstream, UpstreamState } from '../upstreams/platform.ts'
 import { listAccounts } from './accounts.ts'
 import type { AccountList } from './accounts.ts'
 import { openLane } from './lane.ts'

@@ -1,7 +1,7 @@
 /** The records that every platform answers with, the keys that ask for them, and the rules about both. */
 import { badUserInput } from '../errors.ts'
-import type { JsonObject } from './json.ts'
-import type { Secret } from './secret.ts'
+import type { JsonObject } from '../lib/json.ts'
+import type { Secret } from '../lib/secret.ts'
 
 /** The documented object of the Clerk Backend API, less its constant `object` field. */
 export interface OAuthAccessToken {

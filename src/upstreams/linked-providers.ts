@@ -4,7 +4,7 @@
  */
 import { CodedError } from '../errors.ts'
 import { shareCalls } from '../tokens/flights.ts'
-import type { Call } from './upstream.ts'
+import type { Call } from './platform.ts'
 
 /** From so many providers of one user on, the metadata call is expected to save more calls than it costs. */
 const WORTHWHILE = 3

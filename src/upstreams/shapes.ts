@@ -1,6 +1,7 @@
 /** Pieces of JSON shapes that the answers of several platforms share. */
 import { z } from 'zod'
-import { safeJsonObject, type JsonObject } from '../tokens/json.ts'
+import { safeJsonObject } from '../lib/json.ts'
+import type { JsonObject } from '../lib/json.ts'
 
 const MAX_METADATA_DEPTH = 32
 

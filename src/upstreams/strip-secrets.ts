@@ -1,5 +1,5 @@
 /** Keeps credentials out of metadata: some platforms pass on profiles as the provider sent them. */
-import type { JsonObject, JsonValue } from '../tokens/json.ts'
+import type { JsonObject, JsonValue } from '../lib/json.ts'
 
 // In any spelling: access_token, accessToken, refresh-token, clientSecret, password …
 const secretName = /(token|secret|password|private_?key|assertion)$/

@@ -1,13 +1,13 @@
 /** What the tests of the audit share: entries, keys, and a chain on disk. */
 import { readFileSync } from 'node:fs'
-import { createAudit } from '../../src/auth/audit.ts'
-import type { Audit } from '../../src/auth/audit.ts'
-import { openFileSink } from '../../src/auth/audit-file.ts'
-import type { FileSinkOptions } from '../../src/auth/audit-file.ts'
-import { createAuditKeys } from '../../src/auth/audit-record.ts'
-import type { AuditKeys, DecisionEntry } from '../../src/auth/audit-record.ts'
-import { verifyFiles } from '../../src/auth/audit-verify.ts'
-import { secret } from '../../src/tokens/secret.ts'
+import { createAudit } from '../../src/audit/log.ts'
+import type { Audit } from '../../src/audit/log.ts'
+import { createAuditKeys } from '../../src/audit/record.ts'
+import type { AuditKeys, DecisionEntry } from '../../src/audit/record.ts'
+import { openFileSink } from '../../src/audit/sink-file.ts'
+import type { FileSinkOptions } from '../../src/audit/sink-file.ts'
+import { verifyFiles } from '../../src/audit/verify.ts'
+import { secret } from '../../src/lib/secret.ts'
 
 export const auditKey = 'invented-audit-key-0123456789abcdef'
 export const keys = createAuditKeys(secret(auditKey))

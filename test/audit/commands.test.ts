@@ -1,9 +1,9 @@
 /** `tokengraph audit`: what an operator asks of the records, and what the configuration says about them. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { createAuditKeys } from '../../src/auth/audit-record.ts'
+import { createAuditKeys } from '../../src/audit/record.ts'
+import { secret } from '../../src/lib/secret.ts'
 import { loadConfig } from '../../src/config.ts'
-import { secret } from '../../src/tokens/secret.ts'
 import { load, minimal, problemsOf } from '../config/sample.ts'
 import { makeFolder } from '../support/folder.ts'
 import type { Folder } from '../support/folder.ts'

@@ -2,9 +2,9 @@
 import { appendFileSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { createAuditKeys } from '../../src/auth/audit-record.ts'
-import { listRotated } from '../../src/auth/audit-end.ts'
-import { secret } from '../../src/tokens/secret.ts'
+import { createAuditKeys } from '../../src/audit/record.ts'
+import { listRotated } from '../../src/audit/sink-file.ts'
+import { secret } from '../../src/lib/secret.ts'
 import { makeFolder } from '../support/folder.ts'
 import { entryOf, linesOf, openFileAudit, recordsOf, verify, writeRecords } from './chain.ts'
 

@@ -1,9 +1,9 @@
 /** What waits while the sink writes goes with the next write; a write that fails or hangs takes nobody else along. */
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { createAudit } from '../../src/auth/audit.ts'
-import type { AuditSink } from '../../src/auth/audit.ts'
-import { openFileSink } from '../../src/auth/audit-file.ts'
+import { createAudit } from '../../src/audit/log.ts'
+import type { AuditSink } from '../../src/audit/log.ts'
+import { openFileSink } from '../../src/audit/sink-file.ts'
 import { makeFolder } from '../support/folder.ts'
 import type { Folder } from '../support/folder.ts'
 import { entryOf, keys, recordsOf, verify } from './chain.ts'

@@ -1,9 +1,9 @@
 /** What the server records: one record per subject x provider x account x decision, before the answer leaves. */
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { newServiceKey } from '../../src/auth/service-key.ts'
-import { createAuditKeys } from '../../src/auth/audit-record.ts'
-import { secret } from '../../src/tokens/secret.ts'
+import { createAuditKeys } from '../../src/audit/record.ts'
+import { newServiceKey } from '../../src/auth/service-keys.ts'
+import { secret } from '../../src/lib/secret.ts'
 import { startClerk } from '../servers/clerk.ts'
 import { startIssuer } from '../servers/jwks.ts'
 import { makeFolder } from '../support/folder.ts'

@@ -1,7 +1,7 @@
 /** TRUST S14: adding a grant never removes a right, removing one never adds a right. */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { createAccess } from '../../src/auth/access.ts'
+import { createAccess } from '../../src/auth/policy.ts'
 import type { Grant } from '../../src/auth/options.ts'
 import { anonymous } from '../../src/auth/viewer.ts'
 import type { Viewer } from '../../src/auth/viewer.ts'

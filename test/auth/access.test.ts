@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { allowOrThrow, createAccess, maySeeSchema } from '../../src/auth/access.ts'
-import type { ReadableField } from '../../src/auth/access.ts'
+import { allowOrThrow, createAccess, maySeeSchema } from '../../src/auth/policy.ts'
+import type { ReadableField } from '../../src/auth/policy.ts'
 import { anonymous } from '../../src/auth/viewer.ts'
 import type { Viewer } from '../../src/auth/viewer.ts'
 import { auth } from './support.ts'

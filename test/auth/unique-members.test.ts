@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { hasUniqueMembers } from '../../src/auth/unique-members.ts'
+import { hasUniqueMembers } from '../../src/lib/json.ts'
 
 it.each([
   ['{}', true],

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createVerifiedTokens } from '../../src/auth/verified.ts'
+import { createVerifiedTokens } from '../../src/auth/verified-token-cache.ts'
 import { startIssuer } from '../servers/jwks.ts'
 import { bearerOf, failure } from './support.ts'
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { newServiceKey } from '../../src/auth/service-key.ts'
+import { newServiceKey } from '../../src/auth/service-keys.ts'
 import { createIdentify } from '../../src/auth/viewer.ts'
 import { startIssuer } from '../servers/jwks.ts'
 import { auth, failure, printed } from './support.ts'

@@ -1,9 +1,9 @@
 /** The platform alone, over an SQLite file that a test fills by hand. */
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { betterAuth } from '../../src/upstreams/better-auth.ts'
+import { betterAuth } from '../../src/upstreams/better-auth/index.ts'
+import type { Many, Upstream, UpstreamEvent } from '../../src/upstreams/platform.ts'
 import type { OAuthAccessToken, TokenKey } from '../../src/tokens/token.ts'
-import type { Many, Upstream, UpstreamEvent } from '../../src/upstreams/upstream.ts'
 import { makeFolder } from '../support/folder.ts'
 import { call } from '../upstreams/support.ts'
 

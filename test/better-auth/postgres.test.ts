@@ -2,7 +2,7 @@
 import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { TokenKey } from '../../src/tokens/token.ts'
-import type { Many } from '../../src/upstreams/upstream.ts'
+import type { Many } from '../../src/upstreams/platform.ts'
 import { startPostgres, type PostgresServer } from '../servers/postgres.ts'
 import { everythingOf, failureOf } from '../upstreams/support.ts'
 import { accountTable, openBetterAuth } from './open.ts'

@@ -1,7 +1,7 @@
 /** What adapters and migrations leave in the table, beside what better-auth's own adapter writes. */
 import { expect, test } from 'vitest'
 import type { ExternalAccount, OAuthAccessToken } from '../../src/tokens/token.ts'
-import type { Many } from '../../src/upstreams/upstream.ts'
+import type { Many } from '../../src/upstreams/platform.ts'
 import { call, failureOf, shown } from '../upstreams/support.ts'
 import { accountTable, createAppFile, openBetterAuth, type AppFile } from './open.ts'
 

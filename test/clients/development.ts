@@ -1,10 +1,10 @@
 /** The development server as `npm start` runs it, on a free port and in a folder that goes away with it. */
-import { startServer } from '../../src/commands/start-server.ts'
+import { startServer } from '../../src/main.ts'
+import { createPage } from '../../src/server/graphiql.ts'
 import { loadConfig } from '../../src/config.ts'
 import { demoQuery } from '../../src/development/demo.ts'
 import { prepareDevelopment } from '../../src/development/development.ts'
 import { writeLog } from '../../src/log.ts'
-import { createPage } from '../../src/server/page.ts'
 import { makeFolder } from '../support/folder.ts'
 
 export interface DevelopmentServer extends AsyncDisposable {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { loadConfig, readEnvironment } from '../../src/config.ts'
-import { reveal } from '../../src/tokens/secret.ts'
-import type { Secret } from '../../src/tokens/secret.ts'
+import { reveal } from '../../src/lib/secret.ts'
+import type { Secret } from '../../src/lib/secret.ts'
 import { clerkKey, configErrorOf, env, load, minimal, showProblem, writeConfig } from './sample.ts'
 
 const fileless = (variables: NodeJS.ProcessEnv) => loadConfig({ env: variables })

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
 import { loadConfig } from '../../src/config.ts'
 import { platforms } from '../../src/upstreams/registry.ts'
-import { reveal } from '../../src/tokens/secret.ts'
-import type { Secret } from '../../src/tokens/secret.ts'
+import { reveal } from '../../src/lib/secret.ts'
+import type { Secret } from '../../src/lib/secret.ts'
 import { clerkKey, configErrorOf, designSample, env, hash, load, minimal, vaultKey, writeConfig } from './sample.ts'
 
 function everyObject(value: unknown): object[] {

@@ -1,7 +1,7 @@
 /** What a platform brings to the conformance suite: a strict local server, and ways to set the scene at it. */
 import { createHash } from 'node:crypto'
 import type { PlatformName } from '../../src/upstreams/registry.ts'
-import type { UpstreamEvent } from '../../src/upstreams/upstream.ts'
+import type { UpstreamEvent } from '../../src/upstreams/platform.ts'
 
 /** What a platform may not be able to express; the suite then expects `unsupported` to say why. */
 export type OptionalCase =

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { secret } from '../../src/tokens/secret.ts'
+import { secret } from '../../src/lib/secret.ts'
 import { accountRecord } from '../../src/upstreams/vault/record.ts'
 import { openStore } from '../../src/upstreams/vault/store.ts'
 import { writeAccounts } from '../../src/upstreams/vault/write.ts'

@@ -7,7 +7,7 @@ import type { ExecutionArgs } from 'graphql'
 import { createYoga } from 'graphql-yoga'
 import type { Plugin } from 'graphql-yoga'
 import type { Subgraph } from '../../examples/supergraph/compose.ts'
-import { listen } from '../../src/server/node.ts'
+import { listen } from '../../src/http/node.ts'
 import type { StartGateway } from './gateway.ts'
 
 /** What the gateway's context holds; left out while it loads. */

@@ -1,7 +1,7 @@
 /** What the `gateway` part of the configuration accepts. */
 import { generateKeyPairSync } from 'node:crypto'
 import { expect, it } from 'vitest'
-import { gatewayOptions } from '../../src/auth/gateway/options.ts'
+import { gatewayOptions } from '../../src/gateway-proof/options.ts'
 import { ConfigError } from '../../src/config.ts'
 import { configOf } from '../support/server.ts'
 import { KEY } from './support.ts'

@@ -1,7 +1,7 @@
 /** The real Hive Gateway's `hmacSignature`: proof of the caller, never of the user (TRUST section 0, finding 2). */
 import type { GatewayPlugin } from '@graphql-hive/gateway-runtime'
 import { describe, expect, it } from 'vitest'
-import { stableJson } from '../../src/auth/gateway/stable-json.ts'
+import { stableJson } from '../../src/gateway-proof/hive-hmac.ts'
 import { hiveGatewayWith } from '../federation/hive-gateway.ts'
 import { buyers, mine, startBehindGateway, user } from './behind-gateway.ts'
 import { codesOf, KEY, sign } from './support.ts'

@@ -1,8 +1,8 @@
 /** TRUST S2: the window around the clock, keys that overlap and retire, and Ed25519. */
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { createCheckProof } from '../../src/auth/gateway/check-proof.ts'
-import { gatewayOptions } from '../../src/auth/gateway/options.ts'
+import { gatewayOptions } from '../../src/gateway-proof/options.ts'
+import { createCheckProof } from '../../src/gateway-proof/proof.ts'
 import { KEY, sign } from './support.ts'
 import type { Signed, SignOptions } from './support.ts'
 

@@ -1,6 +1,6 @@
 /** TRUST S2: a nonce counts once, for as long as its signature could count at all. */
 import { describe, expect, it } from 'vitest'
-import { createNonceStore } from '../../src/auth/gateway/nonce-store.ts'
+import { createNonceStore } from '../../src/gateway-proof/nonces.ts'
 import { codesOf, KEY, sign, startProved } from './support.ts'
 
 describe('a signed request', () => {

@@ -1,6 +1,6 @@
 /** The plain secret in a header, the kinds side by side, and no proof at all unless it is configured. */
 import { describe, expect, it } from 'vitest'
-import { newServiceKey } from '../../src/auth/service-key.ts'
+import { newServiceKey } from '../../src/auth/service-keys.ts'
 import { codesOf, KEY, sign, startProved, TOKEN } from './support.ts'
 
 const old = newServiceKey()

@@ -2,7 +2,7 @@
 import { createHmac, createPublicKey, verify } from 'node:crypto'
 import { isInnerList, parseDictionary } from 'structured-headers'
 import { expect, it } from 'vitest'
-import { buildSignatureBase } from '../../src/auth/gateway/signature-base.ts'
+import { buildSignatureBase } from '../../src/gateway-proof/http-signature.ts'
 
 /** B.2: `test-request`. */
 const request: Readonly<Record<string, string>> = {

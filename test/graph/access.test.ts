@@ -1,6 +1,6 @@
 /** Who reads what, through every way in (TRUST S1). The exhaustive table is in test/auth. */
 import { expect, it } from 'vitest'
-import { newServiceKey } from '../../src/auth/service-key.ts'
+import { newServiceKey } from '../../src/auth/service-keys.ts'
 import { startIssuer } from '../servers/jwks.ts'
 import { startClerk } from '../servers/clerk.ts'
 import { startTestServer } from '../support/server.ts'

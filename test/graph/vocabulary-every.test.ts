@@ -1,6 +1,6 @@
 /** `oauth_connections` without a list: what is connected, by what the platforms list, for a call or less for each user. */
 import { expect, it } from 'vitest'
-import { newServiceKey } from '../../src/auth/service-key.ts'
+import { newServiceKey } from '../../src/auth/service-keys.ts'
 import { clerkFailure } from '../servers/clerk.ts'
 import { managementFailure } from '../servers/auth0-management.ts'
 import { answers } from '../servers/misbehaviour.ts'

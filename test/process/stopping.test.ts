@@ -6,7 +6,7 @@ import { startClerk } from '../servers/clerk.ts'
 import { holds, silence } from '../servers/misbehaviour.ts'
 import { makeFolder } from '../support/folder.ts'
 import { start } from '../support/process.ts'
-import { newServiceKey } from '../../src/auth/service-key.ts'
+import { newServiceKey } from '../../src/auth/service-keys.ts'
 
 const query = JSON.stringify({ query: '{ user(id: "user_1") { oauth_access_tokens(provider: "google") { token } } }' })
 

@@ -1,7 +1,7 @@
 /** The strict Descope server is itself checked: Descope's own SDK must read the token that the graph reads. */
 import createClient from '@descope/node-sdk'
 import { expect, test } from 'vitest'
-import { descope } from '../../src/upstreams/descope.ts'
+import { descope } from '../../src/upstreams/descope/index.ts'
 import { startDescope } from '../servers/descope.ts'
 import { openPlatform } from '../upstreams/open-platform.ts'
 import { shown } from '../upstreams/support.ts'

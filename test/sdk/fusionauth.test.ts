@@ -1,7 +1,7 @@
 /** The strict FusionAuth server is itself checked: FusionAuth's own SDK must read the token that the graph reads. */
 import { FusionAuthClient } from '@fusionauth/typescript-client'
 import { expect, test } from 'vitest'
-import { fusionauth } from '../../src/upstreams/fusionauth.ts'
+import { fusionauth } from '../../src/upstreams/fusionauth/index.ts'
 import { inventUuid } from '../conformance/fixture.ts'
 import { startFusionAuth } from '../servers/fusionauth.ts'
 import { openPlatform } from '../upstreams/open-platform.ts'

@@ -1,7 +1,7 @@
 /** The strict Kratos server is itself checked: Ory's own SDK must read the tokens that the graph reads. */
 import { Configuration, IdentityApi } from '@ory/client'
 import { expect, test } from 'vitest'
-import { kratos } from '../../src/upstreams/kratos.ts'
+import { kratos } from '../../src/upstreams/kratos/index.ts'
 import { inventUuid } from '../conformance/fixture.ts'
 import { startKratos } from '../servers/kratos.ts'
 import { openPlatform } from '../upstreams/open-platform.ts'

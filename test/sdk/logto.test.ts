@@ -1,7 +1,7 @@
 /** The strict Logto server is itself checked: Logto's own SDK must read what the graph reads (tokens are not in its API). */
 import { createManagementApi } from '@logto/api/management'
 import { expect, test } from 'vitest'
-import { logto } from '../../src/upstreams/logto.ts'
+import { logto } from '../../src/upstreams/logto/index.ts'
 import { startLogto } from '../servers/logto.ts'
 import { openPlatform } from '../upstreams/open-platform.ts'
 import { shown } from '../upstreams/support.ts'

@@ -1,7 +1,7 @@
 /** The strict Nango server is itself checked: Nango's own SDK must read the tokens that the graph reads. */
 import { Nango } from '@nangohq/node'
 import { expect, test } from 'vitest'
-import { nango } from '../../src/upstreams/nango.ts'
+import { nango } from '../../src/upstreams/nango/index.ts'
 import { startNango } from '../servers/nango.ts'
 import { openPlatform } from '../upstreams/open-platform.ts'
 import { shown } from '../upstreams/support.ts'

@@ -1,7 +1,7 @@
 /** The strict WorkOS server is itself checked: WorkOS's own SDK must read the token that the graph reads. */
 import { WorkOS } from '@workos-inc/node'
 import { expect, test } from 'vitest'
-import { workos } from '../../src/upstreams/workos.ts'
+import { workos } from '../../src/upstreams/workos/index.ts'
 import { startWorkos, type WorkosServer } from '../servers/workos.ts'
 import { openPlatform } from '../upstreams/open-platform.ts'
 import { shown } from '../upstreams/support.ts'

@@ -1,5 +1,5 @@
 /** Every kind of viewer, with what each may read, said a second time and without the code under test. */
-import { newServiceKey } from '../../src/auth/service-key.ts'
+import { newServiceKey } from '../../src/auth/service-keys.ts'
 import type { Issuer } from '../servers/jwks.ts'
 
 export const subjects = ['acme_1', 'other_1'] as const

@@ -1,7 +1,7 @@
 /** TRUST S14: adding a grant never takes a right, removing one never gives one, and time only takes. */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { createAccess } from '../../src/auth/access.ts'
+import { createAccess } from '../../src/auth/policy.ts'
 import { authOptions } from '../../src/auth/options.ts'
 import type { Grant } from '../../src/auth/options.ts'
 import type { Viewer } from '../../src/auth/viewer.ts'

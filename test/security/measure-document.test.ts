@@ -1,6 +1,6 @@
 import { getIntrospectionQuery, parse } from 'graphql'
 import { expect, test } from 'vitest'
-import { measureDocument } from '../../src/server/measure-document.ts'
+import { measureDocument } from '../../src/server/limits/measure.ts'
 
 const measure = (text: string) => measureDocument(parse(text))
 

@@ -8,8 +8,8 @@ import { stringify } from 'yaml'
 import { deepFreeze } from '../../src/config/freeze.ts'
 import { CodedError, withDetails } from '../../src/errors.ts'
 import { writeLog } from '../../src/log.ts'
-import { reveal, secret } from '../../src/tokens/secret.ts'
-import type { Secret } from '../../src/tokens/secret.ts'
+import { reveal, secret } from '../../src/lib/secret.ts'
+import type { Secret } from '../../src/lib/secret.ts'
 
 const bare = (handle: Secret) => handle as unknown as string
 

@@ -1,6 +1,6 @@
 /** A server in production over a strict local Clerk, with callers of several rights. */
 import type { ServiceOptions } from '../../src/auth/options.ts'
-import { newServiceKey } from '../../src/auth/service-key.ts'
+import { newServiceKey } from '../../src/auth/service-keys.ts'
 import { startClerk } from '../servers/clerk.ts'
 import type { ClerkServer } from '../servers/clerk.ts'
 import { startTestServer } from '../support/server.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createTextCache } from '../../src/server/text-cache.ts'
+import { createTextCache } from '../../src/lib/cache.ts'
 
 test('forgets what was not asked for longest, and keeps no long text', () => {
   const cache = createTextCache<number>({ entries: 2, characters: 3 })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { createConcurrency } from '../../src/server/concurrency.ts'
-import type { Concurrency } from '../../src/server/concurrency.ts'
+import { createConcurrency } from '../../src/http/overload.ts'
+import type { Concurrency } from '../../src/http/overload.ts'
 
 const options = { concurrent_requests: 500, loop_delay_ms: 25 }
 

@@ -1,7 +1,7 @@
 /** Three times as much as there is capacity for (TRUST R10). */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import { responseHeaders } from '../../src/server/http-policy.ts'
+import { responseHeaders } from '../../src/http/policy.ts'
 import { startClerk } from '../servers/clerk.ts'
 import { holds } from '../servers/misbehaviour.ts'
 import { makeFolder } from '../support/folder.ts'

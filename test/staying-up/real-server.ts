@@ -1,6 +1,6 @@
 /** The server as a process of its own over a local Clerk, configured as in production. */
 import { readFileSync, readdirSync } from 'node:fs'
-import { newServiceKey } from '../../src/auth/service-key.ts'
+import { newServiceKey } from '../../src/auth/service-keys.ts'
 import type { ClerkServer } from '../servers/clerk.ts'
 import type { Folder } from '../support/folder.ts'
 import { start } from '../support/process.ts'

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import { startServer } from '../../src/commands/start-server.ts'
+import { startServer } from '../../src/main.ts'
 import { loadConfig } from '../../src/config.ts'
 import { writeLog } from '../../src/log.ts'
 import { startClerk } from '../servers/clerk.ts'

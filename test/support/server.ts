@@ -1,11 +1,11 @@
 /** The whole server on a free port, with upstreams and callers of the test's choosing. */
-import { newServiceKey } from '../../src/auth/service-key.ts'
+import { newServiceKey } from '../../src/auth/service-keys.ts'
+import { startServer } from '../../src/main.ts'
+import type { UpstreamEvent } from '../../src/upstreams/platform.ts'
 import type { ServiceOptions } from '../../src/auth/options.ts'
-import { startServer } from '../../src/commands/start-server.ts'
 import { loadConfig } from '../../src/config.ts'
 import type { Config } from '../../src/config.ts'
 import { writeLog } from '../../src/log.ts'
-import type { UpstreamEvent } from '../../src/upstreams/upstream.ts'
 import { makeFolder } from './folder.ts'
 import { keepOutput } from './keep-output.ts'
 

@@ -1,8 +1,8 @@
 /** A platform with one clock for everything, whose answers a test changes as it goes. */
-import { secret } from '../../src/tokens/secret.ts'
+import { secret } from '../../src/lib/secret.ts'
+import type { All, Many, One, Upstream, UpstreamEvent } from '../../src/upstreams/platform.ts'
 import { createSource, type Caller, type TokenRequest } from '../../src/tokens/source.ts'
 import type { OAuthAccessToken } from '../../src/tokens/token.ts'
-import type { All, Many, One, Upstream, UpstreamEvent } from '../../src/upstreams/upstream.ts'
 import type { TokenKey } from '../../src/tokens/token.ts'
 
 export type Rows = readonly OAuthAccessToken[]

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { CodedError } from '../../src/errors.ts'
 import { createLoaders } from '../../src/tokens/loaders.ts'
 import { createSource } from '../../src/tokens/source.ts'
-import type { Call, Upstream } from '../../src/upstreams/upstream.ts'
+import type { Call, Upstream } from '../../src/upstreams/platform.ts'
 import { row, type Rows } from './clock.ts'
 
 /** A platform that answers for `fast` users at once, and for others when it is told to. */

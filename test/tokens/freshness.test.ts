@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { CodedError } from '../../src/errors.ts'
-import { secret } from '../../src/tokens/secret.ts'
+import { secret } from '../../src/lib/secret.ts'
 import { openClocked, row } from './clock.ts'
 
 const LATER = 1_800_003_600

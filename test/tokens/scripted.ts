@@ -1,8 +1,8 @@
 /** An upstream whose answers a test writes and whose moments it chooses; it watches how it is called. */
 import { CodedError } from '../../src/errors.ts'
-import { secret } from '../../src/tokens/secret.ts'
+import { secret } from '../../src/lib/secret.ts'
+import type { Call, Fetcher, Upstream } from '../../src/upstreams/platform.ts'
 import type { OAuthAccessToken, TokenKey } from '../../src/tokens/token.ts'
-import type { Call, Fetcher, Upstream } from '../../src/upstreams/upstream.ts'
 
 export const NOW = 1_800_000_000
 

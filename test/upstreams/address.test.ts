@@ -1,6 +1,6 @@
 import type { LookupOptions } from 'node:dns'
 import { describe, expect, test } from 'vitest'
-import { checkHost, guardedLookup, mayConnect } from '../../src/upstreams/address.ts'
+import { checkHost, guardedLookup, mayConnect } from '../../src/upstreams/http/address.ts'
 
 describe('TRUST S10: where a connection may go', () => {
   test.each([

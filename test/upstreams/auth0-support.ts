@@ -1,5 +1,5 @@
 /** Our client of a local Auth0 tenant, opened through the options that an operator writes. */
-import { auth0 } from '../../src/upstreams/auth0.ts'
+import { auth0 } from '../../src/upstreams/auth0/index.ts'
 import type { Auth0Server } from '../servers/auth0.ts'
 import { openPlatform } from './open-platform.ts'
 

@@ -2,7 +2,7 @@
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { generateKeyPairSync } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { auth0TokenVault } from '../../src/upstreams/auth0-token-vault.ts'
+import { auth0TokenVault } from '../../src/upstreams/auth0-token-vault/index.ts'
 import { oauthFailure } from '../servers/auth0-exchange.ts'
 import { privatePem, startAuth0Worker } from '../servers/auth0-worker.ts'
 import { answers } from '../servers/misbehaviour.ts'

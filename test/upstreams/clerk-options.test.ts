@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { reveal } from '../../src/tokens/secret.ts'
-import { clerk } from '../../src/upstreams/clerk.ts'
+import { reveal } from '../../src/lib/secret.ts'
+import { clerk } from '../../src/upstreams/clerk/index.ts'
 
 test('the key alone is enough', () => {
   const { secret_key, ...rest } = clerk.options.parse({ secret_key: 'sk_test_invented' })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { composio } from '../../src/upstreams/composio.ts'
+import { composio } from '../../src/upstreams/composio/index.ts'
 import { composioFailure, startComposio, type ComposioServer } from '../servers/composio.ts'
 import { answers } from '../servers/misbehaviour.ts'
 import { openPlatform } from './open-platform.ts'

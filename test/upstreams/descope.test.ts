@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { baseUrlOf, descope } from '../../src/upstreams/descope.ts'
+import { baseUrlOf, descope } from '../../src/upstreams/descope/index.ts'
 import { descopeFailure, startDescope, type DescopeServer } from '../servers/descope.ts'
 import { answers, holds } from '../servers/misbehaviour.ts'
 import { openPlatform } from './open-platform.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createFairQueue } from '../../src/upstreams/fair-queue.ts'
+import { createFairQueue } from '../../src/upstreams/http/fair-queue.ts'
 
 const viewer = fc.constantFrom('a', 'b', 'c', 'd')
 

@@ -1,7 +1,7 @@
 import { SignJWT } from 'jose'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { fusionauth } from '../../src/upstreams/fusionauth.ts'
+import { fusionauth } from '../../src/upstreams/fusionauth/index.ts'
 import { inventUuid } from '../conformance/fixture.ts'
 import { startFusionAuth, type FusionAuthServer } from '../servers/fusionauth.ts'
 import { answers } from '../servers/misbehaviour.ts'

@@ -1,7 +1,7 @@
 /** Our client of a local Keycloak, opened through the options that an operator writes, asked with a user's token. */
-import { secret } from '../../src/tokens/secret.ts'
-import { keycloak } from '../../src/upstreams/keycloak.ts'
-import type { One } from '../../src/upstreams/upstream.ts'
+import { secret } from '../../src/lib/secret.ts'
+import { keycloak } from '../../src/upstreams/keycloak/index.ts'
+import type { One } from '../../src/upstreams/platform.ts'
 import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../../src/tokens/token.ts'
 import type { KeycloakServer } from '../servers/keycloak.ts'
 import { call } from './support.ts'

@@ -1,6 +1,6 @@
 /** Up to 500 ids a call, answered in another order, and one id that spoils the call for the others. */
 import { expect, test } from 'vitest'
-import { kratos } from '../../src/upstreams/kratos.ts'
+import { kratos } from '../../src/upstreams/kratos/index.ts'
 import { inventUuid } from '../conformance/fixture.ts'
 import { kratosFailure, startKratos, type KratosServer } from '../servers/kratos.ts'
 import { answers, silence } from '../servers/misbehaviour.ts'

@@ -1,6 +1,6 @@
 import { SignJWT } from 'jose'
 import { describe, expect, test } from 'vitest'
-import { kratos } from '../../src/upstreams/kratos.ts'
+import { kratos } from '../../src/upstreams/kratos/index.ts'
 import { inventUuid } from '../conformance/fixture.ts'
 import { kratosFailure, startKratos, type KratosServer } from '../servers/kratos.ts'
 import { answers } from '../servers/misbehaviour.ts'

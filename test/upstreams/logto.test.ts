@@ -1,6 +1,6 @@
 /** The way to a token of Logto: metadata, impersonation, Account API; and what each of them may answer. */
 import { expect, test } from 'vitest'
-import { logto } from '../../src/upstreams/logto.ts'
+import { logto } from '../../src/upstreams/logto/index.ts'
 import { logtoFailure, startLogto } from '../servers/logto.ts'
 import type { LogtoServer } from '../servers/logto.ts'
 import { answers } from '../servers/misbehaviour.ts'

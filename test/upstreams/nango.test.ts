@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { nango } from '../../src/upstreams/nango.ts'
+import { nango } from '../../src/upstreams/nango/index.ts'
 import { answers } from '../servers/misbehaviour.ts'
 import { startNango, type NangoServer } from '../servers/nango.ts'
 import { openPlatform } from './open-platform.ts'

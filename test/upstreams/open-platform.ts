@@ -1,7 +1,7 @@
 /** Any platform over its local server, opened through the options that an operator writes, and asked key by key. */
 import { shareCalls } from '../../src/tokens/flights.ts'
 import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../../src/tokens/token.ts'
-import type { Platform, Upstream, UpstreamEvent } from '../../src/upstreams/upstream.ts'
+import type { Platform, Upstream, UpstreamEvent } from '../../src/upstreams/platform.ts'
 
 export interface OpenedPlatform extends AsyncDisposable {
   readonly upstream: Upstream

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { propelauth } from '../../src/upstreams/propelauth.ts'
+import { propelauth } from '../../src/upstreams/propelauth/index.ts'
 import { answers, reset } from '../servers/misbehaviour.ts'
 import { startPropelAuth, type PropelAuthServer } from '../servers/propelauth.ts'
 import { openPlatform } from './open-platform.ts'

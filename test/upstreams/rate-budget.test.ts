@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createRateWindow } from '../../src/upstreams/rate-budget.ts'
+import { createRateWindow } from '../../src/upstreams/http/limiter.ts'
 
 test('no span of the platform ever sees more, however long requests are on their way (TRUST R7)', () => {
   const request = fc.record({

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { parseRetryAfter, rateLimitMs, retryAfterMs } from '../../src/upstreams/retry-after.ts'
+import { parseRetryAfter, rateLimitMs, retryAfterMs } from '../../src/upstreams/http/retry.ts'
 
 const now = Date.parse('Thu, 01 Jan 2026 00:00:00 GMT')
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { startLocal, type Reply } from '../servers/local.ts'
 import { answers, cut, reset } from '../servers/misbehaviour.ts'
-import { backoffMs, createRetryBudget } from '../../src/upstreams/retry.ts'
+import { backoffMs, createRetryBudget } from '../../src/upstreams/http/retry.ts'
 import { call, failureOf, openTestHttp, spec } from './support.ts'
 
 const fine = (): Reply => ({ status: 200, body: { fine: true } })

@@ -1,11 +1,12 @@
 /** What the tests of this folder share: opening what they test, and calling it. */
 import { inspect } from 'node:util'
 import { CodedError } from '../../src/errors.ts'
-import { clerk } from '../../src/upstreams/clerk.ts'
-import { openHttp, type Http, type HttpOptions, type RequestSpec } from '../../src/upstreams/http.ts'
-import type { Call, Many, One, Upstream, UpstreamEvent } from '../../src/upstreams/upstream.ts'
+import { reveal } from '../../src/lib/secret.ts'
+import { clerk } from '../../src/upstreams/clerk/index.ts'
+import { openHttp } from '../../src/upstreams/http/client.ts'
+import type { Http, HttpOptions, RequestSpec } from '../../src/upstreams/http/client.ts'
+import type { Call, Many, One, Upstream, UpstreamEvent } from '../../src/upstreams/platform.ts'
 import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../../src/tokens/token.ts'
-import { reveal } from '../../src/tokens/secret.ts'
 import type { ClerkServer } from '../servers/clerk.ts'
 
 /** A call that nobody takes back. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CodedError } from '../../src/errors.ts'
-import { fillPath, matchesTemplate, requestUrl } from '../../src/upstreams/url.ts'
+import { fillPath, matchesTemplate, requestUrl } from '../../src/upstreams/http/url.ts'
 
 const base = new URL('https://api.example.com/v1')
 const template = '/users/{user_id}/oauth_access_tokens/{provider}'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { workos } from '../../src/upstreams/workos.ts'
+import { workos } from '../../src/upstreams/workos/index.ts'
 import { answers } from '../servers/misbehaviour.ts'
 import { startWorkos, type WorkosServer } from '../servers/workos.ts'
 import { openPlatform } from './open-platform.ts'

@@ -6,13 +6,13 @@ import { DatabaseSync } from 'node:sqlite'
 import type { SQLInputValue } from 'node:sqlite'
 import { onTestFinished } from 'vitest'
 import { importAccounts } from '../../src/commands/vault.ts'
-import { reveal, secret } from '../../src/tokens/secret.ts'
+import { reveal, secret } from '../../src/lib/secret.ts'
+import type { Many, UpstreamEvent } from '../../src/upstreams/platform.ts'
+import { vault } from '../../src/upstreams/vault/index.ts'
 import type { OAuthAccessToken } from '../../src/tokens/token.ts'
-import type { Many, UpstreamEvent } from '../../src/upstreams/upstream.ts'
 import type { VaultOptions } from '../../src/upstreams/vault/options.ts'
 import { openStore } from '../../src/upstreams/vault/store.ts'
 import type { Store } from '../../src/upstreams/vault/store.ts'
-import { vault } from '../../src/upstreams/vault/vault.ts'
 
 export const k1 = { id: 'k1', secret: secret('invented secret number one, 32 characters') }
 export const k2 = { id: 'k2', secret: secret('invented secret number two, 32 characters') }

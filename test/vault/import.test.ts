@@ -5,7 +5,7 @@ import { Readable } from 'node:stream'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
 import { importAccounts } from '../../src/commands/vault.ts'
-import { reveal } from '../../src/tokens/secret.ts'
+import { reveal } from '../../src/lib/secret.ts'
 import { accountRecord } from '../../src/upstreams/vault/record.ts'
 import { writeAccounts } from '../../src/upstreams/vault/write.ts'
 import {

@@ -1,6 +1,6 @@
 /** Batched reads: what a statement answers for its keys, and how many statements there are. */
 import { expect, test } from 'vitest'
-import { reveal } from '../../src/tokens/secret.ts'
+import { reveal } from '../../src/lib/secret.ts'
 import { selectAccountsSql, selectTokensSql } from '../../src/upstreams/vault/read.ts'
 import { importText, newVault, open, openUpstream, record, tamper, texts, toLines } from './helpers.ts'
 

@@ -1,7 +1,7 @@
 /** Any valid record comes back from the vault as it went in, and importing it again changes nothing. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { reveal } from '../../src/tokens/secret.ts'
+import { reveal } from '../../src/lib/secret.ts'
 import { importText, newVault, open, openUpstream, toLines } from './helpers.ts'
 
 const id = fc.stringMatching(/^[A-Za-z0-9_.:|@-]{0,80}[A-Za-z0-9]$/)

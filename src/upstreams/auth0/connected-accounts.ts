@@ -2,10 +2,10 @@
 import { z } from 'zod'
 import { CodedError } from '../../errors.ts'
 import type { ExternalAccount } from '../../tokens/token.ts'
-import { answerError } from '../answer-error.ts'
-import type { Http, HttpAnswer } from '../http.ts'
+import type { Http, HttpAnswer } from '../http/client.ts'
+import { answerError } from '../http/errors.ts'
+import type { Call, One } from '../platform.ts'
 import { isoSeconds } from '../shapes.ts'
-import type { Call, One } from '../upstream.ts'
 import { managementError } from './errors.ts'
 import { accountId } from './exchange.ts'
 

@@ -1,8 +1,8 @@
 /** The errors of Auth0's two APIs (upstreams/auth0.md). Their texts name users and connections and go nowhere. */
 import { z } from 'zod'
-import { answerError, statusError } from '../answer-error.ts'
+import type { HttpAnswer } from '../http/client.ts'
+import { answerError, statusError } from '../http/errors.ts'
 import type { CodedError, ErrorCode } from '../../errors.ts'
-import type { HttpAnswer } from '../http.ts'
 
 // The names of the error codes are UNVERIFIED: the status decides, and the body proves that it is the API that speaks.
 const managementBody = z.object({ statusCode: z.number(), errorCode: z.unknown().optional() })

@@ -1,12 +1,13 @@
 /** `POST /oauth/token`: the token of one user at one connection, out of Token Vault (upstreams/auth0.md part C). */
 import { z } from 'zod'
-import { reveal, secret, type Secret } from '../../tokens/secret.ts'
+import { reveal, secret } from '../../lib/secret.ts'
+import type { Secret } from '../../lib/secret.ts'
+import type { Http, HttpAnswer } from '../http/client.ts'
+import { answerError } from '../http/errors.ts'
+import type { Call, One } from '../platform.ts'
 import { checkId, type OAuthAccessToken, type TokenKey } from '../../tokens/token.ts'
-import { answerError } from '../answer-error.ts'
-import type { Http, HttpAnswer } from '../http.ts'
 import { bareProvider } from '../provider-name.ts'
 import { remainingSeconds, scopeList } from '../shapes.ts'
-import type { Call, One } from '../upstream.ts'
 import { exchangeError } from './errors.ts'
 import { signAssertion, signSubject, type Worker, type WorkerKey } from './worker.ts'
 

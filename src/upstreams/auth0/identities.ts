@@ -1,9 +1,9 @@
 /** The identities of a user as tokens and as accounts (field map in upstreams/auth0.md). */
 import { decodeJwt } from 'jose'
 import { CodedError } from '../../errors.ts'
-import { secret } from '../../tokens/secret.ts'
+import type { JsonObject } from '../../lib/json.ts'
+import { secret } from '../../lib/secret.ts'
 import type { ExternalAccount, OAuthAccessToken } from '../../tokens/token.ts'
-import type { JsonObject } from '../../tokens/json.ts'
 import type { Auth0Identity, Auth0User } from './shapes.ts'
 
 /** Strategies whose identities never hold an OAuth token: passwords, passwordless and SAML. */

@@ -1,8 +1,8 @@
 /** Options that both platforms over an Auth0 tenant have. */
 import { createPrivateKey } from 'node:crypto'
 import { z } from 'zod'
-import { secureUrl } from '../../secure-url.ts'
-import { secret } from '../../tokens/secret.ts'
+import { secret } from '../../lib/secret.ts'
+import { secureUrl } from '../../lib/url.ts'
 
 /** Without slashes at its end, so that paths can follow. */
 export const tenantUrl = secureUrl

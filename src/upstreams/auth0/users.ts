@@ -4,10 +4,10 @@
  */
 import { CodedError } from '../../errors.ts'
 import { checkId } from '../../tokens/token.ts'
-import { answerError } from '../answer-error.ts'
-import type { Http, HttpAnswer } from '../http.ts'
+import type { Http, HttpAnswer } from '../http/client.ts'
+import { answerError } from '../http/errors.ts'
+import type { Call } from '../platform.ts'
 import { splitOnFailure } from '../split-on-failure.ts'
-import type { Call } from '../upstream.ts'
 import { managementError } from './errors.ts'
 import { parseUser, userFields, userIdOf, type Auth0User } from './shapes.ts'
 

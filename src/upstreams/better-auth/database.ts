@@ -1,5 +1,5 @@
 /** What the platform needs of a database: types only. */
-import type { Call } from '../upstream.ts'
+import type { Call } from '../platform.ts'
 
 export interface Query {
   /** A short name for logs and metrics. */

@@ -1,6 +1,6 @@
 /** From what is stored to the access token, by better-auth's own decryption. */
 import { CodedError } from '../../errors.ts'
-import { reveal } from '../../tokens/secret.ts'
+import { reveal } from '../../lib/secret.ts'
 import { loadOptionalPackage } from '../optional-package.ts'
 import type { BetterAuthOptions } from './options.ts'
 

@@ -1,6 +1,6 @@
 /** The keys below `upstreams.<name>` in the configuration of a better-auth database. */
 import { z } from 'zod'
-import { secret } from '../../tokens/secret.ts'
+import { secret } from '../../lib/secret.ts'
 import { postgresUrl } from './postgres-url.ts'
 
 // Quoted where it is used; still nothing but what the databases take without quotes (upstreams/better-auth.md section 2).

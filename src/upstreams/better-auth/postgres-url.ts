@@ -1,7 +1,8 @@
 /** The URL of a PostgreSQL database, taken apart here: nothing of it may be filled in from the environment. */
 import { z } from 'zod'
-import { isLoopback } from '../../secure-url.ts'
-import { secret, type Secret } from '../../tokens/secret.ts'
+import { secret } from '../../lib/secret.ts'
+import type { Secret } from '../../lib/secret.ts'
+import { isLoopback } from '../../lib/url.ts'
 
 export interface PostgresAddress {
   readonly host: string

@@ -1,9 +1,9 @@
 /** better-auth's PostgreSQL database: a bounded pool, read-only transactions, and a deadline on both sides. */
 import { CodedError } from '../../errors.ts'
-import { reveal } from '../../tokens/secret.ts'
-import { withDeadline } from '../deadline.ts'
+import { reveal } from '../../lib/secret.ts'
+import { withDeadline } from '../http/deadline.ts'
+import type { UpstreamDeps, UpstreamEvent } from '../platform.ts'
 import { loadOptionalPackage } from '../optional-package.ts'
-import type { UpstreamDeps, UpstreamEvent } from '../upstream.ts'
 import type { Database, Query } from './database.ts'
 import { postgresError } from './postgres-error.ts'
 import type { PostgresAddress } from './postgres-url.ts'

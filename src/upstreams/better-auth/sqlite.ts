@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { CodedError } from '../../errors.ts'
-import type { UpstreamDeps, UpstreamEvent } from '../upstream.ts'
+import type { UpstreamDeps, UpstreamEvent } from '../platform.ts'
 import type { Database } from './database.ts'
 import { selectAccounts, selectTokens, type Dialect, type Where } from './statements.ts'
 

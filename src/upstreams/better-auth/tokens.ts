@@ -1,9 +1,9 @@
 /** The tokens of up to 1000 keys out of one statement. */
 import { CodedError } from '../../errors.ts'
-import { secret } from '../../tokens/secret.ts'
+import { secret } from '../../lib/secret.ts'
+import type { Many } from '../platform.ts'
 import type { OAuthAccessToken, TokenKey } from '../../tokens/token.ts'
 import { bareProvider } from '../provider-name.ts'
-import type { Many } from '../upstream.ts'
 import type { Database } from './database.ts'
 import type { ReadStored } from './decrypt.ts'
 import type { UserIds } from './user-ids.ts'

@@ -1,8 +1,8 @@
 /** The error table of the Clerk Backend API (upstreams/clerk.md section 5). */
 import { z } from 'zod'
 import type { CodedError, ErrorCode } from '../../errors.ts'
-import { answerError, statusError, traceId } from '../answer-error.ts'
-import type { HttpAnswer } from '../http.ts'
+import type { HttpAnswer } from '../http/client.ts'
+import { answerError, statusError, traceId } from '../http/errors.ts'
 
 const documented: ReadonlyMap<string, ErrorCode> = new Map([
   ['clerk_key_invalid', 'UPSTREAM_REJECTED'],

@@ -1,11 +1,11 @@
 /** `GET /users/{user_id}/oauth_access_tokens/{provider}`: every account of a user at a provider, page by page. */
 import { z } from 'zod'
 import { CodedError } from '../../errors.ts'
-import { secret } from '../../tokens/secret.ts'
+import { secret } from '../../lib/secret.ts'
+import type { Http, HttpAnswer } from '../http/client.ts'
+import type { Call, One } from '../platform.ts'
 import { checkProvider, toUnixSeconds, type OAuthAccessToken, type TokenKey } from '../../tokens/token.ts'
-import type { Http, HttpAnswer } from '../http.ts'
 import { metadata, text } from '../shapes.ts'
-import type { Call, One } from '../upstream.ts'
 import { clerkCode, clerkError, shapeError } from './errors.ts'
 import { prefixed } from './provider-name.ts'
 

@@ -1,10 +1,10 @@
 /** Tokens and accounts of many users and toolkits out of the same list. */
 import { CodedError } from '../../errors.ts'
-import { secret } from '../../tokens/secret.ts'
+import { secret } from '../../lib/secret.ts'
+import type { Many } from '../platform.ts'
 import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../../tokens/token.ts'
 import { bareProvider } from '../provider-name.ts'
 import { settleAccounts } from '../settle-accounts.ts'
-import type { Many } from '../upstream.ts'
 import type { ReadConnections } from './connections.ts'
 import type { ConnectedAccount } from './shapes.ts'
 

@@ -4,7 +4,7 @@
  */
 import { CodedError } from '../../errors.ts'
 import { checkId, type ExternalAccount } from '../../tokens/token.ts'
-import type { Call, One } from '../upstream.ts'
+import type { Call, One } from '../platform.ts'
 import type { Apps } from './apps.ts'
 import type { LatestToken } from './latest-token.ts'
 

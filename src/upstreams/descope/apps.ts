@@ -1,8 +1,8 @@
 /** Which outbound apps there are, and which of them a user has connected; no tokens. */
 import { z } from 'zod'
-import type { HttpAnswer } from '../http.ts'
+import type { HttpAnswer } from '../http/client.ts'
+import type { Call } from '../platform.ts'
 import { linkedProviders, type LinkedProviders } from '../linked-providers.ts'
-import type { Call } from '../upstream.ts'
 import { descopeError, descopeVerdict, isUndocumented, type DescopeScope } from './errors.ts'
 
 const appIds = z.object({ appIds: z.array(z.string().min(1)).max(1000).nullish() })

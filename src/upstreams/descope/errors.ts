@@ -1,8 +1,8 @@
 /** The error table of the Descope management API (upstreams/descope.md, "Errors"). */
 import { z } from 'zod'
 import type { CodedError, ErrorCode } from '../../errors.ts'
-import { answerError, statusError } from '../answer-error.ts'
-import type { Http, HttpAnswer } from '../http.ts'
+import type { Http, HttpAnswer } from '../http/client.ts'
+import { answerError, statusError } from '../http/errors.ts'
 
 /** What the calls to one Descope project have in common. */
 export interface DescopeScope {

@@ -1,8 +1,8 @@
 /** `POST /v1/mgmt/outbound/app/user/token/latest`: the newest token of a user at an app. */
 import { CodedError } from '../../errors.ts'
 import { shareCalls } from '../../tokens/flights.ts'
-import type { HttpAnswer } from '../http.ts'
-import type { Call } from '../upstream.ts'
+import type { HttpAnswer } from '../http/client.ts'
+import type { Call } from '../platform.ts'
 import type { Apps } from './apps.ts'
 import { descopeError, descopeVerdict, isUndocumented, type DescopeScope } from './errors.ts'
 import { tokenAnswer, type OutboundToken } from './shapes.ts'

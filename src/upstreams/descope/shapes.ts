@@ -1,6 +1,6 @@
 /** The documented shape of an outbound token; a refresh token is dropped while it is read. */
 import { z } from 'zod'
-import { secret } from '../../tokens/secret.ts'
+import { secret } from '../../lib/secret.ts'
 import { toUnixSeconds } from '../../tokens/token.ts'
 import { filledText } from '../shapes.ts'
 

@@ -2,7 +2,7 @@
 import { CodedError } from '../../errors.ts'
 import { checkId, type OAuthAccessToken, type TokenKey } from '../../tokens/token.ts'
 import { bareProvider } from '../provider-name.ts'
-import type { One } from '../upstream.ts'
+import type { One } from '../platform.ts'
 import type { Apps } from './apps.ts'
 import type { DescopeScope } from './errors.ts'
 import type { LatestToken } from './latest-token.ts'

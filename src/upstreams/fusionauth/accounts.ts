@@ -1,7 +1,7 @@
 /** The links of a user as connected accounts. */
 import { CodedError } from '../../errors.ts'
 import type { ExternalAccount } from '../../tokens/token.ts'
-import type { One } from '../upstream.ts'
+import type { One } from '../platform.ts'
 import { isUuid } from '../uuid.ts'
 import type { Link, ReadLinks } from './links.ts'
 

@@ -1,8 +1,8 @@
 /** The error table of the FusionAuth API (upstreams/fusionauth.md, "Errors"). */
 import { z } from 'zod'
 import type { CodedError } from '../../errors.ts'
-import { answerError, statusError } from '../answer-error.ts'
-import type { HttpAnswer } from '../http.ts'
+import type { HttpAnswer } from '../http/client.ts'
+import { answerError, statusError } from '../http/errors.ts'
 
 const aboutUser = z.object({ fieldErrors: z.object({ userId: z.array(z.unknown()) }) })
 

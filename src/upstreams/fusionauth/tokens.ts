@@ -2,7 +2,7 @@
 import { CodedError } from '../../errors.ts'
 import type { OAuthAccessToken, TokenKey } from '../../tokens/token.ts'
 import { bareProvider } from '../provider-name.ts'
-import type { All } from '../upstream.ts'
+import type { All } from '../platform.ts'
 import type { IdentityProviders } from './identity-providers.ts'
 import type { Link, ReadLinks } from './links.ts'
 

@@ -1,7 +1,7 @@
 /** `GET …/broker/{alias}/token`: what Keycloak stored for the user whose token is presented (keycloak.md part A). */
-import { answerError } from '../answer-error.ts'
-import type { HttpAnswer } from '../http.ts'
-import type { Call } from '../upstream.ts'
+import type { HttpAnswer } from '../http/client.ts'
+import { answerError } from '../http/errors.ts'
+import type { Call } from '../platform.ts'
 import { brokerError } from './errors.ts'
 import type { Realm } from './realm.ts'
 import { isAssertion, readStored, readStoredForm, type Stored } from './stored.ts'

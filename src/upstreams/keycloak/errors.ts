@@ -1,8 +1,8 @@
 /** The error tables of Keycloak (upstreams/keycloak.md). */
 import { z } from 'zod'
 import type { CodedError, ErrorCode } from '../../errors.ts'
-import { answerError, statusError } from '../answer-error.ts'
-import type { HttpAnswer } from '../http.ts'
+import type { HttpAnswer } from '../http/client.ts'
+import { answerError, statusError } from '../http/errors.ts'
 
 const brokerBody = z.object({ errorMessage: z.string().optional(), error: z.string().optional() })
 

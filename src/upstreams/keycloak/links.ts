@@ -2,11 +2,11 @@
 import { z } from 'zod'
 import { CodedError } from '../../errors.ts'
 import type { ExternalAccount } from '../../tokens/token.ts'
-import { answerError, statusError } from '../answer-error.ts'
-import type { Http, HttpAnswer } from '../http.ts'
+import type { Http, HttpAnswer } from '../http/client.ts'
+import { answerError, statusError } from '../http/errors.ts'
+import type { One } from '../platform.ts'
 import { linkedProviders, type LinkedProviders } from '../linked-providers.ts'
 import { filledText } from '../shapes.ts'
-import type { One } from '../upstream.ts'
 import { accountId } from './realm.ts'
 
 const link = z.object({ identityProvider: z.string().min(1), userId: z.string(), userName: filledText })

@@ -1,9 +1,10 @@
 /** What the calls to one realm have in common. */
 import { decodeJwt } from 'jose'
 import { CodedError } from '../../errors.ts'
-import { reveal, type Secret } from '../../tokens/secret.ts'
+import { reveal } from '../../lib/secret.ts'
+import type { Secret } from '../../lib/secret.ts'
+import type { Http } from '../http/client.ts'
 import type { TokenKey } from '../../tokens/token.ts'
-import type { Http } from '../http.ts'
 
 export interface Client {
   readonly client_id: string

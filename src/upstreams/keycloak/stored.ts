@@ -4,7 +4,7 @@
  */
 import { decodeJwt } from 'jose'
 import { z } from 'zod'
-import type { JsonObject } from '../../tokens/json.ts'
+import type { JsonObject } from '../../lib/json.ts'
 import { filledText, scopeList } from '../shapes.ts'
 
 /** The parts of a token record that the stored answer holds. */

@@ -1,10 +1,10 @@
 /** The fetcher for tokens: each key with the user's own token, and the account that it belongs to. */
 import { CodedError } from '../../errors.ts'
-import { reveal, secret } from '../../tokens/secret.ts'
+import { reveal, secret } from '../../lib/secret.ts'
+import type { Call, One } from '../platform.ts'
 import type { OAuthAccessToken, TokenKey } from '../../tokens/token.ts'
 import type { LinkedProviders } from '../linked-providers.ts'
 import { bareProvider } from '../provider-name.ts'
-import type { Call, One } from '../upstream.ts'
 import { readBroker } from './broker.ts'
 import { exchangeForClient, exchangeForProvider } from './exchange.ts'
 import type { Link } from './links.ts'

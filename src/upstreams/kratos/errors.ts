@@ -1,8 +1,8 @@
 /** The error table of Ory Kratos (upstreams/ory-kratos.md, "Errors"). */
 import { z } from 'zod'
 import type { CodedError } from '../../errors.ts'
-import { answerError, statusError } from '../answer-error.ts'
-import type { HttpAnswer } from '../http.ts'
+import type { HttpAnswer } from '../http/client.ts'
+import { answerError, statusError } from '../http/errors.ts'
 
 const herodot = z.object({ error: z.object({ id: z.unknown().optional(), request: z.unknown().optional() }) })
 

@@ -1,7 +1,7 @@
 /** `GET /admin/identities?ids=…`: up to 500 users in one call, in any order, unknown ones left out. */
 import { CodedError } from '../../errors.ts'
-import type { Http, HttpAnswer } from '../http.ts'
-import type { Call } from '../upstream.ts'
+import type { Http, HttpAnswer } from '../http/client.ts'
+import type { Call } from '../platform.ts'
 import { checkUuid } from '../uuid.ts'
 import { kratosError, shapeError } from './errors.ts'
 import { identity, identityId, identityList, type Identity } from './shapes.ts'

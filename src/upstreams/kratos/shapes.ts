@@ -1,6 +1,7 @@
 /** The documented shape of an identity; refresh tokens and everything unknown are dropped while it is read. */
 import { z } from 'zod'
-import { secret, type Secret } from '../../tokens/secret.ts'
+import { secret } from '../../lib/secret.ts'
+import type { Secret } from '../../lib/secret.ts'
 import { jwtExpiry } from '../jwt-expiry.ts'
 import { filledText, isoSeconds } from '../shapes.ts'
 

@@ -2,7 +2,7 @@
 import { CodedError } from '../../errors.ts'
 import type { OAuthAccessToken, TokenKey } from '../../tokens/token.ts'
 import { bareProvider } from '../provider-name.ts'
-import type { Many } from '../upstream.ts'
+import type { Many } from '../platform.ts'
 import type { Identities } from './identities.ts'
 import type { Identity, Link } from './shapes.ts'
 

@@ -1,8 +1,8 @@
 /** The error table of Logto (upstreams/logto.md section 4). Its texts hold answers of providers and go nowhere. */
 import { z } from 'zod'
 import type { CodedError, ErrorCode } from '../../errors.ts'
-import { answerError, statusError } from '../answer-error.ts'
-import type { HttpAnswer } from '../http.ts'
+import type { HttpAnswer } from '../http/client.ts'
+import { answerError, statusError } from '../http/errors.ts'
 
 // `/oidc/token` says `error` as well, as OAuth does.
 const errorBody = z.object({

@@ -2,11 +2,11 @@
 import { z } from 'zod'
 import { CodedError } from '../../errors.ts'
 import { toUnixSeconds, type ExternalAccount } from '../../tokens/token.ts'
-import { answerError } from '../answer-error.ts'
-import type { Http, HttpAnswer } from '../http.ts'
+import type { Http, HttpAnswer } from '../http/client.ts'
+import { answerError } from '../http/errors.ts'
+import type { One } from '../platform.ts'
 import { linkedProviders, type LinkedProviders } from '../linked-providers.ts'
 import { filledText, scopeList } from '../shapes.ts'
-import type { One } from '../upstream.ts'
 import { clientError } from './errors.ts'
 
 const milliseconds = z

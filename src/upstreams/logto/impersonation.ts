@@ -6,10 +6,11 @@
 import { z } from 'zod'
 import { CodedError } from '../../errors.ts'
 import { shareCalls } from '../../tokens/flights.ts'
-import { reveal, secret, type Secret } from '../../tokens/secret.ts'
-import { answerError } from '../answer-error.ts'
-import type { Http, HttpAnswer } from '../http.ts'
-import type { Call } from '../upstream.ts'
+import { reveal, secret } from '../../lib/secret.ts'
+import type { Secret } from '../../lib/secret.ts'
+import type { Http, HttpAnswer } from '../http/client.ts'
+import { answerError } from '../http/errors.ts'
+import type { Call } from '../platform.ts'
 import { clientError } from './errors.ts'
 
 /** Milliseconds, whatever Logto grants: who loses the right to be read should not stay readable for long. */

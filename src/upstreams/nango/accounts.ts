@@ -1,6 +1,6 @@
 /** The connections of a user as connected accounts. */
 import type { ExternalAccount } from '../../tokens/token.ts'
-import type { One } from '../upstream.ts'
+import type { One } from '../platform.ts'
 import type { Connection, ListConnections } from './connections.ts'
 
 /** The fetcher for accounts. The names and addresses that Nango has are those of the user here, not at the provider. */

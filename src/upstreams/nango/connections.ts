@@ -3,10 +3,10 @@ import { z } from 'zod'
 import { CodedError } from '../../errors.ts'
 import { shareCalls } from '../../tokens/flights.ts'
 import { checkId } from '../../tokens/token.ts'
-import type { Http, HttpAnswer } from '../http.ts'
+import type { Http, HttpAnswer } from '../http/client.ts'
+import type { Call } from '../platform.ts'
 import { filledText, isoSeconds, metadata } from '../shapes.ts'
 import { withoutSecrets } from '../strip-secrets.ts'
-import type { Call } from '../upstream.ts'
 import { nangoError, shapeError } from './errors.ts'
 
 /** Far below the maximum of 2000, whose answer would be too large. */

@@ -1,6 +1,7 @@
 /** The documented shapes of credentials; refresh tokens, client secrets and everything unknown are dropped here. */
 import { z } from 'zod'
-import { secret, type Secret } from '../../tokens/secret.ts'
+import { secret } from '../../lib/secret.ts'
+import type { Secret } from '../../lib/secret.ts'
 import { filledText, isoSeconds } from '../shapes.ts'
 
 /** What an OAuth connection holds. */

@@ -1,8 +1,8 @@
 /** The error table of the Nango API (upstreams/nango.md section 4). */
 import { z } from 'zod'
 import { withDetails, type CodedError, type ErrorCode } from '../../errors.ts'
-import { answerError, statusError } from '../answer-error.ts'
-import type { HttpAnswer } from '../http.ts'
+import type { HttpAnswer } from '../http/client.ts'
+import { answerError, statusError } from '../http/errors.ts'
 
 /** Milliseconds: Nango does not try a failed refresh again earlier. */
 const COOLDOWN_MS = 30_000

@@ -1,10 +1,10 @@
 /** `GET /connections/{connection_id}`: the credentials of one connection, for each that the user has at the provider. */
 import { CodedError } from '../../errors.ts'
 import { checkId, type OAuthAccessToken, type TokenKey } from '../../tokens/token.ts'
-import type { Http } from '../http.ts'
+import type { Http } from '../http/client.ts'
+import type { Call, One } from '../platform.ts'
 import { bareProvider } from '../provider-name.ts'
 import { settleAccounts } from '../settle-accounts.ts'
-import type { Call, One } from '../upstream.ts'
 import type { Connection, ListConnections } from './connections.ts'
 import { readConnection } from './credentials.ts'
 import { isNoConnection, nangoError, shapeError } from './errors.ts'

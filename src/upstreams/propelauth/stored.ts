@@ -2,12 +2,12 @@
 import { z } from 'zod'
 import { CodedError } from '../../errors.ts'
 import { shareCalls } from '../../tokens/flights.ts'
-import { secret } from '../../tokens/secret.ts'
+import { secret } from '../../lib/secret.ts'
+import type { Http, HttpAnswer } from '../http/client.ts'
+import { answerError, statusError } from '../http/errors.ts'
+import type { Call } from '../platform.ts'
 import { toUnixSeconds, type OAuthAccessToken } from '../../tokens/token.ts'
-import { answerError, statusError } from '../answer-error.ts'
-import type { Http, HttpAnswer } from '../http.ts'
 import { filledText } from '../shapes.ts'
-import type { Call } from '../upstream.ts'
 import { checkUuid } from '../uuid.ts'
 
 /** By provider, as they came; each is read when it is asked for, so that one bad entry fails alone. */

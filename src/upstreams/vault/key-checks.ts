@@ -1,8 +1,7 @@
 /** Whether the configured keys fit the file: found out at start-up, not at the first read. */
 import type { DatabaseSync } from 'node:sqlite'
-import { sealKeyCheck, verifyKeyCheck } from './cipher.ts'
-import type { RingKey } from './cipher.ts'
-import type { Keyring } from './keyring.ts'
+import { sealKeyCheck, verifyKeyCheck } from './crypto.ts'
+import type { Keyring, RingKey } from './crypto.ts'
 
 /** Throws `Error` that names the key id when a secret is wrong, or when rows need a key that is not configured. */
 export function checkKeys(database: DatabaseSync, keyring: Keyring): void {

@@ -1,7 +1,7 @@
 /** The keys below `upstreams.<name>` in the configuration of a vault. */
 import { z } from 'zod'
-import { secret } from '../../tokens/secret.ts'
-import { findRepeatedId } from './keyring.ts'
+import { secret } from '../../lib/secret.ts'
+import { findRepeatedId } from './crypto.ts'
 
 const MIN_SECRET_LENGTH = 32
 

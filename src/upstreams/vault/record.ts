@@ -1,7 +1,7 @@
 /** What may be written to the vault: the documented object, its user, and what only the vault keeps. */
 import { z } from 'zod'
-import { safeJsonObject } from '../../tokens/json.ts'
-import { secret } from '../../tokens/secret.ts'
+import { safeJsonObject } from '../../lib/json.ts'
+import { secret } from '../../lib/secret.ts'
 import { checkId, checkProvider, toUnixSeconds } from '../../tokens/token.ts'
 
 const MAX_METADATA_DEPTH = 64

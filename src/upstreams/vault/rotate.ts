@@ -1,10 +1,9 @@
 /** Wraps row keys anew under the active key of the ring. Fields stay as they are: only their row key is re-wrapped. */
 import type { StatementSync } from 'node:sqlite'
 import { CodedError } from '../../errors.ts'
-import { unwrapRowKey, wrapRowKey } from './cipher.ts'
-import type { RowIdentity } from './cipher.ts'
+import { unwrapRowKey, wrapRowKey } from './crypto.ts'
+import type { Keyring, RowIdentity } from './crypto.ts'
 import { countRows, registerActiveKey } from './key-checks.ts'
-import type { Keyring } from './keyring.ts'
 import { writeStore } from './store.ts'
 import type { Store } from './store.ts'
 

@@ -1,13 +1,12 @@
 /** Records ↔ rows: what stands in the columns as it is, and what is sealed. */
 import type { KeyObject } from 'node:crypto'
 import { CodedError } from '../../errors.ts'
-import type { JsonObject } from '../../tokens/json.ts'
-import { reveal, secret } from '../../tokens/secret.ts'
-import type { Secret } from '../../tokens/secret.ts'
+import type { JsonObject } from '../../lib/json.ts'
+import { reveal, secret } from '../../lib/secret.ts'
+import type { Secret } from '../../lib/secret.ts'
+import { newRowKey, sealField, unsealField, unwrapRowKey, wrapRowKey } from './crypto.ts'
+import type { Keyring, RowIdentity, SealedField } from './crypto.ts'
 import type { ExternalAccount, OAuthAccessToken } from '../../tokens/token.ts'
-import { newRowKey, sealField, unsealField, unwrapRowKey, wrapRowKey } from './cipher.ts'
-import type { RowIdentity, SealedField } from './cipher.ts'
-import type { Keyring } from './keyring.ts'
 import type { AccountRecord } from './record.ts'
 
 /** The columns that identify a row and hold its documented object. */

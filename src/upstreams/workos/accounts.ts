@@ -2,7 +2,7 @@
 import { CodedError } from '../../errors.ts'
 import type { ExternalAccount } from '../../tokens/token.ts'
 import type { LinkedProviders } from '../linked-providers.ts'
-import type { One } from '../upstream.ts'
+import type { One } from '../platform.ts'
 import { isConnected, type DataProvider } from './directory.ts'
 import { accountId, type WorkosScope } from './scope.ts'
 

@@ -1,9 +1,9 @@
 /** `GET /user_management/users/{user_id}/data_providers`: every provider of a user in one call, without tokens. */
 import { z } from 'zod'
-import type { HttpAnswer } from '../http.ts'
+import type { HttpAnswer } from '../http/client.ts'
+import type { Call } from '../platform.ts'
 import { linkedProviders, type LinkedProviders } from '../linked-providers.ts'
 import { isoSeconds } from '../shapes.ts'
-import type { Call } from '../upstream.ts'
 import { workosError, workosVerdict } from './errors.ts'
 import type { WorkosScope } from './scope.ts'
 

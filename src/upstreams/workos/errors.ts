@@ -1,8 +1,8 @@
 /** The error table of WorkOS Pipes (upstreams/workos.md section 4). */
 import { z } from 'zod'
 import type { CodedError, ErrorCode } from '../../errors.ts'
-import { answerError, statusError } from '../answer-error.ts'
-import type { HttpAnswer } from '../http.ts'
+import type { HttpAnswer } from '../http/client.ts'
+import { answerError, statusError } from '../http/errors.ts'
 
 const errorBody = z.object({ code: z.string() })
 

@@ -1,5 +1,5 @@
 /** What the calls to one WorkOS environment have in common. */
-import type { Http } from '../http.ts'
+import type { Http } from '../http/client.ts'
 
 export interface WorkosScope {
   readonly http: Http

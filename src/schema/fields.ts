@@ -1,0 +1,85 @@
+/** Arguments that several fields share, with their checks. */
+import { getDirectiveValues, GraphQLIncludeDirective, GraphQLSkipDirective, Kind } from 'graphql'
+import type { GraphQLResolveInfo, SelectionNode } from 'graphql'
+import { badUserInput } from '../errors.ts'
+import type { TokenRequest } from '../tokens/source.ts'
+import { checkId, checkProvider } from '../tokens/token.ts'
+import { builder } from './builder.ts'
+
+/** Longer lists are refused: one request must not become an unbounded number of upstream calls. */
+export const MAX_LIST_LENGTH = 100
+
+/** Seconds a token must still live, unless the caller says otherwise: enough to use it. */
+const DEFAULT_MIN_VALIDITY_SECONDS = 60
+
+// A year: no access token is asked to live longer, and sums stay far from unsafe integers.
+const MAX_MIN_VALIDITY_SECONDS = 31_536_000
+
+/** The arguments of every field that reads access tokens, made anew for each field as Pothos requires. */
+export const tokenArguments = builder.args((t) => ({
+  provider: t.string({
+    required: true,
+    description: 'The provider, as `oauth_google` or `google`; custom providers as `oauth_custom_<slug>`.',
+  }),
+  external_account_id: t.id({ description: 'Only the token of this connected account.' }),
+  min_validity_seconds: t.int({
+    defaultValue: DEFAULT_MIN_VALIDITY_SECONDS,
+    description:
+      'Seconds that the token must still live. Stored tokens that expire sooner count as expired; platforms that refresh by themselves are asked for a current one.',
+  }),
+}))
+
+export interface TokenArguments {
+  readonly provider: string
+  readonly external_account_id?: string | null | undefined
+  readonly min_validity_seconds?: number | null | undefined
+}
+
+/** The checked request; throws BAD_USER_INPUT that names the argument. */
+export function toTokenRequest(user_id: string, args: TokenArguments): TokenRequest {
+  const min_validity_seconds = args.min_validity_seconds ?? DEFAULT_MIN_VALIDITY_SECONDS
+  if (min_validity_seconds < 0 || min_validity_seconds > MAX_MIN_VALIDITY_SECONDS)
+    throw badUserInput(`min_validity_seconds must be from 0 to ${String(MAX_MIN_VALIDITY_SECONDS)} seconds.`)
+  return {
+    user_id,
+    provider: checkProvider(args.provider),
+    external_account_id:
+      args.external_account_id == null ? null : checkId(args.external_account_id, 'external_account_id'),
+    min_validity_seconds,
+  }
+}
+
+/** Throws BAD_USER_INPUT that names the argument when the list is too long. */
+export function checkListLength(list: readonly unknown[], argument: string): void {
+  if (list.length > MAX_LIST_LENGTH)
+    throw badUserInput(
+      `${argument} has ${String(list.length)} entries; at most ${String(MAX_LIST_LENGTH)} are allowed. Ask in several requests.`,
+    )
+}
+
+/** Lists whose items fail one by one: each is a promise of its own, and keeps its place. */
+export function isolate<T, R>(items: readonly T[], resolve: (item: T, position: number) => R): Promise<R>[] {
+  return items.map((item, position) => Promise.resolve().then(() => resolve(item, position)))
+}
+
+/** What an operation selects below a field. */
+
+/**
+ * Whether a field of this name is selected on the objects that the present field returns; skipped ones are not. For
+ * object types alone: every fragment on one applies (GraphQL specification, section 5.5.2.3).
+ */
+export function selects({ fieldNodes, fragments, variableValues }: GraphQLResolveInfo, name: string): boolean {
+  const isIncluded = (node: SelectionNode): boolean =>
+    getDirectiveValues(GraphQLSkipDirective, node, variableValues)?.if !== true &&
+    getDirectiveValues(GraphQLIncludeDirective, node, variableValues)?.if !== false
+
+  function isSelected(node: SelectionNode): boolean {
+    if (!isIncluded(node)) return false
+    if (node.kind === Kind.FIELD) return node.name.value === name
+    const selectionSet =
+      node.kind === Kind.INLINE_FRAGMENT ? node.selectionSet : fragments[node.name.value]?.selectionSet
+    return selectionSet?.selections.some(isSelected) ?? false
+  }
+
+  return fieldNodes.some(({ selectionSet }) => selectionSet?.selections.some(isSelected) ?? false)
+}

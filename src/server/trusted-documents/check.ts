@@ -1,0 +1,75 @@
+/** What a request would meet, before there is one: every registered document against the schema and the limits. */
+import { createYoga } from 'graphql-yoga'
+import { Kind } from 'graphql'
+import type { DocumentNode, GraphQLError, GraphQLSchema } from 'graphql'
+import { ConfigError } from '../../config.ts'
+import type { Config } from '../../config.ts'
+import type { Problem } from '../../config/problems.ts'
+import { readConfigFile } from '../../config/read-file.ts'
+import { schema } from '../../schema/index.ts'
+import type { Limits } from '../limits/options.ts'
+import { limitDocuments } from '../limits/plugin.ts'
+import { idText, readManifest } from './manifest.ts'
+import type { TrustedDocuments } from './plugin.ts'
+
+/** Returns a function from the text of a document to what is wrong with it, in the words that a caller would read. */
+export function createCheckDocument(schema: GraphQLSchema, limits: Limits): (text: string) => readonly string[] {
+  const { parse, validate } = createYoga({
+    schema,
+    plugins: limitDocuments(limits),
+    logging: false,
+    parserAndValidationCache: false,
+  }).getEnveloped()
+  return (text) => {
+    try {
+      const document = parse(text) as DocumentNode
+      const errors = validate(schema, document) as readonly GraphQLError[]
+      return errors.length > 0 ? errors.map(sentence) : findMissingKinds(schema, document)
+    } catch (error) {
+      return [sentence(error as GraphQLError)]
+    }
+  }
+}
+
+/** graphql does not look for operations of a kind that the schema has not. */
+function findMissingKinds(schema: GraphQLSchema, { definitions }: DocumentNode): readonly string[] {
+  return definitions
+    .filter((definition) => definition.kind === Kind.OPERATION_DEFINITION)
+    .filter(({ operation }) => schema.getRootType(operation) == null)
+    .map(({ operation }) => `The schema has no ${operation}.`)
+}
+
+function sentence({ message, locations }: GraphQLError): string {
+  const [place] = locations ?? []
+  return place === undefined ? message : `${message} (${String(place.line)}:${String(place.column)})`
+}
+
+/** Reads and checks the registered documents before the server starts, so that every one of them can be executed. */
+
+const MAX_MEBIBYTES = 16
+
+/** null: none are configured. Throws one `ConfigError` that names every file, document and mistake. */
+export function openDocuments({
+  documents: config,
+  limits,
+}: Pick<Config, 'documents' | 'limits'>): TrustedDocuments | null {
+  if (config === null) return null
+  const check = createCheckDocument(schema, limits)
+  const documents = new Map<string, string>()
+  const problems: Problem[] = []
+  for (const file of config.manifests) {
+    const report = (path: string, message: string) =>
+      void problems.push({ where: file, path, line: null, column: null, message })
+    const { entries, mistakes } = readManifest(readConfigFile(file, 'documents.manifest', MAX_MEBIBYTES))
+    for (const { of, message } of mistakes) report(of, message)
+    for (const { id, text } of entries) {
+      const known = documents.get(id)
+      // Two clients may well share a document.
+      if (known !== undefined && known !== text) report(idText(id), 'another manifest has another document of this id')
+      for (const message of check(text)) report(idText(id), message)
+      documents.set(id, text)
+    }
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
+  return { documents, mode: config.mode, free_services: config.free_services }
+}

@@ -1,0 +1,146 @@
+/**
+ * One exchange with an upstream over its keep-alive pool: nothing followed, nothing decompressed, nothing large.
+ */
+import { validateHeaderName, validateHeaderValue } from 'node:http'
+import { Pool } from 'undici'
+import { badUserInput, CodedError } from '../../errors.ts'
+import { checkHost, guardedLookup } from './address.ts'
+import type { Headers, HttpAnswer, RequestBody, RequestSpec } from './types.ts'
+import { requestUrl } from './url.ts'
+
+export interface PoolOptions {
+  readonly upstream: string
+  readonly base_url: string
+  readonly connections: number
+  /** Milliseconds. */
+  readonly connect_timeout_ms: number
+  /** The same for every request. */
+  readonly headers: Headers
+}
+
+/** A request that was checked and can be sent as it is, as often as it may be. */
+export interface Prepared {
+  readonly method: 'GET' | 'POST' | 'PATCH'
+  readonly path: string
+  readonly headers: Headers
+  readonly body: string | null
+  readonly acceptsText: boolean
+}
+
+export interface Exchanges {
+  /** Throws BAD_USER_INPUT where a value does not fit into the URL or a header. */
+  prepare(spec: RequestSpec): Prepared
+  /** Throws what undici throws, or UPSTREAM_PROTOCOL_ERROR; `extra` are headers that the request's own win over. */
+  send(prepared: Prepared, extra: Headers, signal: AbortSignal): Promise<HttpAnswer>
+  close(): Promise<void>
+}
+
+const MAX_BODY_BYTES = 1024 * 1024
+const MAX_HEADER_BYTES = 16 * 1024
+/** Milliseconds an idle connection is kept where the platform does not announce its own time. */
+const KEEP_ALIVE_MS = 30_000
+
+type RawHeaders = Readonly<Record<string, string | string[] | undefined>>
+
+/** Opens the pool; throws where the base URL or a header cannot be used. Connects on the first request. */
+export function openPool(options: PoolOptions): Exchanges {
+  const { upstream } = options
+  const base = new URL(options.base_url)
+  checkHost(base)
+  const common = checkHeaders({
+    accept: 'application/json',
+    // Without it any coding would be acceptable (RFC 9110 section 12.5.3); an answer in another is refused below.
+    'accept-encoding': 'identity',
+    'user-agent': 'tokengraph',
+    ...options.headers,
+  })
+  const pool = new Pool(base.origin, {
+    connections: options.connections,
+    pipelining: 1,
+    allowH2: false,
+    connect: { timeout: options.connect_timeout_ms, lookup: guardedLookup(base.protocol) },
+    // The deadline of the call is the only clock.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    maxResponseSize: MAX_BODY_BYTES,
+  })
+
+  return {
+    prepare(spec) {
+      const url = requestUrl(base, spec)
+      const { method = 'GET', headers = {}, body, acceptsText = false } = spec
+      const encoded = body === undefined ? null : encodeBody(body)
+      return {
+        method,
+        path: url.pathname + url.search,
+        headers: checkOwnHeaders(encoded === null ? headers : { 'content-type': encoded.type, ...headers }),
+        body: encoded?.text ?? null,
+        acceptsText,
+      }
+    },
+    async send({ method, path, headers, body, acceptsText }, extra, signal) {
+      const response = await pool.request({ method, path, headers: { ...common, ...extra, ...headers }, body, signal })
+      const { statusCode: status, headers: received, body: content } = response
+      const refuse = (): CodedError =>
+        new CodedError('UPSTREAM_PROTOCOL_ERROR', undefined, { upstream, upstream_status: status })
+      const coding = headerOf(received, 'content-encoding') ?? 'identity'
+      if ((status >= 300 && status < 400) || coding.toLowerCase() !== 'identity') throw refuse()
+      const text = decode(await content.bytes())
+      const json = parseJson(text)
+      const header = (name: string): string | undefined => headerOf(received, name)
+      if (json !== undefined || status >= 300) return { status, json, header }
+      if (text === undefined || !acceptsText) throw refuse()
+      return { status, json, text, header }
+    },
+    close: () => pool.close(),
+  }
+}
+
+/** The headers with names in lower case; throws for the operator, naming the header and never its value. */
+function checkHeaders(headers: Headers): Headers {
+  for (const [name, value] of Object.entries(headers)) {
+    validateHeaderName(name)
+    validateHeaderValue(name, value)
+  }
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+}
+
+function checkOwnHeaders(headers: Headers): Headers {
+  try {
+    return checkHeaders(headers)
+  } catch {
+    throw badUserInput('The credential does not fit into the header of a request.')
+  }
+}
+
+function encodeBody(body: RequestBody): { readonly type: string; readonly text: string } {
+  if ('json' in body) return { type: 'application/json', text: JSON.stringify(body.json) }
+  const pairs = body.form.map(([key, value]): [string, string] => [key, value])
+  return { type: 'application/x-www-form-urlencoded', text: new URLSearchParams(pairs).toString() }
+}
+
+function headerOf(headers: RawHeaders, name: string): string | undefined {
+  const key = name.toLowerCase()
+  const value = Object.hasOwn(headers, key) ? headers[key] : undefined
+  return Array.isArray(value) ? value[0] : value
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+function decode(bytes: Uint8Array): string | undefined {
+  try {
+    return utf8.decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+function parseJson(text: string | undefined): unknown {
+  try {
+    return text === undefined ? undefined : JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,53 @@
+/** The embedded platform: OAuth access tokens in a SQLite file, for teams that have no token platform. */
+import type { Platform } from '../platform.ts'
+import { vaultOptions } from './options.ts'
+import type { VaultOptions } from './options.ts'
+import { createReader, tokenKeyId } from './read.ts'
+import { openStore } from './store.ts'
+
+/** Keys for one statement: bounds how long a synchronous read holds the thread. */
+const MAX_KEYS = 10_000
+
+export const vault: Platform<VaultOptions> = {
+  options: vaultOptions,
+  docs: {
+    title: 'Vault (embedded)',
+    holds: 'whatever `tokengraph vault import` put there, encrypted in a SQLite file',
+    batch: `one SQL statement for up to ${MAX_KEYS.toLocaleString('en')} keys`,
+    refresh: 'no: an expired token stays expired until it is imported again',
+    provider_user_id: 'as imported',
+    external_accounts: 'yes',
+  },
+  open(options, deps) {
+    const store = openStore(options)
+    const reader = createReader(store, deps)
+    return {
+      name: deps.name,
+      platform: 'vault',
+      refreshes: false,
+      local: true,
+      tokens: {
+        kind: 'many',
+        max: MAX_KEYS,
+        id: tokenKeyId,
+        async many(keys, call) {
+          call.signal.throwIfAborted()
+          return Promise.resolve(reader.tokens(keys))
+        },
+      },
+      accounts: {
+        kind: 'many',
+        max: MAX_KEYS,
+        id: (userId) => userId,
+        async many(userIds, call) {
+          call.signal.throwIfAborted()
+          return Promise.resolve(reader.accounts(userIds))
+        },
+      },
+      close: () => {
+        store.close()
+        return Promise.resolve()
+      },
+    }
+  },
+}
