@@ -6,9 +6,9 @@ import { openHttp } from '../../src/upstreams/http/client.ts'
 import { answerError, statusError } from '../../src/upstreams/http/errors.ts'
 import { httpOptionFields, httpTuning } from '../../src/upstreams/http/options.ts'
 import type { Platform } from '../../src/upstreams/platform.ts'
-import { bareProvider } from '../../src/upstreams/provider-name.ts'
+import type { ExternalAccount, OAuthAccessToken } from '../../src/tokens/types.ts'
+import { bareProvider } from '../../src/tokens/ids.ts'
 import { isoSeconds, metadata, scopeList, text } from '../../src/upstreams/shapes.ts'
-import type { ExternalAccount, OAuthAccessToken } from '../../src/tokens/token.ts'
 
 /** What stands below `upstreams.<name>`: descriptions become the rows of docs/configuration.md. */
 const options = z.strictObject({
@@ -73,7 +73,7 @@ export const acme: Platform<z.output<typeof options>> = {
     return {
       name,
       platform: 'acme',
-      refreshes: true,
+      autoRefreshes: true,
       tokens: {
         kind: 'all',
         parent: ({ user_id }) => user_id,

@@ -7,7 +7,7 @@ import type { KeyObject } from 'node:crypto'
 import type { Decision, ReadableField } from '../auth/policy.ts'
 import { reveal } from '../lib/secret.ts'
 import type { Secret } from '../lib/secret.ts'
-import type { SecretField } from '../tokens/token.ts'
+import type { SecretField } from '../tokens/types.ts'
 
 interface Stamped {
   /** ISO 8601, in UTC. */

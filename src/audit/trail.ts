@@ -2,13 +2,15 @@
 import type { Decision, ReadableField } from '../auth/policy.ts'
 import type { Viewer } from '../auth/viewer.ts'
 import type { Secret } from '../lib/secret.ts'
-import type { SecretField } from '../tokens/token.ts'
+import { wireProvider } from '../tokens/ids.ts'
+import type { SecretField } from '../tokens/types.ts'
 import type { Audit } from './log.ts'
 import type { DecisionEntry } from './record.ts'
 
 /** What was decided about. */
 export interface AuditedQuestion {
   readonly subject: string | null
+  /** The bare name, or `*`; null: none was named. */
   readonly provider: string | null
   readonly field: ReadableField
 }
@@ -102,7 +104,7 @@ function describe(row: Row, request: AuditedRequest, time: string): DecisionEntr
     viewer: viewer.kind,
     ...idsOf(viewer),
     subject,
-    provider,
+    provider: provider === null || provider === '*' ? provider : wireProvider(provider),
     account: row.account,
     fields: [...row.fields],
     decision: row.decision.allowed ? 'allowed' : 'denied',

@@ -3,7 +3,7 @@ import { base64url, createLocalJWKSet, createRemoteJWKSet, customFetch, decodeJw
 import type { FetchImplementation, JWTVerifyGetKey, LocalJWKSet } from 'jose'
 import { CodedError } from '../errors.ts'
 import { hasUniqueMembers } from '../lib/json.ts'
-import { checkId } from '../tokens/token.ts'
+import { checkId } from '../tokens/ids.ts'
 import type { IssuerOptions } from './options.ts'
 import { refuse } from './viewer.ts'
 

@@ -1,7 +1,7 @@
 /** The `auth` part of the configuration: who may present what, and what they may then read. */
 import { z } from 'zod'
 import { secureUrl } from '../lib/url.ts'
-import { secretFields } from '../tokens/token.ts'
+import { secretFields } from '../tokens/types.ts'
 
 /** Asymmetric algorithms only: a shared secret would let every verifier mint tokens (RFC 8725 section 3.1). */
 export const jwtAlgorithms = [

@@ -5,8 +5,8 @@
  * unknown user from a known one (TRUST S16).
  */
 import { CodedError } from '../errors.ts'
-import { checkProvider } from '../tokens/token.ts'
-import type { SecretField } from '../tokens/token.ts'
+import { checkProvider } from '../tokens/ids.ts'
+import type { SecretField } from '../tokens/types.ts'
 import type { AuthOptions, Grant } from './options.ts'
 import type { Viewer } from './viewer.ts'
 

@@ -1,6 +1,6 @@
 /** Which upstream answers for which provider: the rules that no schema can state (DESIGN 5). */
 import { CodedError } from '../errors.ts'
-import { checkProvider } from '../tokens/token.ts'
+import { checkProvider, wireProvider } from '../tokens/ids.ts'
 import { upstreamNames } from './checks.ts'
 import type { Checker } from './checks.ts'
 import { isMapping } from './source.ts'
@@ -47,7 +47,7 @@ export const providerNameMessage =
 /** `oauth_google` for `google`; null for what is no provider name. */
 export function canonicalProviderOrNull(name: string): string | null {
   try {
-    return checkProvider(name)
+    return wireProvider(checkProvider(name))
   } catch (error) {
     if (error instanceof CodedError) return null
     throw error

@@ -1,7 +1,7 @@
 /** Where a user stands with a provider, as data: the statuses, and what becomes which. */
 import { CodedError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
-import type { ExternalAccount } from '../tokens/token.ts'
+import type { ExternalAccount } from '../tokens/types.ts'
 import type { SubjectToken } from './oauth-access-token.ts'
 
 export const statuses = {

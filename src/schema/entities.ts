@@ -6,7 +6,7 @@
  * also bring a dependency that is not under a permissive licence (CONTRIBUTING.md).
  */
 import { badUserInput, CodedError } from '../errors.ts'
-import { checkId } from '../tokens/token.ts'
+import { checkId } from '../tokens/ids.ts'
 import { builder } from './builder.ts'
 import { printSubgraph } from './sdl.ts'
 import { isolate } from './fields.ts'

@@ -1,6 +1,7 @@
 /** `ExternalAccount`: a connected account without its secrets. */
 import { mergeAccounts } from '../tokens/accounts.ts'
-import type { ExternalAccount } from '../tokens/token.ts'
+import type { ExternalAccount } from '../tokens/types.ts'
+import { wireProvider } from '../tokens/ids.ts'
 import { builder } from './builder.ts'
 import type { GraphContext } from './builder.ts'
 import { authorizeAccounts } from './guard.ts'
@@ -12,7 +13,11 @@ export const ExternalAccountRef = builder.objectRef<ExternalAccount>('ExternalAc
       nullable: false,
       description: 'The id of the connected account; `external_account_id` of its tokens.',
     }),
-    provider: t.exposeString('provider', { nullable: false, description: 'The provider, as `oauth_google`.' }),
+    provider: t.string({
+      nullable: false,
+      description: 'The provider, as `oauth_google`.',
+      resolve: ({ provider }) => wireProvider(provider),
+    }),
     provider_user_id: t.exposeString('provider_user_id', {
       nullable: false,
       description: 'The id of the user at the provider; empty where the platform does not disclose it.',

@@ -2,8 +2,8 @@
 import { getDirectiveValues, GraphQLIncludeDirective, GraphQLSkipDirective, Kind } from 'graphql'
 import type { GraphQLResolveInfo, SelectionNode } from 'graphql'
 import { badUserInput } from '../errors.ts'
-import type { TokenRequest } from '../tokens/source.ts'
-import { checkId, checkProvider } from '../tokens/token.ts'
+import type { TokenRequest } from '../tokens/types.ts'
+import { checkId, checkProvider, wireProvider } from '../tokens/ids.ts'
 import { builder } from './builder.ts'
 
 /** Longer lists are refused: one request must not become an unbounded number of upstream calls. */
@@ -47,6 +47,14 @@ export function toTokenRequest(user_id: string, args: TokenArguments): TokenRequ
       args.external_account_id == null ? null : checkId(args.external_account_id, 'external_account_id'),
     min_validity_seconds,
   }
+}
+
+/** Stands for every provider that is not listed. */
+export const EVERY_OTHER = '*'
+
+/** The name of a provider on the wire, or `*`. */
+export function providerId(bare: string): string {
+  return bare === EVERY_OTHER ? bare : wireProvider(bare)
 }
 
 /** Throws BAD_USER_INPUT that names the argument when the list is too long. */

@@ -3,8 +3,8 @@ import { reveal } from '../lib/secret.ts'
 import type { Secret } from '../lib/secret.ts'
 import { tokenArguments, toTokenRequest } from './fields.ts'
 import type { TokenArguments } from './fields.ts'
-import type { OAuthAccessToken, SecretField } from '../tokens/token.ts'
-import { checkId } from '../tokens/token.ts'
+import { checkId, wireProvider } from '../tokens/ids.ts'
+import type { OAuthAccessToken, SecretField } from '../tokens/types.ts'
 import { builder } from './builder.ts'
 import type { GraphContext } from './builder.ts'
 import { authorize, requireAuthenticated } from './guard.ts'
@@ -54,7 +54,7 @@ export const OAuthAccessTokenRef = builder.objectRef<SubjectToken>('OAuthAccessT
     provider: t.string({
       nullable: false,
       description: 'The provider, as `oauth_google`.',
-      resolve: ({ token }) => token.provider,
+      resolve: ({ token }) => wireProvider(token.provider),
     }),
     public_metadata: t.field({
       type: 'JSON',

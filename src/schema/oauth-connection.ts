@@ -1,4 +1,5 @@
 /** `OAuthConnection`: where a user stands with a provider, as data. */
+import { providerId } from './fields.ts'
 import { builder } from './builder.ts'
 import { statuses } from './connection.ts'
 import type { Connection } from './connection.ts'
@@ -12,8 +13,9 @@ const OAuthConnectionStatus = builder.enumType('OAuthConnectionStatus', {
 export const OAuthConnectionRef = builder.objectRef<Connection>('OAuthConnection').implement({
   description: 'Where a user stands with a provider. An expected failure is a status here, never an error.',
   fields: (t) => ({
-    provider: t.exposeString('provider', {
+    provider: t.string({
       nullable: false,
+      resolve: ({ provider }) => providerId(provider),
       description:
         'The provider, as `oauth_google`; `*` stands for every provider that is not listed, when the platform that answers for them could not say which the user connected.',
     }),

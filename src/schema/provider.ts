@@ -1,13 +1,15 @@
 /** `Provider`: what this graph serves, and from where. */
 import type { ServedProvider } from '../tokens/source.ts'
+import { providerId } from './fields.ts'
 import { builder } from './builder.ts'
 import { requireAuthenticated } from './guard.ts'
 
 const ProviderRef = builder.objectRef<ServedProvider>('Provider').implement({
   description: 'A provider that this graph serves.',
   fields: (t) => ({
-    id: t.exposeID('id', {
+    id: t.id({
       nullable: false,
+      resolve: ({ id }) => providerId(id),
       description: 'The name that callers use, as `oauth_google`; `*` stands for every provider that is not listed.',
     }),
     upstream: t.exposeString('upstream', {

@@ -1,16 +1,13 @@
 /** The connections of a user: at one provider by its tokens, at all of them by what the platforms list. */
 import { CodedError } from '../errors.ts'
 import type { AccountList } from '../tokens/accounts.ts'
-import { checkProvider } from '../tokens/token.ts'
-import { checkListLength } from './fields.ts'
+import { checkProvider } from '../tokens/ids.ts'
+import { checkListLength, EVERY_OTHER } from './fields.ts'
 import type { GraphContext } from './builder.ts'
 import { connectionByAccounts, connectionByTokens, failedConnection } from './connection.ts'
 import type { Connection } from './connection.ts'
 import { authorizeAccounts } from './guard.ts'
 import { readTokens } from './oauth-access-token.ts'
-
-/** Stands for every provider that is not listed, as in `Provider.id`. */
-const EVERY_OTHER = '*'
 
 /** The connection of one subject at one provider, by its tokens. */
 export async function readConnection(
@@ -54,7 +51,7 @@ export async function readEveryConnection(
   async function connectionAt(provider: string): Promise<Connection> {
     const list = listFor(context, lists, provider)
     if (provider === EVERY_OTHER) return unlisted(list)
-    if (list === undefined || list.local) return readConnection(context, subject, provider)
+    if (list === undefined || list.inProcess) return readConnection(context, subject, provider)
     const { accounts } = list
     if (accounts === null || accounts instanceof CodedError)
       return failedConnection(provider, accounts ?? new CodedError('USER_NOT_FOUND'), [])

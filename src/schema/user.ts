@@ -1,5 +1,5 @@
 /** `User`: the entity. A key holder: nobody is called until a field that needs a platform is selected. */
-import { checkId } from '../tokens/token.ts'
+import { checkId } from '../tokens/ids.ts'
 import { checkListLength, isolate, MAX_LIST_LENGTH, selects, tokenArguments } from './fields.ts'
 import { builder } from './builder.ts'
 import { ExternalAccountRef, readAccounts } from './external-account.ts'

@@ -11,7 +11,7 @@ import type { GraphContext } from '../schema/builder.ts'
 import type { SubgraphOptions } from '../schema/sdl.ts'
 import { createLoaders } from '../tokens/loaders.ts'
 import type { Caller, TokenSource } from '../tokens/source.ts'
-import { callerOf, createAdmitKey } from './limits/caller-rate.ts'
+import { callerOf, createConsumeKey } from './limits/caller-rate.ts'
 import type { TakeKey } from './limits/caller-rate.ts'
 import type { RequestSpan } from './observability/tracing.ts'
 import type { Deadline } from './plugins/deadline.ts'
@@ -62,8 +62,8 @@ export function createContext(
     }),
     load: createLoaders(
       source,
-      describeCaller({ request, viewer, deadline, forwards: source.forwards }),
-      createAdmitKey(maxKeys, callerOf(viewer), takeKey),
+      describeCaller({ request, viewer, deadline, usesSubjectToken: source.usesSubjectToken }),
+      createConsumeKey(maxKeys, callerOf(viewer), takeKey),
     ),
     providers: source.providers,
     maySeeSchema: mode === 'development' || maySeeSchema(viewer),
@@ -78,16 +78,16 @@ export interface CallerFacts {
   readonly viewer: Viewer
   readonly deadline: Deadline | undefined
   /** Whether any upstream wants the subject's own credential. */
-  readonly forwards: boolean
+  readonly usesSubjectToken: boolean
 }
 
 /** The caller's own token goes along only where an upstream asks for it, and speaks for nobody but the caller. */
-export function describeCaller({ request, viewer, deadline, forwards }: CallerFacts): Caller {
+export function describeCaller({ request, viewer, deadline, usesSubjectToken }: CallerFacts): Caller {
   return {
     signal: deadline?.signal ?? request.signal,
-    deadline: deadline?.at,
-    viewer: callerOf(viewer) ?? undefined,
-    subject: forwards && viewer.kind === 'user' ? subjectOf(viewer.user_id, request) : undefined,
+    deadline: () => deadline?.at ?? Infinity,
+    viewer: callerOf(viewer),
+    subject: usesSubjectToken && viewer.kind === 'user' ? subjectOf(viewer.user_id, request) : null,
   }
 }
 

@@ -1,42 +1,36 @@
 /** The connected accounts of a user: what each upstream says of them, by the names that callers use. */
 import { CodedError, withDetails } from '../errors.ts'
-import type { Caller, Lane } from './lane.ts'
-import type { Routing } from './routing.ts'
-import { canonicalProvider } from './token.ts'
-import type { ExternalAccount } from './token.ts'
+import type { CachedUpstream, Caller } from './cached-upstream.ts'
+import type { ExternalAccount, Routing } from './types.ts'
 
 /** What one upstream says of one user. */
 export interface AccountList {
   /** The name of the upstream. */
   readonly upstream: string
   /** Whether tokens come out of this process, too: they cost no call, and know better than a list what has expired. */
-  readonly local: boolean
+  readonly inProcess: boolean
   /** null: the upstream does not know the user. */
   readonly accounts: readonly ExternalAccount[] | null | CodedError
 }
 
-/** One promise for each user, in order: a list from every upstream that can list accounts, the failed ones included. */
+/** A list from every upstream that can list accounts, the failed ones included; `routing` has bare names. */
 export function listAccounts(
-  lanes: Iterable<Lane>,
+  upstreams: Iterable<CachedUpstream>,
   routing: Routing,
-  user_ids: readonly string[],
+  userId: string,
   caller: Caller,
-): Promise<readonly AccountList[]>[] {
-  const asked = [...lanes].flatMap(({ upstream, accounts: ask }) =>
-    ask === null ? [] : [{ upstream, answers: ask(user_ids, caller) }],
-  )
-  return user_ids.map((_, position) =>
-    Promise.all(
-      asked.map(async ({ upstream: { name, local = false }, answers }): Promise<AccountList> => {
-        try {
-          const rows = (await answers[position]) ?? null
-          return { upstream: name, local, accounts: rows && renameAccounts(rows, name, routing) }
-        } catch (error) {
-          if (!(error instanceof CodedError)) throw error
-          return { upstream: name, local, accounts: withDetails(error, { upstream: name }) }
-        }
-      }),
-    ),
+): Promise<readonly AccountList[]> {
+  const asked = [...upstreams].flatMap(({ upstream, accounts: ask }) => (ask === null ? [] : [{ upstream, ask }]))
+  return Promise.all(
+    asked.map(async ({ upstream: { name, inProcess = false }, ask }): Promise<AccountList> => {
+      try {
+        const rows = await ask(userId, caller)
+        return { upstream: name, inProcess, accounts: rows && renameAccounts(rows, name, routing) }
+      } catch (error) {
+        if (!(error instanceof CodedError)) throw error
+        return { upstream: name, inProcess, accounts: withDetails(error, { upstream: name }) }
+      }
+    }),
   )
 }
 
@@ -52,18 +46,17 @@ export function mergeAccounts(lists: readonly AccountList[]): readonly ExternalA
   return known.flat()
 }
 
-/** An account stands under every name that leads to it, and nowhere when another upstream answers for its provider. */
+/** An account is listed under every name that leads to it, and not at all when another upstream answers for it. */
 function renameAccounts(rows: readonly ExternalAccount[], upstream: string, routing: Routing): ExternalAccount[] {
   return rows.flatMap((account) =>
     callersNames(account.provider, upstream, routing).map((provider) => ({ ...account, provider })),
   )
 }
 
-function callersNames(platformsName: string, upstream: string, { routes, default: fallback }: Routing): string[] {
-  const provider = canonicalProvider(platformsName)
+function callersNames(provider: string, upstream: string, { routes, default: fallback }: Routing): string[] {
   const names = Object.entries(routes)
-    .filter(([name, route]) => route.upstream === upstream && canonicalProvider(route.as ?? name) === provider)
+    .filter(([name, route]) => route.upstream === upstream && (route.as ?? name) === provider)
     .map(([name]) => name)
-  // The default leads to it by the platform's own name, which is of interest only where no line names it otherwise.
+  // The default leads to it by the platform's own name, which matters only where no route names it otherwise.
   return names.length === 0 && fallback === upstream && !Object.hasOwn(routes, provider) ? [provider] : names
 }

@@ -3,25 +3,37 @@
  * records, throws `CodedError`, and knows nothing of GraphQL, configuration files or callers.
  */
 import type { ZodType } from 'zod'
-import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../tokens/token.ts'
+import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../tokens/types.ts'
 
 /** What one call gets from whoever wants its answer. */
 export interface Call {
   /** Aborted when nobody wants the answer any more. */
   readonly signal: AbortSignal
   /**
-   * When the answer is no use any more, in milliseconds on the clock of `performance.now()`. It may move while the call
-   * is under way, because others join who can wait longer.
+   * When the answer is no use any more, in milliseconds on the clock of `performance.now()`; Infinity: never. It may
+   * move while the call is under way, because callers join that can wait longer.
    */
-  readonly deadline?: number | undefined
-  /** Who waits, as an opaque id: upstreams with a queue serve viewers in turn. */
-  readonly viewer?: string | undefined
+  deadline(): number
+  /** Who waits, as an opaque id: upstreams with a queue serve viewers in turn. null: the server itself. */
+  readonly viewer: string | null
 }
 
 /** One endpoint for each key: every key answers by itself, nothing waits for a slow neighbour. */
 export interface One<K, V> {
   readonly kind: 'one'
   one(key: K, call: Call): Promise<V | null>
+}
+
+/**
+ * One endpoint for each key, where the calls for the keys of one group belong together: a platform may save calls when
+ * it knows which keys of a user are asked for. `siblings` are the keys of the group that are asked for in the same tick,
+ * the key itself among them.
+ */
+export interface Grouped<K, V> {
+  readonly kind: 'grouped'
+  /** The group of a key: its user. */
+  by(key: K): string
+  one(key: K, call: Call, siblings: readonly K[]): Promise<V | null>
 }
 
 /**
@@ -44,7 +56,7 @@ export interface All<K, V, Row = unknown> {
 }
 
 /** How an endpoint wants to be called; the batching follows from this alone. `null` means: there is none. */
-export type Fetcher<K, V> = One<K, V> | Many<K, V> | All<K, V>
+export type Fetcher<K, V> = One<K, V> | Grouped<K, V> | Many<K, V> | All<K, V>
 
 /** One configured instance of a platform. */
 export interface Upstream {
@@ -52,15 +64,15 @@ export interface Upstream {
   readonly name: string
   readonly platform: string
   /** Whether the platform refreshes expired tokens by itself when it is asked for them. */
-  readonly refreshes: boolean
+  readonly autoRefreshes: boolean
   /** Whether the platform answers to the subject's own credential alone (`TokenKey.credential`). */
-  readonly forwards?: boolean
+  readonly usesSubjectToken?: boolean
   /** All accounts of a user at a provider; an empty list when none is connected. */
   readonly tokens: Fetcher<TokenKey, readonly OAuthAccessToken[]>
   /** All connected accounts of a user, by user id; null: the platform does not know the user. */
   readonly accounts: Fetcher<string, readonly ExternalAccount[]> | null
   /** Whether the answers come out of this process: to cache them would only make a revocation slower. */
-  readonly local?: boolean
+  readonly inProcess?: boolean
   /** How it is doing, for metrics and `/ready`; left out where nothing can be in its way. */
   state?(): UpstreamState
   close(): Promise<void>
@@ -89,10 +101,13 @@ export interface UpstreamEvent {
   readonly duration_ms: number
 }
 
+/** An event as a platform reports it; the server adds the name of the upstream. */
+export type PlatformEvent = Omit<UpstreamEvent, 'upstream'> & { readonly upstream?: string }
+
 /** What the process hands to every upstream that it opens. */
 export interface UpstreamDeps {
   readonly name: string
-  observe(event: UpstreamEvent): void
+  observe(event: PlatformEvent): void
 }
 
 /** One row of the platform table in the docs. */

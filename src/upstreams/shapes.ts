@@ -1,7 +1,9 @@
-/** Pieces of JSON shapes that the answers of several platforms share. */
+/** Pieces of JSON shapes that the answers of several platforms share, and the values in them. */
+import { decodeJwt } from 'jose'
 import { z } from 'zod'
+import { badUserInput } from '../errors.ts'
 import { safeJsonObject } from '../lib/json.ts'
-import type { JsonObject } from '../lib/json.ts'
+import type { JsonObject, JsonValue } from '../lib/json.ts'
 
 const MAX_METADATA_DEPTH = 32
 
@@ -68,4 +70,49 @@ function isWithinDepth(value: unknown, max: number): boolean {
     )
   }
   return true
+}
+
+/** Absolute Unix time of unknown unit → whole seconds: a value above 1e11 is milliseconds. */
+export function toUnixSeconds(value: number): number {
+  return Math.floor(Math.abs(value) > 1e11 ? value / 1000 : value)
+}
+
+// The name of a member that is a credential, in any spelling: access_token, accessToken, refresh-token, clientSecret.
+const secretName = /(token|secret|password|private_?key|assertion)$/
+
+/** A copy without members, at any depth, whose name says that they are credentials. */
+export function withoutSecrets(object: JsonObject): JsonObject {
+  const entries = Object.entries(object).filter(([key]) => !secretName.test(key.toLowerCase()))
+  return Object.fromEntries(entries.map(([key, value]) => [key, strip(value)]))
+}
+
+function strip(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return (value as readonly JsonValue[]).map(strip)
+  return value !== null && typeof value === 'object' ? withoutSecrets(value as JsonObject) : value
+}
+
+/**
+ * Whole Unix seconds out of the `exp` claim; null where the token is opaque. The signature is not checked: nobody is
+ * let in by this, and a wrong value only makes the caller ask sooner or later than needed.
+ */
+export function jwtExpiry(token: string): number | null {
+  try {
+    const { exp } = decodeJwt(token)
+    return Number.isFinite(exp) && Number(exp) > 0 ? Math.floor(Number(exp)) : null
+  } catch {
+    return null
+  }
+}
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+/** Whether the platform can know this user at all. */
+export function isUuid(value: string): boolean {
+  return uuid.test(value)
+}
+
+/** The id in lower case, as the platforms answer it; BAD_USER_INPUT that never echoes the value. */
+export function checkUuid(value: string, argument: string): string {
+  if (!isUuid(value)) throw badUserInput(`${argument} must be a UUID at the platform that serves the provider.`)
+  return value.toLowerCase()
 }

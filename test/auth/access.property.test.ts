@@ -5,7 +5,7 @@ import { createAccess } from '../../src/auth/policy.ts'
 import type { Grant } from '../../src/auth/options.ts'
 import { anonymous } from '../../src/auth/viewer.ts'
 import type { Viewer } from '../../src/auth/viewer.ts'
-import { secretFields } from '../../src/tokens/token.ts'
+import { secretFields } from '../../src/tokens/types.ts'
 import { auth } from './support.ts'
 
 const access = createAccess(auth())

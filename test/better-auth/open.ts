@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { betterAuth } from '../../src/upstreams/better-auth/index.ts'
 import type { Many, Upstream, UpstreamEvent } from '../../src/upstreams/platform.ts'
-import type { OAuthAccessToken, TokenKey } from '../../src/tokens/token.ts'
+import type { OAuthAccessToken, TokenKey } from '../../src/tokens/types.ts'
 import { makeFolder } from '../support/folder.ts'
 import { call } from '../upstreams/support.ts'
 

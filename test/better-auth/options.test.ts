@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { reveal } from '../../src/lib/secret.ts'
 import { betterAuth } from '../../src/upstreams/better-auth/index.ts'
-import { loadOptionalPackage } from '../../src/upstreams/optional-package.ts'
+import { loadOptionalPackage } from '../../src/upstreams/kit.ts'
 
 const sqlite = { database: { sqlite: './app.sqlite' }, encrypted: false }
 

@@ -1,7 +1,7 @@
 /** PostgreSQL as it fails, and as adapters other than better-auth's own lay out the table. */
 import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { TokenKey } from '../../src/tokens/token.ts'
+import type { TokenKey } from '../../src/tokens/types.ts'
 import type { Many } from '../../src/upstreams/platform.ts'
 import { startPostgres, type PostgresServer } from '../servers/postgres.ts'
 import { everythingOf, failureOf } from '../upstreams/support.ts'
@@ -152,7 +152,7 @@ test('a caller who leaves takes the connection along, and the next one gets anot
   const controller = new AbortController()
   const tokens = opened.upstream.tokens as Many<TokenKey, unknown>
   const lock = await lockTable(app.name)
-  const read = tokens.many([{ user_id: 'user_1', provider: 'github' }], { signal: controller.signal })
+  const read = tokens.many([{ user_id: 'user_1', provider: 'github', credential: null }], { signal: controller.signal })
   await expect.poll(() => app.run(active), { timeout: 10_000 }).toEqual([{ count: 1 }])
   controller.abort(new Error('gone'))
   await expect(read).rejects.toThrow('gone')

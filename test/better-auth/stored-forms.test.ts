@@ -1,6 +1,6 @@
 /** What adapters and migrations leave in the table, beside what better-auth's own adapter writes. */
 import { expect, test } from 'vitest'
-import type { ExternalAccount, OAuthAccessToken } from '../../src/tokens/token.ts'
+import type { ExternalAccount, OAuthAccessToken } from '../../src/tokens/types.ts'
 import type { Many } from '../../src/upstreams/platform.ts'
 import { call, failureOf, shown } from '../upstreams/support.ts'
 import { accountTable, createAppFile, openBetterAuth, type AppFile } from './open.ts'

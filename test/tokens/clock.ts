@@ -2,8 +2,7 @@
 import { secret } from '../../src/lib/secret.ts'
 import type { All, Many, One, Upstream, UpstreamEvent } from '../../src/upstreams/platform.ts'
 import { createSource, type Caller, type TokenRequest } from '../../src/tokens/source.ts'
-import type { OAuthAccessToken } from '../../src/tokens/token.ts'
-import type { TokenKey } from '../../src/tokens/token.ts'
+import type { OAuthAccessToken, TokenKey } from '../../src/tokens/types.ts'
 
 export type Rows = readonly OAuthAccessToken[]
 
@@ -52,13 +51,13 @@ export function openClocked({ seconds = 30, entries = 100, upstream: given = {},
   const all: All<TokenKey, Rows, OAuthAccessToken> = {
     kind: 'all',
     parent: ({ user_id }) => user_id,
-    all: async (user_id) => (await say({ user_id, provider: '*' })) ?? [],
+    all: async (user_id) => (await say({ user_id, provider: '*', credential: null })) ?? [],
     pick: ({ provider }, rows) => rows.filter((item) => item.provider === provider),
   }
   const upstream: Upstream = {
     name: 'clocked',
     platform: 'clocked',
-    refreshes: true,
+    autoRefreshes: true,
     tokens: { one, many, all }[kind],
     accounts: null,
     close: () => Promise.resolve(),

@@ -12,7 +12,7 @@ function open() {
   const upstream: Upstream = {
     name: 'local',
     platform: 'local',
-    refreshes: true,
+    autoRefreshes: true,
     tokens: {
       kind: 'one',
       one: ({ user_id }, call) => {

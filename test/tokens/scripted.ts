@@ -2,7 +2,7 @@
 import { CodedError } from '../../src/errors.ts'
 import { secret } from '../../src/lib/secret.ts'
 import type { Call, Fetcher, Upstream } from '../../src/upstreams/platform.ts'
-import type { OAuthAccessToken, TokenKey } from '../../src/tokens/token.ts'
+import type { OAuthAccessToken, TokenKey } from '../../src/tokens/types.ts'
 
 export const NOW = 1_800_000_000
 
@@ -113,7 +113,8 @@ export function openScripted(script: Script): { readonly upstream: Upstream; rea
     all: {
       kind: 'all',
       parent: (key) => key.user_id,
-      all: (user_id, call) => answer([user_id], call, () => (one({ user_id, provider: '*' }), [user_id])),
+      all: (user_id, call) =>
+        answer([user_id], call, () => (one({ user_id, provider: '*', credential: null }), [user_id])),
       pick: (key) => one(key),
     },
   }
@@ -122,7 +123,7 @@ export function openScripted(script: Script): { readonly upstream: Upstream; rea
     upstream: {
       name: 'scripted',
       platform: 'scripted',
-      refreshes: script.refreshes,
+      autoRefreshes: script.refreshes,
       tokens: fetchers[script.kind],
       accounts: null,
       close: () => Promise.resolve(),

@@ -175,20 +175,21 @@ describe('many users', () => {
     const good = server.connect('user_2', 'gmail')
     server.misbehave(answers(200, { items: server.held, next_cursor: null }))
     await using client = open(server)
-    expect(await client.batch(['user_1', 'user_2'].map((user_id) => ({ user_id, provider: 'gmail' })))).toMatchObject([
-      { reason: { code: 'UPSTREAM_PROTOCOL_ERROR' } },
-      { value: [{ external_account_id: good.id }] },
-    ])
+    expect(
+      await client.batch(['user_1', 'user_2'].map((user_id) => ({ user_id, provider: 'gmail', credential: null }))),
+    ).toMatchObject([{ reason: { code: 'UPSTREAM_PROTOCOL_ERROR' } }, { value: [{ external_account_id: good.id }] }])
   })
 
   test('an id or a toolkit with a comma asks for nobody', async () => {
     await using server = await startComposio()
     server.connect('user_2', 'gmail')
     await using client = open(server)
-    expect(await client.batch([{ user_id: 'user_1,user_2', provider: 'gmail' }])).toMatchObject([
+    expect(await client.batch([{ user_id: 'user_1,user_2', provider: 'gmail', credential: null }])).toMatchObject([
       { reason: { code: 'BAD_USER_INPUT' } },
     ])
-    expect(await client.batch([{ user_id: 'user_2', provider: 'slack,gmail' }])).toMatchObject([{ value: [] }])
+    expect(await client.batch([{ user_id: 'user_2', provider: 'slack,gmail', credential: null }])).toMatchObject([
+      { value: [] },
+    ])
     expect(server.calls).toHaveLength(0)
   })
 

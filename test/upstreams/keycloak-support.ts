@@ -2,7 +2,7 @@
 import { secret } from '../../src/lib/secret.ts'
 import { keycloak } from '../../src/upstreams/keycloak/index.ts'
 import type { One } from '../../src/upstreams/platform.ts'
-import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../../src/tokens/token.ts'
+import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../../src/tokens/types.ts'
 import type { KeycloakServer } from '../servers/keycloak.ts'
 import { call } from './support.ts'
 

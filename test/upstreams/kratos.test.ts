@@ -88,7 +88,9 @@ test('an id that is no UUID never reaches the platform, and spoils nothing', asy
   await using server = await startKratos()
   server.link(ada, 'google')
   await using client = open(server)
-  const outcomes = await client.batch(['user_1', ada, bob].map((user_id) => ({ user_id, provider: 'google' })))
+  const outcomes = await client.batch(
+    ['user_1', ada, bob].map((user_id) => ({ user_id, provider: 'google', credential: null })),
+  )
   expect(outcomes).toMatchObject([
     { reason: { code: 'BAD_USER_INPUT' } },
     { value: [{ provider: 'google' }] },

@@ -47,7 +47,7 @@ test('keys of one moment share the metadata and the impersonation', async () => 
   const providers = ['github', 'google', 'facebook']
   for (const provider of providers) server.link('user_1', provider)
   await using client = open(server)
-  await client.batch(providers.map((provider) => ({ user_id: 'user_1', provider })))
+  await client.batch(providers.map((provider) => ({ user_id: 'user_1', provider, credential: null })))
   const count = (name: string) => operations(client).filter((operation) => operation === name).length
   expect(
     ['all_identities', 'subject_tokens', 'token_exchange', 'access_token'].map((name) => count(`logto.${name}`)),

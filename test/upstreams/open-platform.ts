@@ -1,7 +1,16 @@
 /** Any platform over its local server, opened through the options that an operator writes, and asked key by key. */
-import { shareCalls } from '../../src/tokens/flights.ts'
-import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../../src/tokens/token.ts'
+import { CodedError, withDetails } from '../../src/errors.ts'
+import { openCachedUpstream } from '../../src/tokens/cached-upstream.ts'
+import type { Caller } from '../../src/tokens/cached-upstream.ts'
+import { bareProvider } from '../../src/tokens/ids.ts'
+import type { ExternalAccount, OAuthAccessToken } from '../../src/tokens/types.ts'
 import type { Platform, Upstream, UpstreamEvent } from '../../src/upstreams/platform.ts'
+
+/** A user at a provider, by the name that callers or the platform use. */
+export interface Asked {
+  readonly user_id: string
+  readonly provider: string
+}
 
 export interface OpenedPlatform extends AsyncDisposable {
   readonly upstream: Upstream
@@ -10,28 +19,47 @@ export interface OpenedPlatform extends AsyncDisposable {
   tokens(user_id: string, provider: string): Promise<readonly OAuthAccessToken[] | null>
   /** Keys that are asked for together; one outcome for each. */
   batch(
-    keys: readonly TokenKey[],
+    keys: readonly Asked[],
     signal?: AbortSignal,
   ): Promise<PromiseSettledResult<readonly OAuthAccessToken[] | null>[]>
   accounts(user_id: string): Promise<readonly ExternalAccount[] | null>
 }
 
-/** `given` is what stands below `upstreams.<name>` in the configuration. */
+const NAME = 'upstream-test'
+
+/** `given` is what stands below `upstreams.<name>` in the configuration. Errors carry the name as the source puts it. */
 export function openPlatform<Options>(platform: Platform<Options>, given: object): OpenedPlatform {
   const events: UpstreamEvent[] = []
-  const upstream = platform.open(platform.options.parse(given), {
-    name: 'upstream-test',
-    observe: (event) => events.push(event),
+  const observe = (event: Omit<UpstreamEvent, 'upstream'>): void => void events.push({ ...event, upstream: NAME })
+  const upstream = platform.open(platform.options.parse(given), { name: NAME, observe })
+  const { tokens, accounts } = openCachedUpstream(upstream, {
+    cache: { seconds: 0, entries: 0 },
+    now: () => Math.floor(Date.now() / 1000),
+    nowMs: () => performance.now(),
+    // What is shared is not a call of the platform.
+    observe: () => undefined,
   })
-  const ask = shareCalls(upstream.tokens, ({ user_id, provider }) => `${user_id} ${provider}`)
-  const askAccounts = shareCalls(upstream.accounts!, (user_id) => user_id)
-  const { signal: nobodyLeaves } = new AbortController()
+  const callerOf = (signal: AbortSignal): Caller => ({ signal, deadline: () => Infinity, viewer: null, subject: null })
+  const patient = callerOf(new AbortController().signal)
+  const ask = async ({ user_id, provider }: Asked, caller: Caller) => {
+    const filter = { external_account_id: null, min_validity_seconds: 0 }
+    return named(() => tokens({ user_id, provider: bareProvider(provider), ...filter }, caller))
+  }
   return {
     upstream,
     events,
-    tokens: (user_id, provider) => ask([{ user_id, provider }], { signal: nobodyLeaves })[0]!,
-    batch: (keys, signal = nobodyLeaves) => Promise.allSettled(ask(keys, { signal })),
-    accounts: (user_id) => askAccounts([user_id], { signal: nobodyLeaves })[0]!,
+    tokens: (user_id, provider) => ask({ user_id, provider }, patient),
+    batch: (keys, signal) =>
+      Promise.allSettled(keys.map((key) => ask(key, signal === undefined ? patient : callerOf(signal)))),
+    accounts: (user_id) => named(() => accounts!(user_id, patient)),
     [Symbol.asyncDispose]: () => upstream.close(),
+  }
+}
+
+async function named<T>(ask: () => T | Promise<T>): Promise<T> {
+  try {
+    return await ask()
+  } catch (error) {
+    throw error instanceof CodedError ? withDetails(error, { upstream: NAME }) : error
   }
 }

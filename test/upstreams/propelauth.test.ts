@@ -81,8 +81,8 @@ describe('a stored token that has expired', () => {
     server.misbehave(answers(status, { error: 'invented-upstream-text' }), fresh)
     await using client = open(server)
     const [google, slack] = await client.batch([
-      { user_id: user, provider: 'google' },
-      { user_id: user, provider: 'slack' },
+      { user_id: user, provider: 'google', credential: null },
+      { user_id: user, provider: 'slack', credential: null },
     ])
     expect(google).toMatchObject({ reason: { code, extensions: { upstream_status: status } } })
     expect(everythingOf((google as PromiseRejectedResult).reason as Error)).not.toMatch(/invented-|127\.0\.0\.1/)
@@ -118,7 +118,7 @@ test('an entry without a token needs consent; a malformed one fails alone', asyn
   expect(await client.batch(keys)).toMatchObject([
     { reason: { code: 'REAUTHORIZATION_REQUIRED' } },
     { reason: { code: 'UPSTREAM_PROTOCOL_ERROR' } },
-    { value: [{ provider: 'github' }] },
+    { value: [{ provider: 'github', credential: null }] },
     { value: [] },
   ])
   expect(server.calls).toHaveLength(1)

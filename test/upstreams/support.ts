@@ -6,11 +6,16 @@ import { clerk } from '../../src/upstreams/clerk/index.ts'
 import { openHttp } from '../../src/upstreams/http/client.ts'
 import type { Http, HttpOptions, RequestSpec } from '../../src/upstreams/http/client.ts'
 import type { Call, Many, One, Upstream, UpstreamEvent } from '../../src/upstreams/platform.ts'
-import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../../src/tokens/token.ts'
+import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../../src/tokens/types.ts'
+import { bareProvider } from '../../src/tokens/ids.ts'
 import type { ClerkServer } from '../servers/clerk.ts'
 
 /** A call that nobody takes back. */
-export const call = (): Call => ({ signal: new AbortController().signal })
+export const call = (signal = new AbortController().signal): Call => ({
+  signal,
+  deadline: () => Infinity,
+  viewer: null,
+})
 
 export interface OpenedHttp extends Http, AsyncDisposable {
   readonly events: UpstreamEvent[]
@@ -20,14 +25,13 @@ export interface OpenedHttp extends Http, AsyncDisposable {
 export function openTestHttp(base_url: string, given: Partial<HttpOptions> = {}): OpenedHttp {
   const events: UpstreamEvent[] = []
   const http = openHttp({
-    upstream: 'local',
     base_url,
     concurrency: 5,
     timeout_ms: 5000,
     // The tests of retries ask for them.
     retries: 0,
     headers: () => ({ authorization: 'Bearer invented-key' }),
-    observe: (event) => events.push(event),
+    observe: (event) => events.push({ ...event, upstream: 'local' }),
     ...given,
   })
   return { ...http, events, [Symbol.asyncDispose]: () => http.close() }
@@ -48,13 +52,16 @@ export interface OpenedClerk extends AsyncDisposable {
 export function openClerk(server: Pick<ClerkServer, 'url' | 'secret_key'>, given: object = {}): OpenedClerk {
   const events: UpstreamEvent[] = []
   const options = clerk.options.parse({ secret_key: server.secret_key, base_url: server.url, retries: 0, ...given })
-  const upstream = clerk.open(options, { name: 'clerk-test', observe: (event) => events.push(event) })
+  const upstream = clerk.open(options, {
+    name: 'clerk-test',
+    observe: (event) => events.push({ ...event, upstream: 'clerk-test' }),
+  })
   const one = upstream.tokens as One<TokenKey, readonly OAuthAccessToken[]>
   const many = upstream.accounts as Many<string, readonly ExternalAccount[]>
   return {
     upstream,
     events,
-    tokens: (user_id, provider, with_call = call()) => one.one({ user_id, provider }, with_call),
+    tokens: (user_id, provider, with_call = call()) => one.one({ user_id, provider, credential: null }, with_call),
     account: async (id) => {
       const found = (await many.many([id], call())).get(id) ?? null
       if (found instanceof Error) throw found

@@ -155,7 +155,11 @@ describe('three providers of a user asked for together', () => {
     server.connect('user_1', 'github')
     server.connect('user_1', 'slack', { state: 'disconnected' })
     await using client = open(server)
-    expect(await client.batch(three)).toMatchObject([{ value: [] }, { value: [{ provider: 'github' }] }, { value: [] }])
+    expect(await client.batch(three)).toMatchObject([
+      { value: [] },
+      { value: [{ provider: 'github', credential: null }] },
+      { value: [] },
+    ])
     expect(paths(server)).toEqual([
       'GET /user_management/users/user_1/data_providers',
       'POST /data-integrations/github/token',

@@ -109,7 +109,9 @@ test('connected accounts of users are one statement and hold no secret', async (
 test('a database that fails as a whole is UPSTREAM_UNAVAILABLE and is reported', async () => {
   const { upstream, tokens, call, events } = await filled([record()])
   await upstream.close()
-  await expect(tokens.many([{ user_id: 'user_1', provider: 'oauth_google' }], call)).rejects.toMatchObject({
+  await expect(
+    tokens.many([{ user_id: 'user_1', provider: 'oauth_google', credential: null }], call),
+  ).rejects.toMatchObject({
     code: 'UPSTREAM_UNAVAILABLE',
     message: 'The vault could not be read.',
   })

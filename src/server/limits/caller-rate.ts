@@ -4,14 +4,14 @@
  */
 import type { Viewer } from '../../auth/viewer.ts'
 import { badUserInput, CodedError } from '../../errors.ts'
-import type { AdmitKey } from '../../tokens/loaders.ts'
+import type { ConsumeKey } from '../../tokens/loaders.ts'
 import type { Limits } from './options.ts'
 
 /** Takes one key from the caller's allowance; otherwise the milliseconds until there is one again. */
 export type TakeKey = (caller: string) => number | null
 
 /** Admits the keys of one operation; the caller's allowance outlives it. */
-export function createAdmitKey(max: number, caller: string | null, take: TakeKey): AdmitKey {
+export function createConsumeKey(max: number, caller: string | null, take: TakeKey): ConsumeKey {
   let asked = 0
   return () => {
     asked += 1

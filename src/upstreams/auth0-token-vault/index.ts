@@ -108,7 +108,7 @@ export const auth0TokenVault: Platform<TokenVaultOptions> = {
     return {
       name: upstream,
       platform: 'auth0-token-vault',
-      refreshes: true,
+      autoRefreshes: true,
       tokens: tokensFetcher({ http, upstream, worker, key: { key: private_key, algorithm, key_id }, client_secret }),
       accounts: api === null ? null : accountsFetcher(api, upstream),
       state: () => http.state(),

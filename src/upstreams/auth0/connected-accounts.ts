@@ -1,7 +1,7 @@
 /** `GET /api/v2/users/{id}/connected-accounts`: what a user put into Token Vault, without tokens, page by page. */
 import { z } from 'zod'
 import { CodedError } from '../../errors.ts'
-import type { ExternalAccount } from '../../tokens/token.ts'
+import type { ExternalAccount } from '../../tokens/types.ts'
 import type { Http, HttpAnswer } from '../http/client.ts'
 import { answerError } from '../http/errors.ts'
 import type { Call, One } from '../platform.ts'

@@ -1,9 +1,9 @@
 /** The fetchers over the identities: any number of users and providers in few calls. */
 import { CodedError } from '../../errors.ts'
-import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../../tokens/token.ts'
+import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../../tokens/types.ts'
+import { bareProvider } from '../../tokens/ids.ts'
 import type { Authorize } from '../http/client.ts'
 import type { Call, Many } from '../platform.ts'
-import { bareProvider } from '../provider-name.ts'
 import { lacksToken, lacksTokenScope, readAccounts, readTokens } from './identities.ts'
 import type { Auth0User } from './shapes.ts'
 import type { Users } from './users.ts'

@@ -3,7 +3,7 @@ import { decodeJwt } from 'jose'
 import { CodedError } from '../../errors.ts'
 import type { JsonObject } from '../../lib/json.ts'
 import { secret } from '../../lib/secret.ts'
-import type { ExternalAccount, OAuthAccessToken } from '../../tokens/token.ts'
+import type { ExternalAccount, OAuthAccessToken } from '../../tokens/types.ts'
 import type { Auth0Identity, Auth0User } from './shapes.ts'
 
 /** Strategies whose identities never hold an OAuth token: passwords, passwordless and SAML. */

@@ -65,7 +65,7 @@ export const auth0: Platform<Auth0Options> = {
     return {
       name: upstream,
       platform: 'auth0',
-      refreshes: false,
+      autoRefreshes: false,
       tokens: tokensFetcher(identities),
       accounts: accountsFetcher(identities),
       state: () => http.state(),

@@ -1,6 +1,6 @@
 /** A user as the Management API shows it (upstreams/auth0.md part A). Refresh tokens are left behind here. */
 import { z } from 'zod'
-import { withoutSecrets } from '../strip-secrets.ts'
+import { withoutSecrets } from '../kit.ts'
 import { filledText, isoSeconds, metadata } from '../shapes.ts'
 
 const identity = z.object({

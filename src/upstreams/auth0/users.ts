@@ -3,11 +3,11 @@
  * which lags behind by seconds (upstreams/auth0.md part A).
  */
 import { CodedError } from '../../errors.ts'
-import { checkId } from '../../tokens/token.ts'
+import { checkId } from '../../tokens/ids.ts'
+import { splitOnFailure } from '../kit.ts'
 import type { Http, HttpAnswer } from '../http/client.ts'
 import { answerError } from '../http/errors.ts'
 import type { Call } from '../platform.ts'
-import { splitOnFailure } from '../split-on-failure.ts'
 import { managementError } from './errors.ts'
 import { parseUser, userFields, userIdOf, type Auth0User } from './shapes.ts'
 

@@ -1,6 +1,6 @@
 /** The connected accounts of up to 1000 users out of one statement. */
 import { CodedError } from '../../errors.ts'
-import type { ExternalAccount } from '../../tokens/token.ts'
+import type { ExternalAccount } from '../../tokens/types.ts'
 import type { Many } from '../platform.ts'
 import type { Database } from './database.ts'
 import { accountRow, owner } from './rows.ts'

@@ -1,7 +1,7 @@
 /** From what is stored to the access token, by better-auth's own decryption. */
 import { CodedError } from '../../errors.ts'
 import { reveal } from '../../lib/secret.ts'
-import { loadOptionalPackage } from '../optional-package.ts'
+import { loadOptionalPackage } from './optional-package.ts'
 import type { BetterAuthOptions } from './options.ts'
 
 /** Rejects with a CodedError where the stored value is not what the configuration says. */

@@ -36,8 +36,8 @@ export const betterAuth: Platform<BetterAuthOptions> = {
     return {
       name: deps.name,
       platform: 'better-auth',
-      refreshes: false,
-      local: at.postgres === undefined,
+      autoRefreshes: false,
+      inProcess: at.postgres === undefined,
       tokens: tokensFetcher(database, userIds, read),
       accounts: accountsFetcher(database, userIds),
       close: () => database.close(),

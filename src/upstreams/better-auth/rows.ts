@@ -1,6 +1,7 @@
 /** From rows of better-auth's `account` table to the records of this server. */
 import { z } from 'zod'
-import { toUnixSeconds, type ExternalAccount } from '../../tokens/token.ts'
+import { toUnixSeconds } from '../shapes.ts'
+import type { ExternalAccount } from '../../tokens/types.ts'
 import { filledText } from '../shapes.ts'
 
 // Kysely keeps ISO text in SQLite, Drizzle and Prisma keep numbers; PostgreSQL gives seconds (statements.ts).

@@ -1,12 +1,14 @@
 /** `GET /users?user_id=…`: the connected accounts of up to 100 users in one call (upstreams/clerk.md section 3). */
 import { z } from 'zod'
 import { CodedError } from '../../errors.ts'
-import { checkId, toUnixSeconds, type ExternalAccount } from '../../tokens/token.ts'
+import { checkId } from '../../tokens/ids.ts'
+import { toUnixSeconds } from '../shapes.ts'
+import type { ExternalAccount } from '../../tokens/types.ts'
+import { splitOnFailure } from '../kit.ts'
 import type { Http, HttpAnswer } from '../http/client.ts'
 import { isTooLarge } from '../http/errors.ts'
 import type { Call, Many } from '../platform.ts'
 import { metadata, text } from '../shapes.ts'
-import { splitOnFailure } from '../split-on-failure.ts'
 import { clerkError, shapeError } from './errors.ts'
 import { prefixed } from './provider-name.ts'
 

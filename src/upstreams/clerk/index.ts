@@ -48,7 +48,7 @@ export const clerk: Platform<ClerkOptions> = {
     return {
       name,
       platform: 'clerk',
-      refreshes: true,
+      autoRefreshes: true,
       tokens: tokensFetcher(http, name),
       accounts: accountsFetcher(http, name),
       state: () => http.state(),

@@ -1,10 +1,10 @@
 /** `GET /api/v3.1/connected_accounts?user_ids=…`: the accounts of many users, page by page, tokens included. */
 import { CodedError } from '../../errors.ts'
-import { checkId } from '../../tokens/token.ts'
+import { checkId } from '../../tokens/ids.ts'
+import { splitOnFailure } from '../kit.ts'
 import type { Http, HttpAnswer } from '../http/client.ts'
 import { answerError, statusError } from '../http/errors.ts'
 import type { Call } from '../platform.ts'
-import { splitOnFailure } from '../split-on-failure.ts'
 import { accountPage, connectedAccount, errorBody, itemOwner, type ConnectedAccount } from './shapes.ts'
 
 /** Keeps a URL of the longest ids within what servers accept. */

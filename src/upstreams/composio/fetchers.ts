@@ -2,9 +2,9 @@
 import { CodedError } from '../../errors.ts'
 import { secret } from '../../lib/secret.ts'
 import type { Many } from '../platform.ts'
-import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../../tokens/token.ts'
-import { bareProvider } from '../provider-name.ts'
-import { settleAccounts } from '../settle-accounts.ts'
+import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../../tokens/types.ts'
+import { bareProvider } from '../../tokens/ids.ts'
+import { settleAccounts } from '../kit.ts'
 import type { ReadConnections } from './connections.ts'
 import type { ConnectedAccount } from './shapes.ts'
 

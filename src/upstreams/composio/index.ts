@@ -56,7 +56,7 @@ export const composio: Platform<ComposioOptions> = {
     return {
       name,
       platform: 'composio',
-      refreshes: true,
+      autoRefreshes: true,
       tokens: tokensFetcher(read, name),
       accounts: accountsFetcher(read),
       state: () => http.state(),

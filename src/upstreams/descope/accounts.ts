@@ -3,7 +3,8 @@
  * of each, which is read in the same call as by whoever wants the token itself.
  */
 import { CodedError } from '../../errors.ts'
-import { checkId, type ExternalAccount } from '../../tokens/token.ts'
+import { checkId } from '../../tokens/ids.ts'
+import type { ExternalAccount } from '../../tokens/types.ts'
 import type { Call, One } from '../platform.ts'
 import type { Apps } from './apps.ts'
 import type { LatestToken } from './latest-token.ts'

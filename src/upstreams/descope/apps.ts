@@ -2,7 +2,8 @@
 import { z } from 'zod'
 import type { HttpAnswer } from '../http/client.ts'
 import type { Call } from '../platform.ts'
-import { linkedProviders, type LinkedProviders } from '../linked-providers.ts'
+import { linkedProviders } from '../kit.ts'
+import type { LinkedProviders } from '../kit.ts'
 import { descopeError, descopeVerdict, isUndocumented, type DescopeScope } from './errors.ts'
 
 const appIds = z.object({ appIds: z.array(z.string().min(1)).max(1000).nullish() })

@@ -70,7 +70,7 @@ export const descope: Platform<DescopeOptions> = {
     return {
       name,
       platform: 'descope',
-      refreshes: true,
+      autoRefreshes: true,
       tokens: tokensFetcher(scope, apps, latest),
       accounts: accountsFetcher(apps, latest),
       state: () => http.state(),

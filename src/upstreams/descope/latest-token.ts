@@ -1,6 +1,6 @@
 /** `POST /v1/mgmt/outbound/app/user/token/latest`: the newest token of a user at an app. */
 import { CodedError } from '../../errors.ts'
-import { shareCalls } from '../../tokens/flights.ts'
+import { shareCalls } from '../../lib/singleflight.ts'
 import type { HttpAnswer } from '../http/client.ts'
 import type { Call } from '../platform.ts'
 import type { Apps } from './apps.ts'

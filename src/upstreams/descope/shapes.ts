@@ -1,7 +1,7 @@
 /** The documented shape of an outbound token; a refresh token is dropped while it is read. */
 import { z } from 'zod'
 import { secret } from '../../lib/secret.ts'
-import { toUnixSeconds } from '../../tokens/token.ts'
+import { toUnixSeconds } from '../shapes.ts'
 import { filledText } from '../shapes.ts'
 
 /**

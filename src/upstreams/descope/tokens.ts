@@ -1,7 +1,8 @@
 /** The token of a user at an app, asked for only where the apps of the user do not answer already. */
 import { CodedError } from '../../errors.ts'
-import { checkId, type OAuthAccessToken, type TokenKey } from '../../tokens/token.ts'
-import { bareProvider } from '../provider-name.ts'
+import { checkId } from '../../tokens/ids.ts'
+import type { OAuthAccessToken, TokenKey } from '../../tokens/types.ts'
+import { bareProvider } from '../../tokens/ids.ts'
 import type { One } from '../platform.ts'
 import type { Apps } from './apps.ts'
 import type { DescopeScope } from './errors.ts'

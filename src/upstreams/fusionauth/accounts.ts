@@ -1,8 +1,8 @@
 /** The links of a user as connected accounts. */
 import { CodedError } from '../../errors.ts'
-import type { ExternalAccount } from '../../tokens/token.ts'
+import type { ExternalAccount } from '../../tokens/types.ts'
+import { isUuid } from '../kit.ts'
 import type { One } from '../platform.ts'
-import { isUuid } from '../uuid.ts'
 import type { Link, ReadLinks } from './links.ts'
 
 /** The fetcher for accounts; null for a user that FusionAuth does not know, or cannot: its ids are UUIDs. */

@@ -1,5 +1,5 @@
 /** Which identity provider a name means: FusionAuth knows them by UUID, and some by their type besides. */
-import { isUuid } from '../uuid.ts'
+import { isUuid } from '../kit.ts'
 import { kindOfType, type TokenKind } from './token-kind.ts'
 
 /** The entry of the configuration; `id` is in lower case. */

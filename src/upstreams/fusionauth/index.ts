@@ -75,7 +75,7 @@ export const fusionauth: Platform<FusionAuthOptions> = {
     return {
       name,
       platform: 'fusionauth',
-      refreshes: false,
+      autoRefreshes: false,
       tokens: tokensFetcher(links, directory, name),
       accounts: accountsFetcher(links),
       state: () => http.state(),

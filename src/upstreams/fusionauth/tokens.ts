@@ -1,7 +1,7 @@
 /** The access tokens among the links of a user. */
 import { CodedError } from '../../errors.ts'
-import type { OAuthAccessToken, TokenKey } from '../../tokens/token.ts'
-import { bareProvider } from '../provider-name.ts'
+import type { OAuthAccessToken, TokenKey } from '../../tokens/types.ts'
+import { bareProvider } from '../../tokens/ids.ts'
 import type { All } from '../platform.ts'
 import type { IdentityProviders } from './identity-providers.ts'
 import type { Link, ReadLinks } from './links.ts'

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { CodedError } from '../../errors.ts'
 import type { Call, UpstreamEvent } from '../platform.ts'
 import { createBreaker } from './breaker.ts'
-import { withDeadline } from './deadline.ts'
+import { withDeadline } from '../../lib/abort.ts'
 import { transportError } from './errors.ts'
 import { createGate } from './limiter.ts'
 import type { Leave } from './limiter.ts'
@@ -29,18 +29,17 @@ interface Passage {
 
 /** Opens the pool; throws where the base URL or a header cannot be used. Connects on the first request. */
 export function openHttp(options: HttpOptions): Http {
-  const { upstream, authorize, observe } = options
+  const { authorize, observe } = options
   const { concurrency, timeout_ms, rate, retries, breaker: breaking } = { ...httpDefaults, ...options }
   const pool = openPool({
-    upstream,
-    base_url: options.base_url,
+    baseUrl: options.base_url,
     connections: concurrency,
-    connect_timeout_ms: timeout_ms,
+    connectTimeoutMs: timeout_ms,
     headers: options.headers?.() ?? {},
   })
-  const refuse = (code: 'UPSTREAM_RATE_LIMITED' | 'UPSTREAM_UNAVAILABLE') => (wait_ms: number) =>
-    new CodedError(code, undefined, { upstream, retry_after_ms: Math.ceil(wait_ms) })
-  const expire = () => new CodedError('UPSTREAM_TIMEOUT', undefined, { upstream })
+  const refuse = (code: 'UPSTREAM_RATE_LIMITED' | 'UPSTREAM_UNAVAILABLE') => (waitMs: number) =>
+    new CodedError(code, undefined, { retry_after_ms: Math.ceil(waitMs) })
+  const expire = () => new CodedError('UPSTREAM_TIMEOUT')
   const gate = createGate({ concurrency, rate, refuse: refuse('UPSTREAM_RATE_LIMITED'), expire })
   const breaker = createBreaker(breaking, refuse('UPSTREAM_UNAVAILABLE'))
   const budget = createRetryBudget()
@@ -49,7 +48,7 @@ export function openHttp(options: HttpOptions): Http {
   function report({ spec, call }: Passage, outcome: UpstreamEvent['outcome'], started: number): void {
     const duration_ms = performance.now() - started
     const { operation, keys } = spec
-    observe({ upstream, operation, keys, outcome: call.signal.aborted ? 'aborted' : outcome, duration_ms })
+    observe({ operation, keys, outcome: call.signal.aborted ? 'aborted' : outcome, duration_ms })
   }
 
   /** Waits for its turn. */
@@ -83,7 +82,7 @@ export function openHttp(options: HttpOptions): Http {
           return { failed: answer.status >= 500, outcome: answer }
         } catch (error) {
           if (call.signal.aborted) throw error
-          const coded = error instanceof CodedError ? error : transportError(error, upstream)
+          const coded = error instanceof CodedError ? error : transportError(error)
           return { failed: coded.code !== 'UPSTREAM_PROTOCOL_ERROR', outcome: coded }
         }
       })
@@ -127,10 +126,10 @@ export function openHttp(options: HttpOptions): Http {
     async request(spec, call) {
       const prepared = pool.prepare(spec)
       const last = performance.now() + timeout_ms
-      const deadline = (): number => Math.min(last, call.deadline ?? Infinity)
+      const deadline = (): number => Math.min(last, call.deadline())
       budget.count()
       const work = (signal: AbortSignal) => authorized({ spec, prepared, call, signal, deadline })
-      return withDeadline(call.signal, timeout_ms, expire, work, deadline)
+      return withDeadline(call.signal, { timeoutMs: timeout_ms, deadline, timedOut: expire }, work)
     },
     state: () => ({ breaker: breaker.state(), ...gate.state() }),
     close: () => pool.close(),

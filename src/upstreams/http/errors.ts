@@ -7,7 +7,8 @@ import { rateLimitMs } from './retry.ts'
 
 /** What a platform read out of its answer; `code` and `trace_id` are checked here and dropped when they look odd. */
 export interface AnswerFacts {
-  readonly upstream: string
+  /** @deprecated Put on errors by the source. */
+  readonly upstream?: string
   readonly code?: unknown
   readonly trace_id?: unknown
 }
@@ -30,7 +31,6 @@ export function answerError(code: ErrorCode, answer: HttpAnswer, facts: AnswerFa
   const upstream_code = upstreamCode(facts.code)
   const trace_id = traceId(facts.trace_id)
   return new CodedError(code, message, {
-    upstream: facts.upstream,
     upstream_status: answer.status,
     ...(upstream_code !== undefined && { upstream_code }),
     ...(trace_id !== undefined && { trace_id }),
@@ -64,9 +64,9 @@ const identifier = /^[A-Z][A-Z0-9_]{1,63}$/
  * not be made or broke. The cause keeps the short code alone (`ECONNREFUSED`, `CERT_HAS_EXPIRED`): messages of the
  * originals name the address, and a parser error holds the bytes of the answer.
  */
-export function transportError(error: unknown, upstream: string): CodedError {
+export function transportError(error: unknown): CodedError {
   const code = shortCode(error)
-  return new CodedError(codeOf(code), undefined, { upstream }, { cause: new Error(code) })
+  return new CodedError(codeOf(code), undefined, {}, { cause: new Error(code) })
 }
 
 /** Whether the answer was refused because of its size: fewer keys may fit. */

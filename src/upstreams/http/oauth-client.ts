@@ -6,14 +6,15 @@ import { z } from 'zod'
 import type { CodedError } from '../../errors.ts'
 import { reveal } from '../../lib/secret.ts'
 import type { Secret } from '../../lib/secret.ts'
-import type { UpstreamEvent } from '../platform.ts'
+import type { PlatformEvent } from '../platform.ts'
 import { openHttp } from './client.ts'
 import type { Authorize, HttpAnswer } from './client.ts'
 import { answerError, statusError } from './errors.ts'
 import type { HttpTuning } from './options.ts'
 
 export interface ClientCredentialsOptions extends HttpTuning {
-  readonly upstream: string
+  /** @deprecated Put on errors by the source. */
+  readonly upstream?: string
   readonly token_url: string
   readonly client_id: string
   readonly client_secret: Secret
@@ -21,7 +22,7 @@ export interface ClientCredentialsOptions extends HttpTuning {
   readonly client_auth?: 'form' | 'basic'
   /** What the platform wants besides: `scope`, `audience`, `resource`. */
   readonly parameters?: Readonly<Record<string, string>>
-  observe(event: UpstreamEvent): void
+  observe(event: PlatformEvent): void
 }
 
 export interface ClientCredentials extends Authorize {
@@ -56,8 +57,8 @@ interface Held {
 
 /** Throws where the token URL cannot be used; asks for the first token with the first request. */
 export function createClientCredentials(options: ClientCredentialsOptions): ClientCredentials {
-  const { upstream, client_id, client_secret, client_auth = 'form', parameters = {}, ...tuning } = options
-  const http = openHttp({ ...tuning, upstream, base_url: options.token_url })
+  const { client_id, client_secret, client_auth = 'form', parameters = {}, ...tuning } = options
+  const http = openHttp({ ...tuning, base_url: options.token_url })
   const basic = { authorization: `Basic ${basicCredentials(client_id, reveal(client_secret))}` }
   let held: Held | undefined
   let fetching: Promise<Held> | undefined
@@ -87,9 +88,9 @@ export function createClientCredentials(options: ClientCredentialsOptions): Clie
         },
       },
       // Everybody who waits has a deadline of their own; the exchange belongs to none of them.
-      { signal: new AbortController().signal },
+      { signal: new AbortController().signal, deadline: () => Infinity, viewer: null },
     )
-    return holdToken(answer, upstream, started)
+    return holdToken(answer, started)
   }
 
   /** One exchange at a time, whoever asks. */
@@ -124,10 +125,10 @@ export function createClientCredentials(options: ClientCredentialsOptions): Clie
   }
 }
 
-function holdToken(answer: HttpAnswer, upstream: string, started: number): Held {
-  if (answer.status >= 300) throw refusal(answer, upstream)
+function holdToken(answer: HttpAnswer, started: number): Held {
+  if (answer.status >= 300) throw refusal(answer)
   const parsed = tokenBody.safeParse(answer.json)
-  if (!parsed.success) throw answerError('UPSTREAM_PROTOCOL_ERROR', answer, { upstream })
+  if (!parsed.success) throw answerError('UPSTREAM_PROTOCOL_ERROR', answer, {})
   const { access_token, expires_in } = parsed.data
   // Counted from the moment of asking: the platform's own count began later.
   const life_ms = (expires_in === undefined || expires_in === 0 ? DEFAULT_SECONDS : expires_in) * 1000
@@ -139,9 +140,9 @@ function holdToken(answer: HttpAnswer, upstream: string, started: number): Held 
 }
 
 /** The platform refused our client; what it says beyond the code of RFC 6749 section 5.2 stays with it. */
-function refusal(answer: HttpAnswer, upstream: string): CodedError {
+function refusal(answer: HttpAnswer): CodedError {
   const code = errorBody.safeParse(answer.json).data?.error
-  const facts = { upstream, code }
+  const facts = { code }
   return answer.status === 400 ? answerError('UPSTREAM_REJECTED', answer, facts) : statusError(answer, facts)
 }
 

@@ -9,11 +9,10 @@ import type { Headers, HttpAnswer, RequestBody, RequestSpec } from './types.ts'
 import { requestUrl } from './url.ts'
 
 export interface PoolOptions {
-  readonly upstream: string
-  readonly base_url: string
+  readonly baseUrl: string
   readonly connections: number
   /** Milliseconds. */
-  readonly connect_timeout_ms: number
+  readonly connectTimeoutMs: number
   /** The same for every request. */
   readonly headers: Headers
 }
@@ -44,8 +43,7 @@ type RawHeaders = Readonly<Record<string, string | string[] | undefined>>
 
 /** Opens the pool; throws where the base URL or a header cannot be used. Connects on the first request. */
 export function openPool(options: PoolOptions): Exchanges {
-  const { upstream } = options
-  const base = new URL(options.base_url)
+  const base = new URL(options.baseUrl)
   checkHost(base)
   const common = checkHeaders({
     accept: 'application/json',
@@ -58,7 +56,7 @@ export function openPool(options: PoolOptions): Exchanges {
     connections: options.connections,
     pipelining: 1,
     allowH2: false,
-    connect: { timeout: options.connect_timeout_ms, lookup: guardedLookup(base.protocol) },
+    connect: { timeout: options.connectTimeoutMs, lookup: guardedLookup(base.protocol) },
     // The deadline of the call is the only clock.
     headersTimeout: 0,
     bodyTimeout: 0,
@@ -83,8 +81,7 @@ export function openPool(options: PoolOptions): Exchanges {
     async send({ method, path, headers, body, acceptsText }, extra, signal) {
       const response = await pool.request({ method, path, headers: { ...common, ...extra, ...headers }, body, signal })
       const { statusCode: status, headers: received, body: content } = response
-      const refuse = (): CodedError =>
-        new CodedError('UPSTREAM_PROTOCOL_ERROR', undefined, { upstream, upstream_status: status })
+      const refuse = (): CodedError => new CodedError('UPSTREAM_PROTOCOL_ERROR', undefined, { upstream_status: status })
       const coding = headerOf(received, 'content-encoding') ?? 'identity'
       if ((status >= 300 && status < 400) || coding.toLowerCase() !== 'identity') throw refuse()
       const text = decode(await content.bytes())

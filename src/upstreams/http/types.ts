@@ -1,5 +1,5 @@
 /** What goes through the HTTP core: types only. */
-import type { Call, UpstreamEvent, UpstreamState } from '../platform.ts'
+import type { Call, PlatformEvent, UpstreamState } from '../platform.ts'
 import type { HttpTuning } from './options.ts'
 import type { UrlParts } from './url.ts'
 
@@ -15,14 +15,14 @@ export interface Authorize {
 
 /** What `httpOptionFields` leaves to the operator has a default here, too. */
 export interface HttpOptions extends Partial<HttpTuning> {
-  /** The name that the operator gave; stands in every error and event. */
-  readonly upstream: string
+  /** @deprecated Put on errors and events by the server. */
+  readonly upstream?: string
   readonly base_url: string
   /** The same for every request; called once, when the pool opens. */
   headers?(): Headers
   /** Asked before every request that brings no `authorization` of its own; a 401 makes it fetch another credential. */
   readonly authorize?: Authorize
-  observe(event: UpstreamEvent): void
+  observe(event: PlatformEvent): void
 }
 
 export interface RequestSpec extends UrlParts {

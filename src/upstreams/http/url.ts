@@ -3,7 +3,7 @@
  * allow-list of characters, and the finished URL must still be the template's.
  */
 import { badUserInput } from '../../errors.ts'
-import { checkId } from '../../tokens/token.ts'
+import { checkId } from '../../tokens/ids.ts'
 
 /** What a request adds to the base URL. */
 export interface UrlParts {

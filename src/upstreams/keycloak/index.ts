@@ -99,7 +99,7 @@ export const keycloak: Platform<KeycloakOptions> = {
       name: upstream,
       platform: 'keycloak',
       refreshes: method === 'broker',
-      forwards: true,
+      usesSubjectToken: true,
       tokens: tokensFetcher(read, directory),
       accounts: directory === null ? null : accountsFetcher(directory),
       state: () => http.state(),

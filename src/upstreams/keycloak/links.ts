@@ -1,11 +1,12 @@
 /** `GET /admin/…/federated-identity`: what a user has linked, without tokens; for a client with `view-users`. */
 import { z } from 'zod'
 import { CodedError } from '../../errors.ts'
-import type { ExternalAccount } from '../../tokens/token.ts'
+import type { ExternalAccount } from '../../tokens/types.ts'
+import { linkedProviders } from '../kit.ts'
+import type { LinkedProviders } from '../kit.ts'
 import type { Http, HttpAnswer } from '../http/client.ts'
 import { answerError, statusError } from '../http/errors.ts'
 import type { One } from '../platform.ts'
-import { linkedProviders, type LinkedProviders } from '../linked-providers.ts'
 import { filledText } from '../shapes.ts'
 import { accountId } from './realm.ts'
 

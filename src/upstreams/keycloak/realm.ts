@@ -4,7 +4,7 @@ import { CodedError } from '../../errors.ts'
 import { reveal } from '../../lib/secret.ts'
 import type { Secret } from '../../lib/secret.ts'
 import type { Http } from '../http/client.ts'
-import type { TokenKey } from '../../tokens/token.ts'
+import type { TokenKey } from '../../tokens/types.ts'
 
 export interface Client {
   readonly client_id: string

@@ -1,7 +1,7 @@
 /** The linked accounts of users: without `include_credential`, Kratos names them and gives no token away. */
-import type { ExternalAccount } from '../../tokens/token.ts'
+import type { ExternalAccount } from '../../tokens/types.ts'
+import { isUuid } from '../kit.ts'
 import type { Many } from '../platform.ts'
-import { isUuid } from '../uuid.ts'
 import type { Identities } from './identities.ts'
 import type { Identity } from './shapes.ts'
 

@@ -2,10 +2,9 @@
 import { CodedError } from '../../errors.ts'
 import type { Http, HttpAnswer } from '../http/client.ts'
 import type { Call } from '../platform.ts'
-import { checkUuid } from '../uuid.ts'
+import { checkUuid, splitOnFailure } from '../kit.ts'
 import { kratosError, shapeError } from './errors.ts'
 import { identity, identityId, identityList, type Identity } from './shapes.ts'
-import { splitOnFailure } from '../split-on-failure.ts'
 
 export interface IdentitiesOptions {
   readonly http: Http

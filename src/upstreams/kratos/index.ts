@@ -60,7 +60,7 @@ export const kratos: Platform<KratosOptions> = {
     return {
       name,
       platform: 'kratos',
-      refreshes: false,
+      autoRefreshes: false,
       tokens: tokensFetcher(identities, name),
       accounts: accountsFetcher(identities),
       state: () => http.state(),

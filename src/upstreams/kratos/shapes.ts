@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { secret } from '../../lib/secret.ts'
 import type { Secret } from '../../lib/secret.ts'
-import { jwtExpiry } from '../jwt-expiry.ts'
+import { jwtExpiry } from '../kit.ts'
 import { filledText, isoSeconds } from '../shapes.ts'
 
 /** One social login that is linked to an identity. */

@@ -1,7 +1,7 @@
 /** The tokens that Kratos stored at the first login; `include_credential=oidc` is what makes it give them. */
 import { CodedError } from '../../errors.ts'
-import type { OAuthAccessToken, TokenKey } from '../../tokens/token.ts'
-import { bareProvider } from '../provider-name.ts'
+import type { OAuthAccessToken, TokenKey } from '../../tokens/types.ts'
+import { bareProvider } from '../../tokens/ids.ts'
 import type { Many } from '../platform.ts'
 import type { Identities } from './identities.ts'
 import type { Identity, Link } from './shapes.ts'

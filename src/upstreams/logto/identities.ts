@@ -1,11 +1,13 @@
 /** `GET /api/users/{id}/all-identities`: what a user has linked, and whether a token is stored (logto.md section 3). */
 import { z } from 'zod'
 import { CodedError } from '../../errors.ts'
-import { toUnixSeconds, type ExternalAccount } from '../../tokens/token.ts'
+import { toUnixSeconds } from '../shapes.ts'
+import type { ExternalAccount } from '../../tokens/types.ts'
+import { linkedProviders } from '../kit.ts'
+import type { LinkedProviders } from '../kit.ts'
 import type { Http, HttpAnswer } from '../http/client.ts'
 import { answerError } from '../http/errors.ts'
 import type { One } from '../platform.ts'
-import { linkedProviders, type LinkedProviders } from '../linked-providers.ts'
 import { filledText, scopeList } from '../shapes.ts'
 import { clientError } from './errors.ts'
 

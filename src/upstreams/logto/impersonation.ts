@@ -5,7 +5,7 @@
  */
 import { z } from 'zod'
 import { CodedError } from '../../errors.ts'
-import { shareCalls } from '../../tokens/flights.ts'
+import { shareCalls } from '../../lib/singleflight.ts'
 import { reveal, secret } from '../../lib/secret.ts'
 import type { Secret } from '../../lib/secret.ts'
 import type { Http, HttpAnswer } from '../http/client.ts'

@@ -72,7 +72,7 @@ export const logto: Platform<LogtoOptions> = {
     return {
       name: upstream,
       platform: 'logto',
-      refreshes: true,
+      autoRefreshes: true,
       tokens: tokensFetcher({ http, upstream, identities, impersonation }),
       accounts: accountsFetcher(identities),
       state: () => http.state(),

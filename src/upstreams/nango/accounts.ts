@@ -1,5 +1,5 @@
 /** The connections of a user as connected accounts. */
-import type { ExternalAccount } from '../../tokens/token.ts'
+import type { ExternalAccount } from '../../tokens/types.ts'
 import type { One } from '../platform.ts'
 import type { Connection, ListConnections } from './connections.ts'
 

@@ -1,12 +1,12 @@
 /** `GET /connections?tags[…]=…`: every connection of a user in one call, without credentials. */
 import { z } from 'zod'
 import { CodedError } from '../../errors.ts'
-import { shareCalls } from '../../tokens/flights.ts'
-import { checkId } from '../../tokens/token.ts'
+import { shareCalls } from '../../lib/singleflight.ts'
+import { checkId } from '../../tokens/ids.ts'
+import { withoutSecrets } from '../kit.ts'
 import type { Http, HttpAnswer } from '../http/client.ts'
 import type { Call } from '../platform.ts'
 import { filledText, isoSeconds, metadata } from '../shapes.ts'
-import { withoutSecrets } from '../strip-secrets.ts'
 import { nangoError, shapeError } from './errors.ts'
 
 /** Far below the maximum of 2000, whose answer would be too large. */

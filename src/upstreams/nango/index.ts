@@ -56,7 +56,7 @@ export const nango: Platform<NangoOptions> = {
     return {
       name,
       platform: 'nango',
-      refreshes: true,
+      autoRefreshes: true,
       tokens: tokensFetcher(http, name, connections),
       accounts: accountsFetcher(connections),
       state: () => http.state(),

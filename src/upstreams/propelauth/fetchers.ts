@@ -1,10 +1,10 @@
 /** Tokens and accounts out of what is stored; an expired token is refreshed by a second call for it alone. */
 import { CodedError } from '../../errors.ts'
-import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../../tokens/token.ts'
+import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../../tokens/types.ts'
+import { bareProvider } from '../../tokens/ids.ts'
 import type { Http } from '../http/client.ts'
 import { answerError, statusError } from '../http/errors.ts'
 import type { Call, One } from '../platform.ts'
-import { bareProvider } from '../provider-name.ts'
 import { accountId, readEntry, toToken, type Entry, type ReadStored } from './stored.ts'
 
 /** Seconds: a token that lives no longer is refreshed. */

@@ -58,7 +58,7 @@ export const propelauth: Platform<PropelAuthOptions> = {
     return {
       name,
       platform: 'propelauth',
-      refreshes: true,
+      autoRefreshes: true,
       tokens: tokensFetcher(http, name, stored),
       accounts: accountsFetcher(name, stored),
       state: () => http.state(),

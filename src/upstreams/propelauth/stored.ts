@@ -1,14 +1,15 @@
 /** `GET /api/backend/v1/user/{user_id}/oauth_token`: what is stored of all providers of a user, in one call. */
 import { z } from 'zod'
 import { CodedError } from '../../errors.ts'
-import { shareCalls } from '../../tokens/flights.ts'
+import { shareCalls } from '../../lib/singleflight.ts'
+import { toUnixSeconds } from '../shapes.ts'
+import type { OAuthAccessToken } from '../../tokens/types.ts'
+import { checkUuid } from '../kit.ts'
 import { secret } from '../../lib/secret.ts'
 import type { Http, HttpAnswer } from '../http/client.ts'
 import { answerError, statusError } from '../http/errors.ts'
 import type { Call } from '../platform.ts'
-import { toUnixSeconds, type OAuthAccessToken } from '../../tokens/token.ts'
 import { filledText } from '../shapes.ts'
-import { checkUuid } from '../uuid.ts'
 
 /** By provider, as they came; each is read when it is asked for, so that one bad entry fails alone. */
 export type Stored = ReadonlyMap<string, unknown>

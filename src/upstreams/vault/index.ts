@@ -24,8 +24,8 @@ export const vault: Platform<VaultOptions> = {
     return {
       name: deps.name,
       platform: 'vault',
-      refreshes: false,
-      local: true,
+      autoRefreshes: false,
+      inProcess: true,
       tokens: {
         kind: 'many',
         max: MAX_KEYS,

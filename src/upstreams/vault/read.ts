@@ -1,8 +1,8 @@
 /** Batched reads: one constant statement for any number of keys, with the keys in a single JSON parameter. */
 import type { StatementSync } from 'node:sqlite'
 import { CodedError } from '../../errors.ts'
-import { checkProvider } from '../../tokens/token.ts'
-import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../../tokens/token.ts'
+import { checkProvider } from '../../tokens/ids.ts'
+import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../../tokens/types.ts'
 import type { UpstreamDeps } from '../platform.ts'
 import { decodeProfile, decodeToken } from './rows.ts'
 import type { ProfileRow, TokenRow } from './rows.ts'

@@ -2,7 +2,8 @@
 import { z } from 'zod'
 import { safeJsonObject } from '../../lib/json.ts'
 import { secret } from '../../lib/secret.ts'
-import { checkId, checkProvider, toUnixSeconds } from '../../tokens/token.ts'
+import { checkId, checkProvider } from '../../tokens/ids.ts'
+import { toUnixSeconds } from '../shapes.ts'
 
 const MAX_METADATA_DEPTH = 64
 // RFC 6749 appendices A.12 and A.17: tokens are printable ASCII. A line break would break the header they go into.

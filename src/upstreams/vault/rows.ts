@@ -6,7 +6,7 @@ import { reveal, secret } from '../../lib/secret.ts'
 import type { Secret } from '../../lib/secret.ts'
 import { newRowKey, sealField, unsealField, unwrapRowKey, wrapRowKey } from './crypto.ts'
 import type { Keyring, RowIdentity, SealedField } from './crypto.ts'
-import type { ExternalAccount, OAuthAccessToken } from '../../tokens/token.ts'
+import type { ExternalAccount, OAuthAccessToken } from '../../tokens/types.ts'
 import type { AccountRecord } from './record.ts'
 
 /** The columns that identify a row and hold its documented object. */

@@ -1,7 +1,7 @@
 /** The connected accounts of a user, out of the directory. */
 import { CodedError } from '../../errors.ts'
-import type { ExternalAccount } from '../../tokens/token.ts'
-import type { LinkedProviders } from '../linked-providers.ts'
+import type { ExternalAccount } from '../../tokens/types.ts'
+import type { LinkedProviders } from '../kit.ts'
 import type { One } from '../platform.ts'
 import { isConnected, type DataProvider } from './directory.ts'
 import { accountId, type WorkosScope } from './scope.ts'

@@ -58,7 +58,7 @@ export const workos: Platform<WorkosOptions> = {
     return {
       name,
       platform: 'workos',
-      refreshes: true,
+      autoRefreshes: true,
       tokens: tokensFetcher(scope, directory),
       accounts: accountsFetcher(scope, directory),
       state: () => http.state(),

@@ -1,7 +1,4 @@
-/**
- * Packages that one platform needs and a default install does not have: optional peer dependencies, loaded when an
- * upstream opens and by nobody else.
- */
+/** Optional peer dependencies: a default install does not have them, and only an upstream that opens loads them. */
 import { createRequire } from 'node:module'
 
 // Node loads ES modules this way too (22.12 and later), and at once: a server that cannot read must not start.

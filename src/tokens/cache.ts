@@ -1,0 +1,106 @@
+/**
+ * What platforms answered a moment ago, for as long as it may be used again (docs/promises.md R12). Kept by upstream and
+ * subject, and by the subject's own credential where one was forwarded. What a viewer may see of an answer is decided
+ * on the fields, so a cached answer discloses no more than a new one.
+ */
+import { LRUCache } from 'lru-cache'
+import { CodedError } from '../errors.ts'
+import type { OAuthAccessToken, TokenFilter } from './types.ts'
+
+export interface CacheOptions {
+  /** How long an answer may be used again; 0: not at all. */
+  readonly seconds: number
+  /** How many answers of one upstream are kept at most. */
+  readonly entries: number
+}
+
+/** An answer and its age. */
+export interface Cached<V> {
+  /** Milliseconds since the platform was asked. */
+  readonly ageMs: number
+  readonly answer: V | null | CodedError
+}
+
+export interface AnswerCache<V> {
+  get(id: string): Cached<V> | undefined
+  /** `at`: when the platform was asked. Of errors only those are kept that consent is needed for. */
+  keep(id: string, at: number, answer: V | null | Error): void
+  clear(): void
+}
+
+interface Entry {
+  /** Milliseconds of a monotonic clock. */
+  readonly at: number
+  readonly answer: unknown
+}
+
+/** Answers that a user may change within seconds: nothing connected, or consent that is needed again. */
+const SHORT_MS = 5000
+
+/** `nowMs` gives milliseconds of a monotonic clock. */
+export function createAnswerCache<V>({ seconds, entries }: CacheOptions, nowMs: () => number): AnswerCache<V> {
+  const lifeMs = seconds * 1000
+  // Read with `peek`, so that the order stays the order of age: all answers live equally long, and the oldest is the
+  // next to expire.
+  const kept = new LRUCache<string, Entry>({ max: entries, ttl: lifeMs, ttlResolution: 0, perf: { now: nowMs } })
+  let timer: NodeJS.Timeout | null = null
+
+  /** Removes expired tokens from memory even when no request comes any more. */
+  function purge(): void {
+    kept.purgeStale()
+    timer = kept.size === 0 ? null : setTimeout(purge, lifeMs).unref()
+  }
+
+  return {
+    get(id) {
+      const entry = kept.peek(id)
+      if (entry === undefined) return undefined
+      const ageMs = nowMs() - entry.at
+      return ageMs < lifeMs ? { ageMs, answer: entry.answer as V | null | CodedError } : undefined
+    },
+    keep(id, at, answer) {
+      if (answer instanceof Error && !(answer instanceof CodedError && answer.code === 'REAUTHORIZATION_REQUIRED'))
+        return
+      kept.delete(id) // a later answer is the youngest
+      kept.set(id, { at, answer }, { start: at })
+      timer ??= setTimeout(purge, lifeMs).unref()
+    },
+    clear() {
+      if (timer !== null) clearTimeout(timer)
+      timer = null
+      kept.clear()
+    },
+  }
+}
+
+/** Whether the token lives for at least `minValiditySeconds` more; an unknown expiry counts as living. */
+export function isLive(token: OAuthAccessToken, minValiditySeconds: number, nowSeconds: number): boolean {
+  return token.expires_at === null || token.expires_at - minValiditySeconds > nowSeconds
+}
+
+/** The rows of the account that was asked for. */
+export function ofAccount(
+  rows: readonly OAuthAccessToken[],
+  { external_account_id }: TokenFilter,
+): readonly OAuthAccessToken[] {
+  return external_account_id === null ? rows : rows.filter((row) => row.external_account_id === external_account_id)
+}
+
+/**
+ * Whether tokens that were read a moment ago may answer this request. A platform that refreshes is asked again for a
+ * token that does not live long enough; one that does not refresh would hardly answer otherwise within seconds.
+ */
+export function areFreshTokens(
+  { ageMs, answer }: Cached<readonly OAuthAccessToken[]>,
+  filter: TokenFilter,
+  { autoRefreshes, nowSeconds }: { readonly autoRefreshes: boolean; readonly nowSeconds: number },
+): boolean {
+  const rows = ofAccount(answer === null || answer instanceof Error ? [] : answer, filter)
+  if (rows.length > 0 && rows.every((row) => isLive(row, filter.min_validity_seconds, nowSeconds))) return true
+  return ageMs < SHORT_MS && (rows.length === 0 || !autoRefreshes)
+}
+
+/** The same for any list: an empty one, an unknown user and an error are used again for seconds only. */
+export function isFreshList({ ageMs, answer }: Cached<readonly unknown[]>): boolean {
+  return ageMs < SHORT_MS || (answer !== null && !(answer instanceof Error) && answer.length > 0)
+}

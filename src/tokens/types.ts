@@ -1,0 +1,88 @@
+/** The records that every platform answers with, the keys that ask for them, and the routes; types only. */
+import type { JsonObject } from '../lib/json.ts'
+import type { Secret } from '../lib/secret.ts'
+
+/** The documented object of the Clerk Backend API, less its constant `object` field. */
+export interface OAuthAccessToken {
+  readonly external_account_id: string
+  /** `''` where the platform does not disclose it. */
+  readonly provider_user_id: string
+  readonly token: Secret
+  /** Whole Unix seconds; null: unknown or never. */
+  readonly expires_at: number | null
+  /** The bare name: `google`. */
+  readonly provider: string
+  readonly public_metadata: JsonObject
+  readonly label: string | null
+  /** null for OAuth 1.0, and where the platform does not say. */
+  readonly scopes: readonly string[] | null
+  /** OAuth 1.0 only. */
+  readonly token_secret: Secret | null
+  readonly id_token: Secret | null
+}
+
+/** A connected account, without its secrets. */
+export interface ExternalAccount {
+  readonly id: string
+  /** The bare name: `google`. */
+  readonly provider: string
+  readonly provider_user_id: string
+  readonly email_address: string | null
+  readonly username: string | null
+  readonly first_name: string | null
+  readonly last_name: string | null
+  readonly image_url: string | null
+  readonly label: string | null
+  readonly approved_scopes: readonly string[] | null
+  readonly public_metadata: JsonObject
+  /** Whole Unix seconds. */
+  readonly created_at: number | null
+  /** Whole Unix seconds. */
+  readonly updated_at: number | null
+  /** Whether the platform's metadata says that the token is dead until the user consents again. */
+  readonly needs_reauthorization: boolean
+}
+
+/** One subject at one provider, by the bare name that the platform uses. */
+export interface TokenKey {
+  readonly user_id: string
+  readonly provider: string
+  /** Only for upstreams that use it (`Upstream.usesSubjectToken`), and only when the subject is the one who asks. */
+  readonly credential: SubjectCredential | null
+}
+
+/** The subject's own credential, for platforms that answer to it and to nothing else: forwarded, never stored. */
+export interface SubjectCredential {
+  readonly secret: Secret
+  /** SHA-256 of the credential: answers are shared between requests with the same one only. */
+  readonly id: string
+}
+
+/** What a caller may add to a key; both are applied here, after the platform answered. */
+export interface TokenFilter {
+  readonly external_account_id: string | null
+  /** Seconds that the token must still live. */
+  readonly min_validity_seconds: number
+}
+
+/** What a request asks for; `provider` is the bare name that callers use. */
+export interface TokenRequest extends TokenFilter {
+  readonly user_id: string
+  readonly provider: string
+}
+
+/** The names of the fields that hold secrets: what `auth/policy.ts` decides about. */
+export const secretFields = ['token', 'token_secret', 'id_token'] as const
+export type SecretField = (typeof secretFields)[number]
+
+/** Where a provider's tokens are; `as` is the platform's own name for the provider, where it differs. */
+export interface Route {
+  readonly upstream: string
+  readonly as: string | null
+}
+
+/** `routes` by the name that the configuration gives; `default` answers for every other provider, if there is one. */
+export interface Routing {
+  readonly routes: Readonly<Record<string, Route>>
+  readonly default: string | null
+}

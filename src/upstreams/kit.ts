@@ -1,0 +1,231 @@
+/**
+ * What a platform is made of, and the only module that a platform imports (docs/adding-a-platform.md). A platform
+ * declares its options, its endpoints and the shapes of their answers; deadlines, credentials, rate limits, retries,
+ * batching, caching and the names on errors are the server's.
+ */
+import type { ZodType } from 'zod'
+import { CodedError } from '../errors.ts'
+import type { ErrorCode } from '../errors.ts'
+import { singleflight } from '../lib/singleflight.ts'
+import type { ExternalAccount, OAuthAccessToken } from '../tokens/types.ts'
+import { answerError, isTooLarge } from './http/errors.ts'
+import type { Http, HttpAnswer, RequestSpec } from './http/types.ts'
+import type { Call } from './platform.ts'
+
+export { badUserInput, CodedError } from '../errors.ts'
+export type { ErrorCode } from '../errors.ts'
+export type { JsonObject, JsonValue } from '../lib/json.ts'
+export { reveal, secret } from '../lib/secret.ts'
+export type { Secret } from '../lib/secret.ts'
+export { secureUrl } from '../lib/url.ts'
+export { checkId } from '../tokens/ids.ts'
+export type { ExternalAccount, OAuthAccessToken, SubjectCredential, TokenKey } from '../tokens/types.ts'
+export { openHttp } from './http/client.ts'
+export { answerError, statusError, traceId } from './http/errors.ts'
+export { createClientCredentials } from './http/oauth-client.ts'
+export { httpOptionFields, httpTuning } from './http/options.ts'
+export type { Authorize, Http, HttpAnswer, RequestSpec } from './http/types.ts'
+export type { All, Call, Grouped, Many, One, Platform, PlatformEvent, Upstream, UpstreamDeps } from './platform.ts'
+export * from './shapes.ts'
+
+/** How the answer of an endpoint is read. */
+export interface Reading<T> {
+  /** The body of a success. */
+  readonly shape: ZodType<T>
+  /** The error that an answer that is no success stands for. */
+  toError(answer: HttpAnswer): CodedError
+  /** The value of an answer that is no success and still means something, such as "not connected"; undefined: none. */
+  valueOf?(answer: HttpAnswer): T | undefined
+  /** The platform's trace id, for its support. */
+  traceOf?(answer: HttpAnswer): unknown
+}
+
+/**
+ * Sends a request and reads its answer: status, shape and error in one place. Rejects with what `Http.request` rejects
+ * with, with the error of `toError`, and with UPSTREAM_PROTOCOL_ERROR for a success of another shape.
+ */
+export async function read<T>(http: Http, spec: RequestSpec, reading: Reading<T>, call: Call): Promise<T> {
+  return readAnswer(await http.request(spec, call), reading)
+}
+
+/** The same for an answer that is there. */
+export function readAnswer<T>(answer: HttpAnswer, { shape, toError, valueOf, traceOf }: Reading<T>): T {
+  if (answer.status >= 300) {
+    const value = valueOf?.(answer)
+    if (value === undefined) throw toError(answer)
+    return value
+  }
+  const parsed = shape.safeParse(answer.json)
+  if (!parsed.success) throw answerError('UPSTREAM_PROTOCOL_ERROR', answer, { trace_id: traceOf?.(answer) })
+  return parsed.data
+}
+
+/** A token record; what the platform does not say is null, and `''` for the user's id at the provider. */
+export function token(
+  known: Pick<OAuthAccessToken, 'external_account_id' | 'provider' | 'token'> & Partial<OAuthAccessToken>,
+): OAuthAccessToken {
+  return {
+    provider_user_id: '',
+    expires_at: null,
+    public_metadata: {},
+    label: null,
+    scopes: null,
+    token_secret: null,
+    id_token: null,
+    ...known,
+  }
+}
+
+/** An account record; what the platform does not say is null, and `''` for the user's id at the provider. */
+export function account(known: Pick<ExternalAccount, 'id' | 'provider'> & Partial<ExternalAccount>): ExternalAccount {
+  return {
+    provider_user_id: '',
+    email_address: null,
+    username: null,
+    first_name: null,
+    last_name: null,
+    image_url: null,
+    label: null,
+    approved_scopes: null,
+    public_metadata: {},
+    created_at: null,
+    updated_at: null,
+    needs_reauthorization: false,
+    ...known,
+  }
+}
+
+export interface Page<Row, Cursor> {
+  readonly rows: readonly Row[]
+  /** null: this was the last page. */
+  readonly next: Cursor | null
+}
+
+export interface Paging<Row> {
+  /** More pages than this are a pager that never ends. */
+  readonly maxPages: number
+  /** Left out: rows never repeat. Otherwise rows whose id came before are dropped: the list moved between two pages. */
+  readonly idOf?: (row: Row) => string
+}
+
+/**
+ * All rows of a list, page by page. Never returns a list that ended early: too many pages, or a page that brings nothing
+ * new and is not the last, reject with UPSTREAM_PROTOCOL_ERROR.
+ */
+export async function paginate<Row, Cursor>(
+  first: Cursor,
+  readPage: (cursor: Cursor) => Promise<Page<Row, Cursor>>,
+  { maxPages, idOf }: Paging<Row>,
+): Promise<readonly Row[]> {
+  const found: Row[] = []
+  const seen = new Set<string>()
+  let cursor = first
+  for (let pages = 0; pages < maxPages; pages++) {
+    const { rows, next } = await readPage(cursor)
+    const fresh = idOf === undefined ? rows : rows.filter((row) => !seen.has(idOf(row)))
+    if (idOf !== undefined) for (const row of fresh) seen.add(idOf(row))
+    found.push(...fresh)
+    if (next === null) return found
+    if (idOf !== undefined && fresh.length === 0) break
+    cursor = next
+  }
+  throw new CodedError('UPSTREAM_PROTOCOL_ERROR')
+}
+
+/** Returns null in place of USER_NOT_FOUND: what a fetcher of accounts answers for a user that is not known. */
+export async function nullIfUnknown<T>(reading: Promise<T>): Promise<T | null> {
+  try {
+    return await reading
+  } catch (error) {
+    if (error instanceof CodedError && error.code === 'USER_NOT_FOUND') return null
+    throw error
+  }
+}
+
+/** More calls than a few bad ids of a batch of 500 need, and few enough where every call fails the same way. */
+const MAX_CALLS = 40
+
+/**
+ * The values by id. Where a batch fails and fewer ids may succeed (`isDivisible`), its halves are asked for by
+ * themselves, until the failure belongs to one id or too many calls were made; it is then the value of the ids.
+ */
+export async function splitOnFailure<V>(
+  ids: readonly string[],
+  ask: (ids: readonly string[]) => Promise<ReadonlyMap<string, V>>,
+): Promise<ReadonlyMap<string, V | Error>> {
+  let calls = 0
+
+  async function attempt(part: readonly string[]): Promise<(readonly [string, V | Error])[]> {
+    calls++
+    try {
+      return [...(await ask(part))]
+    } catch (error) {
+      if (!(error instanceof Error)) throw error
+      if (part.length === 1 || !isDivisible(error) || calls >= MAX_CALLS) return part.map((id) => [id, error] as const)
+      const middle = Math.ceil(part.length / 2)
+      // One after the other, so that the count of calls is known before the next is made.
+      return [...(await attempt(part.slice(0, middle))), ...(await attempt(part.slice(middle)))]
+    }
+  }
+
+  return new Map(await attempt(ids))
+}
+
+/** Whether fewer ids may succeed: the answer or the URL is too large, or the platform refuses one of the ids. */
+export function isDivisible(error: unknown): boolean {
+  if (!(error instanceof CodedError)) return false
+  const { upstream_status: status } = error.extensions
+  return isTooLarge(error) || status === 400 || status === 414 || status === 422
+}
+
+/** Failures that concern a single account; the others can still be returned. */
+const ofTheAccount: ReadonlySet<ErrorCode> = new Set(['REAUTHORIZATION_REQUIRED', 'UNSUPPORTED_CREDENTIAL'])
+
+/**
+ * The accounts that answered; null is an account that is gone. A dead account hides no live one, but a failure that
+ * may pass fails the whole: half a list would look like the whole.
+ */
+export async function settleAccounts<T>(accounts: readonly Promise<T | null>[]): Promise<readonly T[]> {
+  const outcomes = await Promise.allSettled(accounts)
+  const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as Error] : []))
+  const found = outcomes.flatMap((outcome) =>
+    outcome.status === 'fulfilled' && outcome.value !== null ? [outcome.value] : [],
+  )
+  const whole = failures.find((error) => !(error instanceof CodedError && ofTheAccount.has(error.code)))
+  if (whole !== undefined) throw whole
+  const [first] = failures
+  if (found.length === 0 && first !== undefined) throw first
+  return found
+}
+
+/** Shares the calls in flight of a platform's own lookup (`lib/singleflight.ts`). */
+export function shareCalls<K, V>(
+  ask: (key: K, call: Call) => Promise<V>,
+  idOf: (key: K) => string,
+): (key: K, call: Call) => Promise<V> {
+  return singleflight<K, Call, V>(idOf, (key, { signal, deadline }, { viewer }) =>
+    ask(key, { signal, deadline, viewer }),
+  )
+}
+
+/** From so many providers of one user on, a metadata call is expected to save more token calls than it costs. */
+const WORTHWHILE = 3
+
+/**
+ * What a user has linked, where one metadata call names it and enough providers of the user are asked for together
+ * (`Grouped`); null: ask for the token itself. Also null where the platform refuses this server the metadata: without
+ * it everything works, with more calls.
+ */
+export async function listIfWorthwhile<Row>(
+  siblings: readonly unknown[],
+  list: () => Promise<readonly Row[]>,
+): Promise<readonly Row[] | null> {
+  if (siblings.length < WORTHWHILE) return null
+  try {
+    return await list()
+  } catch (error) {
+    if (error instanceof CodedError && (error.code === 'UPSTREAM_REJECTED' || error.code === 'UPSTREAM_PROTOCOL_ERROR'))
+      return null
+    throw error
+  }
+}
