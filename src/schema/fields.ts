@@ -36,16 +36,16 @@ export interface TokenArguments {
 }
 
 /** The checked request; throws BAD_USER_INPUT that names the argument. */
-export function toTokenRequest(user_id: string, args: TokenArguments): TokenRequest {
-  const min_validity_seconds = args.min_validity_seconds ?? DEFAULT_MIN_VALIDITY_SECONDS
-  if (min_validity_seconds < 0 || min_validity_seconds > MAX_MIN_VALIDITY_SECONDS)
+export function toTokenRequest(userId: string, args: TokenArguments): TokenRequest {
+  const minValiditySeconds = args.min_validity_seconds ?? DEFAULT_MIN_VALIDITY_SECONDS
+  if (minValiditySeconds < 0 || minValiditySeconds > MAX_MIN_VALIDITY_SECONDS)
     throw badUserInput(`min_validity_seconds must be from 0 to ${String(MAX_MIN_VALIDITY_SECONDS)} seconds.`)
   return {
-    user_id,
+    userId,
     provider: checkProvider(args.provider),
-    external_account_id:
+    externalAccountId:
       args.external_account_id == null ? null : checkId(args.external_account_id, 'external_account_id'),
-    min_validity_seconds,
+    minValiditySeconds,
   }
 }
 

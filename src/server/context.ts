@@ -91,8 +91,8 @@ export function describeCaller({ request, viewer, deadline, usesSubjectToken }: 
   }
 }
 
-function subjectOf(user_id: string, request: Request): Caller['subject'] {
+function subjectOf(userId: string, request: Request): Caller['subject'] {
   // It was verified: one token after one scheme.
   const token = request.headers.get('authorization')?.replace(/^Bearer +/i, '') ?? ''
-  return { user_id, credential: { secret: secret(token), id: hash('sha256', token, 'base64url') } }
+  return { userId, credential: { secret: secret(token), id: hash('sha256', token, 'base64url') } }
 }

@@ -81,9 +81,9 @@ export function isLive(token: OAuthAccessToken, minValiditySeconds: number, nowS
 /** The rows of the account that was asked for. */
 export function ofAccount(
   rows: readonly OAuthAccessToken[],
-  { external_account_id }: TokenFilter,
+  { externalAccountId }: TokenFilter,
 ): readonly OAuthAccessToken[] {
-  return external_account_id === null ? rows : rows.filter((row) => row.external_account_id === external_account_id)
+  return externalAccountId === null ? rows : rows.filter((row) => row.external_account_id === externalAccountId)
 }
 
 /**
@@ -96,7 +96,7 @@ export function areFreshTokens(
   { autoRefreshes, nowSeconds }: { readonly autoRefreshes: boolean; readonly nowSeconds: number },
 ): boolean {
   const rows = ofAccount(answer === null || answer instanceof Error ? [] : answer, filter)
-  if (rows.length > 0 && rows.every((row) => isLive(row, filter.min_validity_seconds, nowSeconds))) return true
+  if (rows.length > 0 && rows.every((row) => isLive(row, filter.minValiditySeconds, nowSeconds))) return true
   return ageMs < SHORT_MS && (rows.length === 0 || !autoRefreshes)
 }
 

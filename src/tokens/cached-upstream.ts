@@ -15,7 +15,7 @@ import type { ExternalAccount, OAuthAccessToken, SubjectCredential, TokenFilter,
 /** Who asks, for as long as the request lasts. */
 export interface Caller extends Call {
   /** The caller's own credential, where the caller is a user: it speaks for that subject and no other. */
-  readonly subject: { readonly user_id: string; readonly credential: SubjectCredential } | null
+  readonly subject: { readonly userId: string; readonly credential: SubjectCredential } | null
 }
 
 /** Returns a value that is at hand, or a promise; throws and rejects with a `CodedError`. */
@@ -53,12 +53,17 @@ export function openCachedUpstream(upstream: Upstream, options: CachedUpstreamOp
       areFreshTokens(cached, key, { autoRefreshes, nowSeconds: options.now() }),
   })
   const askAccounts =
-    accounts && openFetcher(accounts, (userId) => userId, { ...open, operation: 'accounts', isFresh: isFreshList })
+    accounts &&
+    openFetcher<string, readonly ExternalAccount[]>(accounts, (userId) => userId, {
+      ...open,
+      operation: 'accounts',
+      isFresh: isFreshList,
+    })
   return {
     upstream,
     tokens(key, caller) {
       const { subject } = caller
-      const credential = usesSubjectToken && subject?.user_id === key.user_id ? subject.credential : null
+      const credential = usesSubjectToken && subject?.userId === key.userId ? subject.credential : null
       return askTokens.ask({ ...key, credential }, caller)
     },
     accounts: askAccounts && askAccounts.ask,
@@ -71,8 +76,8 @@ export function openCachedUpstream(upstream: Upstream, options: CachedUpstreamOp
 }
 
 /** Everything that changes the answer of the platform. No id holds a space (`checkId`). */
-function tokenId({ user_id, provider, credential }: TokenKey): string {
-  return credential === null ? `${user_id} ${provider}` : `${user_id} ${provider} ${credential.id}`
+function tokenId({ userId, provider, credential }: TokenKey): string {
+  return credential === null ? `${userId} ${provider}` : `${userId} ${provider} ${credential.id}`
 }
 
 interface FetcherOptions<K, V> extends CachedUpstreamOptions {

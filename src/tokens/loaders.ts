@@ -23,8 +23,8 @@ export function createLoaders(source: TokenSource, caller: Caller, consume: Cons
   return {
     tokens: memoize(
       // Everything that changes the result is part of the key.
-      ({ user_id, provider, external_account_id, min_validity_seconds }: TokenRequest) =>
-        JSON.stringify([user_id, provider, external_account_id, min_validity_seconds]),
+      ({ userId, provider, externalAccountId, minValiditySeconds }: TokenRequest) =>
+        JSON.stringify([userId, provider, externalAccountId, minValiditySeconds]),
       (request) => source.tokens(request, caller),
       consume,
     ),

@@ -101,9 +101,9 @@ function selectLive(
   autoRefreshes: boolean,
   nowSeconds: number,
 ): readonly OAuthAccessToken[] {
-  const { provider, min_validity_seconds } = request
+  const { provider, minValiditySeconds } = request
   const asked = ofAccount(rows, request)
-  const live = autoRefreshes ? asked : asked.filter((row) => isLive(row, min_validity_seconds, nowSeconds))
+  const live = autoRefreshes ? asked : asked.filter((row) => isLive(row, minValiditySeconds, nowSeconds))
   if (live.length === 0 && asked.length > 0) throw new CodedError('REAUTHORIZATION_REQUIRED')
   return live.map((row) => (row.provider === provider ? row : { ...row, provider }))
 }

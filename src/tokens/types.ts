@@ -45,7 +45,7 @@ export interface ExternalAccount {
 
 /** One subject at one provider, by the bare name that the platform uses. */
 export interface TokenKey {
-  readonly user_id: string
+  readonly userId: string
   readonly provider: string
   /** Only for upstreams that use it (`Upstream.usesSubjectToken`), and only when the subject is the one who asks. */
   readonly credential: SubjectCredential | null
@@ -60,14 +60,14 @@ export interface SubjectCredential {
 
 /** What a caller may add to a key; both are applied here, after the platform answered. */
 export interface TokenFilter {
-  readonly external_account_id: string | null
+  readonly externalAccountId: string | null
   /** Seconds that the token must still live. */
-  readonly min_validity_seconds: number
+  readonly minValiditySeconds: number
 }
 
 /** What a request asks for; `provider` is the bare name that callers use. */
 export interface TokenRequest extends TokenFilter {
-  readonly user_id: string
+  readonly userId: string
   readonly provider: string
 }
 

@@ -42,8 +42,8 @@ export function openPlatform<Options>(platform: Platform<Options>, given: object
   const callerOf = (signal: AbortSignal): Caller => ({ signal, deadline: () => Infinity, viewer: null, subject: null })
   const patient = callerOf(new AbortController().signal)
   const ask = async ({ user_id, provider }: Asked, caller: Caller) => {
-    const filter = { external_account_id: null, min_validity_seconds: 0 }
-    return named(() => tokens({ user_id, provider: bareProvider(provider), ...filter }, caller))
+    const filter = { externalAccountId: null, minValiditySeconds: 0 }
+    return named(() => tokens({ userId: user_id, provider: bareProvider(provider), ...filter }, caller))
   }
   return {
     upstream,

@@ -61,7 +61,8 @@ export function openClerk(server: Pick<ClerkServer, 'url' | 'secret_key'>, given
   return {
     upstream,
     events,
-    tokens: (user_id, provider, with_call = call()) => one.one({ user_id, provider, credential: null }, with_call),
+    tokens: (user_id, provider, with_call = call()) =>
+      one.one({ userId: user_id, provider: bareProvider(provider), credential: null }, with_call),
     account: async (id) => {
       const found = (await many.many([id], call())).get(id) ?? null
       if (found instanceof Error) throw found
