@@ -14,7 +14,7 @@ import { createMetrics, serveMetrics } from './server/observability/metrics.ts'
 import { createTracing } from './server/observability/tracing.ts'
 import { openDocuments } from './server/trusted-documents/check.ts'
 import { createSource } from './tokens/source.ts'
-import type { Platform, Upstream, UpstreamEvent } from './upstreams/platform.ts'
+import type { Platform, PlatformEvent, Upstream, UpstreamEvent } from './upstreams/platform.ts'
 import { platforms } from './upstreams/registry.ts'
 
 export interface Running {
@@ -123,7 +123,10 @@ function openUpstreams(
       // The configuration was validated by the options schema of this very platform.
       const { open } = registry[platform] ?? {}
       if (open === undefined) throw new Error(`upstreams.${name}: there is no platform ${platform}`)
-      opened.push(open(options, { name, observe }))
+      const named = (event: PlatformEvent): void => {
+        observe({ ...event, upstream: name })
+      }
+      opened.push(open(options, { name, observe: named }))
     }
     return opened
   } catch (error) {

@@ -1,4 +1,6 @@
 /** `OAuthAccessToken`: the documented object, with a decision on every secret field. */
+import { mapAnswer } from '../lib/answer.ts'
+import type { Answer } from '../lib/answer.ts'
 import { reveal } from '../lib/secret.ts'
 import type { Secret } from '../lib/secret.ts'
 import { tokenArguments, toTokenRequest } from './fields.ts'
@@ -92,16 +94,21 @@ function disclose(context: GraphContext, { subject, token }: SubjectToken, field
   return value === null ? null : reveal(value)
 }
 
-/** The tokens of one subject at one provider; refused before any upstream is asked. */
-export async function readTokens(
+/**
+ * The tokens of one subject at one provider, without a promise where they are at hand; refused before any upstream is
+ * asked.
+ */
+export function readTokens(
   context: GraphContext,
   subject: string,
   args: TokenArguments,
-): Promise<readonly SubjectToken[]> {
+): Answer<readonly SubjectToken[]> {
   const request = toTokenRequest(subject, args)
   authorize(context, { subject, provider: request.provider, field: 'metadata' })
-  const tokens = await context.load.tokens(request)
-  return tokens.map((token) => ({ subject, token }))
+  return mapAnswer(
+    () => context.load.tokens(request),
+    (tokens) => tokens.map((token) => ({ subject, token })),
+  )
 }
 
 builder.queryField('oauth_access_tokens', (t) =>

@@ -42,7 +42,7 @@ export interface CachedUpstreamOptions {
 export function openCachedUpstream(upstream: Upstream, options: CachedUpstreamOptions): CachedUpstream {
   const { name, tokens, accounts, usesSubjectToken = false, autoRefreshes, inProcess = false } = upstream
   // An answer to the subject's own credential is for that subject, so every key of a call must say which it is.
-  if (usesSubjectToken && tokens.kind !== 'one')
+  if (usesSubjectToken && tokens.kind !== 'one' && tokens.kind !== 'grouped')
     throw new Error(`${name}: an upstream that uses the subject's token answers key by key`)
   const cache = inProcess ? { seconds: 0, entries: 0 } : options.cache
   const open = { ...options, cache, upstream: name }

@@ -87,7 +87,16 @@ async function operate({ source, opened, random, late, seen }: Scene): Promise<v
   const caller = new AbortController()
   const at = performance.now() + 30 + pick(500)
   const deadline = startDeadline(at, caller.signal)
-  const load = createLoaders(source, { signal: deadline.signal, deadline: at, viewer: userName(pick(5)) }, () => null)
+  const load = createLoaders(
+    source,
+    {
+      signal: deadline.signal,
+      deadline: () => at,
+      viewer: userName(pick(5)),
+      subject: null,
+    },
+    () => null,
+  )
   const keys = Array.from({ length: 1 + pick(4) }, () => ({
     upstream: pick(opened.length),
     user: pick(USERS),
@@ -102,10 +111,10 @@ async function operate({ source, opened, random, late, seen }: Scene): Promise<v
       const { name, fixture } = opened[upstream]!
       const as = fixture.providers[provider]!
       const request = {
-        user_id: fixture.idOf?.(userName(user)) ?? userName(user),
-        provider: `oauth_${name}_${as}`,
-        external_account_id: null,
-        min_validity_seconds: 60,
+        userId: fixture.idOf?.(userName(user)) ?? userName(user),
+        provider: `${name}_${as}`,
+        externalAccountId: null,
+        minValiditySeconds: 60,
       }
       let outcome = 'tokens'
       try {

@@ -1,8 +1,17 @@
 /** A platform with one clock for everything, whose answers a test changes as it goes. */
 import { secret } from '../../src/lib/secret.ts'
-import type { All, Many, One, Upstream, UpstreamEvent } from '../../src/upstreams/platform.ts'
-import { createSource, type Caller, type TokenRequest } from '../../src/tokens/source.ts'
-import type { OAuthAccessToken, TokenKey } from '../../src/tokens/types.ts'
+import type { All, Grouped, Many, One, Upstream, UpstreamEvent } from '../../src/upstreams/platform.ts'
+import { createSource } from '../../src/tokens/source.ts'
+import type { Caller } from '../../src/tokens/source.ts'
+import type { OAuthAccessToken, TokenKey, TokenRequest } from '../../src/tokens/types.ts'
+
+/** A caller that can wait for ever. */
+export const callerOf = (signal = new AbortController().signal): Caller => ({
+  signal,
+  deadline: () => Infinity,
+  viewer: null,
+  subject: null,
+})
 
 export type Rows = readonly OAuthAccessToken[]
 
@@ -12,7 +21,7 @@ export function row(account: string, expires_at: number | null, token = 'invente
     provider_user_id: '',
     token: secret(token),
     expires_at,
-    provider: 'oauth_a',
+    provider: 'a',
     public_metadata: {},
     label: null,
     scopes: [],
@@ -25,7 +34,7 @@ export interface ClockedOptions {
   readonly seconds?: number
   readonly entries?: number
   readonly upstream?: Partial<Upstream>
-  readonly kind?: 'one' | 'many' | 'all'
+  readonly kind?: 'one' | 'grouped' | 'many' | 'all'
 }
 
 /** `answer` is what the platform says next, for every key; an Error is thrown. */
@@ -38,27 +47,28 @@ export function openClocked({ seconds = 30, entries = 100, upstream: given = {},
     return state.answer instanceof Error ? Promise.reject(state.answer) : Promise.resolve(state.answer)
   }
   const one: One<TokenKey, Rows> = { kind: 'one', one: say }
+  const grouped: Grouped<TokenKey, Rows> = { kind: 'grouped', by: ({ userId }) => userId, one: say }
   const many: Many<TokenKey, Rows> = {
     kind: 'many',
     max: 100,
-    id: ({ user_id }) => user_id,
+    id: ({ userId }) => userId,
     many: async (keys) => {
       state.calls.push(...keys)
       const { answer } = state
-      return Promise.resolve(new Map(answer === null ? [] : keys.map(({ user_id }) => [user_id, answer])))
+      return Promise.resolve(new Map(answer === null ? [] : keys.map(({ userId }) => [userId, answer])))
     },
   }
   const all: All<TokenKey, Rows, OAuthAccessToken> = {
     kind: 'all',
-    parent: ({ user_id }) => user_id,
-    all: async (user_id) => (await say({ user_id, provider: '*', credential: null })) ?? [],
+    parent: ({ userId }) => userId,
+    all: async (userId) => (await say({ userId, provider: '*', credential: null })) ?? [],
     pick: ({ provider }, rows) => rows.filter((item) => item.provider === provider),
   }
   const upstream: Upstream = {
     name: 'clocked',
     platform: 'clocked',
     autoRefreshes: true,
-    tokens: { one, many, all }[kind],
+    tokens: { one, grouped, many, all }[kind],
     accounts: null,
     close: () => Promise.resolve(),
     ...given,
@@ -69,7 +79,7 @@ export function openClocked({ seconds = 30, entries = 100, upstream: given = {},
     {
       cache: { seconds, entries },
       now: () => clock.wall,
-      now_ms: () => clock.mono,
+      nowMs: () => clock.mono,
       observe: (event) => events.push(event),
     },
   )
@@ -82,15 +92,16 @@ export function openClocked({ seconds = 30, entries = 100, upstream: given = {},
       clock.wall += by_seconds
       clock.mono += by_seconds * 1000
     },
-    ask(given_request: Partial<TokenRequest> = {}, caller: Partial<Caller> = {}): Promise<Rows> {
+    /** A promise also where the answer is at hand. */
+    async ask(given_request: Partial<TokenRequest> = {}, caller: Partial<Caller> = {}): Promise<Rows> {
       const request = {
-        user_id: 'user_1',
-        provider: 'oauth_a',
-        external_account_id: null,
-        min_validity_seconds: 60,
+        userId: 'user_1',
+        provider: 'a',
+        externalAccountId: null,
+        minValiditySeconds: 60,
         ...given_request,
       }
-      return source.tokens([request], { signal: new AbortController().signal, ...caller })[0]!
+      return source.tokens(request, { ...callerOf(), ...caller })
     },
   }
 }

@@ -25,8 +25,8 @@ const step = fc.record({
 test('no answer from memory holds a token past its validity, nor is it older than it may be (TRUST R12)', async () => {
   let remembered = 0
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 40 }), fc.boolean(), async (steps, refreshes) => {
-      const platform = openClocked({ seconds: 30, upstream: { refreshes } })
+    fc.asyncProperty(fc.array(step, { maxLength: 40 }), fc.boolean(), async (steps, autoRefreshes) => {
+      const platform = openClocked({ seconds: 30, upstream: { autoRefreshes } })
       const { clock, state } = platform
       let asked = { at: -Infinity, answer: [] as Rows | Error | null }
       for (const { passes, jumps, platform: held, account, min_validity_seconds } of steps) {
@@ -37,7 +37,7 @@ test('no answer from memory holds a token past its validity, nor is it older tha
           : new CodedError(held)
         const before = state.calls.length
         const got = await platform
-          .ask({ external_account_id: account, min_validity_seconds })
+          .ask({ externalAccountId: account, minValiditySeconds: min_validity_seconds })
           .catch((error: unknown) => error)
         if (state.calls.length > before) {
           asked = { at: clock.mono, answer: state.answer }

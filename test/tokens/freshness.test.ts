@@ -7,7 +7,7 @@ const LATER = 1_800_003_600
 const consent = new CodedError('REAUTHORIZATION_REQUIRED')
 const outage = new CodedError('UPSTREAM_UNAVAILABLE')
 
-describe.each(['one', 'many', 'all'] as const)('an answer of a platform that is asked with %s', (kind) => {
+describe.each(['one', 'grouped', 'many', 'all'] as const)('an answer of a platform that is asked with %s', (kind) => {
   test('is used again for its seconds, and not longer', async () => {
     const platform = openClocked({ kind, seconds: 30 })
     platform.state.answer = [row('a', LATER)]
@@ -26,8 +26,8 @@ describe.each(['one', 'many', 'all'] as const)('an answer of a platform that is 
     platform.state.answer = [row('a', LATER, 'of the first')]
     await platform.ask()
     platform.state.answer = [row('a', LATER, 'of the second')]
-    await platform.ask({ user_id: 'user_2' })
-    expect(platform.state.calls.map(({ user_id }) => user_id)).toEqual(['user_1', 'user_2'])
+    await platform.ask({ userId: 'user_2' })
+    expect(platform.state.calls.map(({ userId }) => userId)).toEqual(['user_1', 'user_2'])
   })
 
   test('that is an empty list is used again for five seconds', async () => {
@@ -44,9 +44,9 @@ describe.each(['one', 'many', 'all'] as const)('an answer of a platform that is 
 
 test('one call of a platform that answers for all providers serves the others, too', async () => {
   const platform = openClocked({ kind: 'all' })
-  platform.state.answer = [row('a', LATER), { ...row('b', LATER), provider: 'oauth_b' }]
+  platform.state.answer = [row('a', LATER), { ...row('b', LATER), provider: 'b' }]
   await platform.ask()
-  expect(await platform.ask({ provider: 'oauth_b' })).toMatchObject([{ external_account_id: 'b' }])
+  expect(await platform.ask({ provider: 'b' })).toMatchObject([{ external_account_id: 'b' }])
   expect(platform.state.calls).toHaveLength(1)
 })
 
@@ -73,7 +73,7 @@ test('an error takes the place of nothing: what was remembered before stays', as
   platform.state.answer = [row('a', 1_800_000_100)]
   await platform.ask()
   platform.state.answer = outage
-  await expect(platform.ask({ min_validity_seconds: 200 })).rejects.toMatchObject({ code: 'UPSTREAM_UNAVAILABLE' })
+  await expect(platform.ask({ minValiditySeconds: 200 })).rejects.toMatchObject({ code: 'UPSTREAM_UNAVAILABLE' })
   expect(await platform.ask()).toHaveLength(1)
 })
 
@@ -91,15 +91,15 @@ describe('a token that does not live long enough', () => {
   test('of another account does not matter', async () => {
     const platform = openClocked()
     platform.state.answer = [row('a', LATER), row('b', 1_800_000_001)]
-    await platform.ask({ external_account_id: 'a' })
-    expect(await platform.ask({ external_account_id: 'a' })).toHaveLength(1)
+    await platform.ask({ externalAccountId: 'a' })
+    expect(await platform.ask({ externalAccountId: 'a' })).toHaveLength(1)
     expect(platform.state.calls).toHaveLength(1)
     await platform.ask()
     expect(platform.state.calls).toHaveLength(2)
   })
 
   test('where the platform does not refresh: asked for again after five seconds, and never served', async () => {
-    const platform = openClocked({ upstream: { refreshes: false } })
+    const platform = openClocked({ upstream: { autoRefreshes: false } })
     platform.state.answer = [row('a', 1_800_000_001)]
     for (const [seconds, calls] of [
       [0, 1],
@@ -114,7 +114,7 @@ describe('a token that does not live long enough', () => {
 })
 
 test('nothing is remembered when it is turned off, nor of an upstream in this process', async () => {
-  for (const options of [{ seconds: 0 }, { upstream: { local: true } }]) {
+  for (const options of [{ seconds: 0 }, { upstream: { inProcess: true } }]) {
     const platform = openClocked(options)
     platform.state.answer = [row('a', LATER)]
     await platform.ask()
@@ -126,20 +126,20 @@ test('nothing is remembered when it is turned off, nor of an upstream in this pr
 test('the number of answers is bounded, and the oldest goes first', async () => {
   const platform = openClocked({ entries: 3 })
   platform.state.answer = [row('a', LATER)]
-  for (const n of [1, 2, 3, 4]) await platform.ask({ user_id: `user_${String(n)}` })
+  for (const n of [1, 2, 3, 4]) await platform.ask({ userId: `user_${String(n)}` })
   platform.state.calls.length = 0
-  for (const n of [4, 3, 2, 1]) await platform.ask({ user_id: `user_${String(n)}` })
-  expect(platform.state.calls.map(({ user_id }) => user_id)).toEqual(['user_1'])
+  for (const n of [4, 3, 2, 1]) await platform.ask({ userId: `user_${String(n)}` })
+  expect(platform.state.calls.map(({ userId }) => userId)).toEqual(['user_1'])
 })
 
 test('an answer that was renewed counts as the youngest', async () => {
   const platform = openClocked({ entries: 2, seconds: 300 })
   platform.state.answer = [row('a', LATER)]
-  for (const n of [1, 2]) await platform.ask({ user_id: `user_${String(n)}` })
-  await platform.ask({ user_id: 'user_1', min_validity_seconds: 7200 })
-  await platform.ask({ user_id: 'user_3' })
+  for (const n of [1, 2]) await platform.ask({ userId: `user_${String(n)}` })
+  await platform.ask({ userId: 'user_1', minValiditySeconds: 7200 })
+  await platform.ask({ userId: 'user_3' })
   platform.state.calls.length = 0
-  await platform.ask({ user_id: 'user_1' })
+  await platform.ask({ userId: 'user_1' })
   expect(platform.state.calls).toEqual([])
 })
 
@@ -153,15 +153,15 @@ test('two callers at once share the call, and it is told', async () => {
 
 describe("the subject's own credential", () => {
   const credential = (id: string) => ({ secret: secret(`invented ${id}`), id })
-  const subject = (id: string) => ({ subject: { user_id: 'user_1', credential: credential(id) } })
+  const subject = (id: string) => ({ subject: { userId: 'user_1', credential: credential(id) } })
 
   test('goes to an upstream that forwards it, for that subject alone', async () => {
-    const platform = openClocked({ upstream: { forwards: true } })
-    expect(platform.source.forwards).toBe(true)
+    const platform = openClocked({ upstream: { usesSubjectToken: true } })
+    expect(platform.source.usesSubjectToken).toBe(true)
     await platform.ask({}, subject('one'))
-    await platform.ask({ user_id: 'user_2' }, subject('one'))
-    await platform.ask({ user_id: 'user_3' })
-    expect(platform.state.calls.map(({ user_id, credential: sent }) => [user_id, sent?.id])).toEqual([
+    await platform.ask({ userId: 'user_2' }, subject('one'))
+    await platform.ask({ userId: 'user_3' })
+    expect(platform.state.calls.map(({ userId, credential: sent }) => [userId, sent?.id])).toEqual([
       ['user_1', 'one'],
       ['user_2', undefined],
       ['user_3', undefined],
@@ -170,13 +170,13 @@ describe("the subject's own credential", () => {
 
   test('and to no other', async () => {
     const platform = openClocked()
-    expect(platform.source.forwards).toBe(false)
+    expect(platform.source.usesSubjectToken).toBe(false)
     await platform.ask({}, subject('one'))
-    expect(platform.state.calls[0]).not.toHaveProperty('credential')
+    expect(platform.state.calls[0]).toMatchObject({ credential: null })
   })
 
   test('parts both the memory and the calls under way', async () => {
-    const platform = openClocked({ upstream: { forwards: true } })
+    const platform = openClocked({ upstream: { usesSubjectToken: true } })
     platform.state.answer = [row('a', LATER)]
     await Promise.all([platform.ask({}, subject('one')), platform.ask({}, subject('two')), platform.ask()])
     expect(platform.state.calls).toHaveLength(3)
@@ -186,6 +186,6 @@ describe("the subject's own credential", () => {
   })
 
   test('an upstream that forwards and answers in bulk does not open', () => {
-    expect(() => openClocked({ kind: 'many', upstream: { forwards: true } })).toThrow(/key by key/)
+    expect(() => openClocked({ kind: 'many', upstream: { usesSubjectToken: true } })).toThrow(/key by key/)
   })
 })

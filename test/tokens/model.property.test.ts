@@ -8,22 +8,24 @@ import { CodedError } from '../../src/errors.ts'
 import { createLoaders } from '../../src/tokens/loaders.ts'
 import { reveal } from '../../src/lib/secret.ts'
 import { createSource } from '../../src/tokens/source.ts'
-import type { TokenRequest, TokenSource } from '../../src/tokens/source.ts'
+import type { TokenSource } from '../../src/tokens/source.ts'
+import type { TokenRequest } from '../../src/tokens/types.ts'
+import { callerOf } from './clock.ts'
 import { errorOf, keyOf, NOW, openScripted, tokensOf, type Holding, type Recorded, type Script } from './scripted.ts'
 
 const users = ['user_1', 'user_2', 'user_3', 'user_4']
-const providers = ['oauth_a', 'oauth_b', 'oauth_c']
+const providers = ['a', 'b', 'c']
 
 const request = fc.record<TokenRequest>({
-  user_id: fc.constantFrom(...users),
+  userId: fc.constantFrom(...users),
   provider: fc.constantFrom(...providers),
-  external_account_id: fc.constantFrom(null, 'a', 'b'),
-  min_validity_seconds: fc.constantFrom(0, 60, 7200),
+  externalAccountId: fc.constantFrom(null, 'a', 'b'),
+  minValiditySeconds: fc.constantFrom(0, 60, 7200),
 })
 const caller = fc.record({ asks: fc.array(request, { minLength: 1, maxLength: 12 }), leaves: fc.boolean() })
 const holding = fc.constantFrom<Holding>('two', 'one', 'expired', 'nothing', 'unknown', 'consent', 'broken')
 const platform = fc.record({
-  kind: fc.constantFrom<Script['kind']>('one', 'many', 'all'),
+  kind: fc.constantFrom<Script['kind']>('one', 'grouped', 'many', 'all'),
   max: fc.integer({ min: 1, max: 5 }),
   refreshes: fc.boolean(),
   holdings: fc.array(holding, { minLength: 12, maxLength: 12 }),
@@ -49,14 +51,14 @@ function holdingOf({ kind, holdings, ofUsers }: Platform, user_id: string, provi
 
 /** What the caller must get: a code, or the tokens in order. */
 function rightAnswer(given: Platform, ask: TokenRequest): string | readonly string[] {
-  const held = holdingOf(given, ask.user_id, ask.provider)
+  const held = holdingOf(given, ask.userId, ask.provider)
   const error = errorOf(held)
   if (error !== null) return error.code
-  const { external_account_id, min_validity_seconds } = ask
+  const { externalAccountId, minValiditySeconds } = ask
   const asked = tokensOf(ask, held).filter(
-    (row) => external_account_id === null || row.external_account_id === external_account_id,
+    (row) => externalAccountId === null || row.external_account_id === externalAccountId,
   )
-  const live = asked.filter((row) => given.refreshes || row.expires_at! - min_validity_seconds > NOW)
+  const live = asked.filter((row) => given.refreshes || row.expires_at! - minValiditySeconds > NOW)
   return asked.length > 0 && live.length === 0 ? 'REAUTHORIZATION_REQUIRED' : live.map((row) => reveal(row.token))
 }
 
@@ -67,12 +69,12 @@ function watch(source: TokenSource, idOf: (ask: TokenRequest) => string) {
     waitsFor: (id: string) => entries.some((entry) => entry.id === id && !entry.settled && !entry.signal.aborted),
     source: {
       ...source,
-      tokens: ((asks, asker) =>
-        source.tokens(asks, asker).map((answer, position) => {
-          const entry = { id: idOf(asks[position]!), signal: asker.signal, settled: false }
-          entries.push(entry)
-          return answer.finally(() => (entry.settled = true))
-        })) satisfies TokenSource['tokens'],
+      tokens: ((ask, asker) => {
+        const entry = { id: idOf(ask), signal: asker.signal, settled: false }
+        entries.push(entry)
+        // Nothing is cached here: every answer is a promise.
+        return Promise.resolve(source.tokens(ask, asker)).finally(() => (entry.settled = true))
+      }) satisfies TokenSource['tokens'],
     },
   }
 }
@@ -80,8 +82,9 @@ function watch(source: TokenSource, idOf: (ask: TokenRequest) => string) {
 const gone = new Error('the caller went away')
 
 async function run(given: Platform, callers: readonly Caller[], s: fc.Scheduler) {
-  const idOf = (ask: TokenRequest): string => (given.kind === 'all' ? ask.user_id : keyOf(ask))
+  const idOf = (ask: TokenRequest): string => (given.kind === 'all' ? ask.userId : keyOf(ask))
   const violations: string[] = []
+  const groups: { readonly key: string; readonly siblings: readonly string[] }[] = []
   const { upstream, calls } = openScripted({
     ...given,
     holds: (user_id, provider) => holdingOf(given, user_id, provider),
@@ -91,6 +94,12 @@ async function run(given: Platform, callers: readonly Caller[], s: fc.Scheduler)
       const asked = new Set(others.flatMap((other) => other.keys))
       for (const key of keys) if (asked.has(key)) violations.push(`${key} was asked for twice at a time`)
     },
+    onSiblings: (key, siblings) => {
+      groups.push({ key: keyOf(key), siblings: siblings.map(keyOf) })
+      if (!siblings.includes(key)) violations.push(`${keyOf(key)} is not among its siblings`)
+      if (siblings.some(({ userId }) => userId !== key.userId))
+        violations.push(`${keyOf(key)} has a sibling of another`)
+    },
     onAbort: ({ keys }) => {
       for (const key of keys) if (watched.waitsFor(key)) violations.push(`${key} was taken back while somebody waited`)
     },
@@ -99,7 +108,7 @@ async function run(given: Platform, callers: readonly Caller[], s: fc.Scheduler)
   const finished = callers.map(async ({ asks, leaves }, n) => {
     const controller = new AbortController()
     await s.schedule(Promise.resolve(), `caller ${String(n)} asks`)
-    const load = createLoaders(watched.source, { signal: controller.signal }, () => null)
+    const load = createLoaders(watched.source, callerOf(controller.signal), () => null)
     const answers = asks.map(async (ask): Promise<unknown> => {
       try {
         return (await load.tokens(ask)).map((row) => reveal(row.token))
@@ -118,7 +127,7 @@ async function run(given: Platform, callers: readonly Caller[], s: fc.Scheduler)
   for (const { keys, ended, signal } of calls)
     if (ended === 'under way' && !signal.aborted) violations.push(`${keys.join(', ')} outlived its last reader`)
   await s.waitIdle()
-  return { calls, outcomes, violations, idOf }
+  return { calls, groups, outcomes, violations, idOf }
 }
 
 /** Whether the key was in one call with a broken one, which fails the whole of a batch. */
@@ -155,14 +164,19 @@ test('every key gets its own answer, no key is asked for twice at a time, no cal
   expect(unhandled).toEqual([])
 }, 60_000)
 
+const sameUser = (a: string, b: string): boolean => a.split(' ')[0] === b.split(' ')[0]
+
 test('one request asks for each distinct key once, and a batch is as full as it may be', async () => {
   await fc.assert(
     fc.asyncProperty(platform, caller, scheduler, async (given, { asks }, s) => {
-      const { calls, idOf } = await run(given, [{ asks, leaves: false }], s)
+      const { calls, groups, idOf } = await run(given, [{ asks, leaves: false }], s)
       const keys = calls.flatMap((call) => call.keys)
       const distinct = new Set(asks.map(idOf))
       expect(keys.toSorted()).toEqual([...distinct].sort())
       if (given.kind === 'many') expect(calls).toHaveLength(Math.ceil(distinct.size / given.max))
+      // What one request asks for in one tick, a grouped platform is told about together.
+      for (const { key, siblings } of groups)
+        expect(siblings.toSorted()).toEqual([...distinct].filter((other) => sameUser(other, key)).sort())
     }),
     { numRuns: 200 },
   )

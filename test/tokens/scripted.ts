@@ -10,15 +10,17 @@ export const NOW = 1_800_000_000
 export type Holding = 'two' | 'one' | 'expired' | 'nothing' | 'unknown' | 'consent' | 'broken'
 
 export interface Script {
-  readonly kind: 'one' | 'many' | 'all'
+  readonly kind: 'one' | 'grouped' | 'many' | 'all'
   readonly max: number
   readonly refreshes: boolean
-  holds(user_id: string, provider: string): Holding
+  holds(userId: string, provider: string): Holding
   /** Resolves when the call with this name may be answered. */
   moment(name: string): Promise<unknown>
   /** A call begins; and one is taken back before it was answered. */
   onCall?(call: Recorded): void
   onAbort?(call: Recorded): void
+  /** A grouped key is asked for, together with these of its user. */
+  onSiblings?(key: TokenKey, siblings: readonly TokenKey[]): void
 }
 
 export interface Recorded {
@@ -28,14 +30,16 @@ export interface Recorded {
   ended: 'answered' | 'failed' | 'under way'
 }
 
-export const keyOf = ({ user_id, provider }: TokenKey): string => `${user_id} ${provider}`
+type Asked = Pick<TokenKey, 'userId' | 'provider'>
+
+export const keyOf = ({ userId, provider }: Asked): string => `${userId} ${provider}`
 
 /** Each token names its subject, so that one in a wrong place is seen. */
-export function tokensOf({ user_id, provider }: TokenKey, holding: Holding): readonly OAuthAccessToken[] {
+export function tokensOf({ userId, provider }: Asked, holding: Holding): readonly OAuthAccessToken[] {
   const row = (account: string, expires_at: number): OAuthAccessToken => ({
     external_account_id: account,
     provider_user_id: '',
-    token: secret(`${user_id} ${provider} ${account}`),
+    token: secret(`${userId} ${provider} ${account}`),
     expires_at,
     provider,
     public_metadata: {},
@@ -84,7 +88,7 @@ export function openScripted(script: Script): { readonly upstream: Upstream; rea
   }
 
   function one(key: TokenKey): readonly OAuthAccessToken[] | null {
-    const holding = script.holds(key.user_id, key.provider)
+    const holding = script.holds(key.userId, key.provider)
     const error = errorOf(holding)
     if (error !== null) throw error
     return holding === 'unknown' ? null : tokensOf(key, holding)
@@ -93,8 +97,8 @@ export function openScripted(script: Script): { readonly upstream: Upstream; rea
   function many(keys: readonly TokenKey[]): Map<string, readonly OAuthAccessToken[] | Error> {
     const found = new Map<string, readonly OAuthAccessToken[] | Error>()
     // In another order than asked, and with one that nobody asked for.
-    for (const key of [...keys, { user_id: 'stranger', provider: 'p' }].reverse()) {
-      const holding = script.holds(key.user_id, key.provider)
+    for (const key of [...keys, { userId: 'stranger', provider: 'p', credential: null }].reverse()) {
+      const holding = script.holds(key.userId, key.provider)
       const error = errorOf(holding)
       if (holding === 'broken') throw error ?? new Error('unreachable')
       if (holding !== 'unknown') found.set(keyOf(key), error ?? tokensOf(key, holding))
@@ -104,6 +108,14 @@ export function openScripted(script: Script): { readonly upstream: Upstream; rea
 
   const fetchers: Readonly<Record<Script['kind'], Fetcher<TokenKey, readonly OAuthAccessToken[]>>> = {
     one: { kind: 'one', one: (key, call) => answer([keyOf(key)], call, () => one(key)) },
+    grouped: {
+      kind: 'grouped',
+      by: (key) => key.userId,
+      one: (key, call, siblings) => {
+        script.onSiblings?.(key, siblings)
+        return answer([keyOf(key)], call, () => one(key))
+      },
+    },
     many: {
       kind: 'many',
       max: script.max,
@@ -112,9 +124,8 @@ export function openScripted(script: Script): { readonly upstream: Upstream; rea
     },
     all: {
       kind: 'all',
-      parent: (key) => key.user_id,
-      all: (user_id, call) =>
-        answer([user_id], call, () => (one({ user_id, provider: '*', credential: null }), [user_id])),
+      parent: (key) => key.userId,
+      all: (userId, call) => answer([userId], call, () => (one({ userId, provider: '*', credential: null }), [userId])),
       pick: (key) => one(key),
     },
   }
