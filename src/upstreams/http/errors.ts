@@ -27,7 +27,12 @@ export function traceId(value: unknown): string | undefined {
 }
 
 /** The error of this code with the status, code and trace id of the answer, and `retry_after_ms` for a rate limit. */
-export function answerError(code: ErrorCode, answer: HttpAnswer, facts: AnswerFacts, message?: string): CodedError {
+export function answerError(
+  code: ErrorCode,
+  answer: HttpAnswer,
+  facts: AnswerFacts = {},
+  message?: string,
+): CodedError {
   const upstream_code = upstreamCode(facts.code)
   const trace_id = traceId(facts.trace_id)
   return new CodedError(code, message, {
@@ -41,7 +46,7 @@ export function answerError(code: ErrorCode, answer: HttpAnswer, facts: AnswerFa
 }
 
 /** The error that the HTTP status alone stands for. */
-export function statusError(answer: HttpAnswer, facts: AnswerFacts): CodedError {
+export function statusError(answer: HttpAnswer, facts: AnswerFacts = {}): CodedError {
   return answerError(codeOfStatus(answer.status), answer, facts)
 }
 
