@@ -35,7 +35,7 @@ export interface Reading<T> {
   /** The error that an answer that is no success stands for. */
   toError(answer: HttpAnswer): CodedError
   /** The value of an answer that is no success and still means something, such as "not connected"; undefined: none. */
-  valueOf?(answer: HttpAnswer): T | undefined
+  valueIn?(answer: HttpAnswer): T | undefined
   /** The platform's trace id, for its support. */
   traceOf?(answer: HttpAnswer): unknown
 }
@@ -49,9 +49,9 @@ export async function read<T>(http: Http, spec: RequestSpec, reading: Reading<T>
 }
 
 /** The same for an answer that is there. */
-export function readAnswer<T>(answer: HttpAnswer, { shape, toError, valueOf, traceOf }: Reading<T>): T {
+export function readAnswer<T>(answer: HttpAnswer, { shape, toError, valueIn, traceOf }: Reading<T>): T {
   if (answer.status >= 300) {
-    const value = valueOf?.(answer)
+    const value = valueIn?.(answer)
     if (value === undefined) throw toError(answer)
     return value
   }
@@ -171,11 +171,14 @@ export async function splitOnFailure<V>(
   return new Map(await attempt(ids))
 }
 
+// 413, 414, 431: a proxy finds the answer, the URL or the headers too large.
+const divisible: ReadonlySet<number> = new Set([400, 413, 414, 422, 431])
+
 /** Whether fewer ids may succeed: the answer or the URL is too large, or the platform refuses one of the ids. */
 export function isDivisible(error: unknown): boolean {
   if (!(error instanceof CodedError)) return false
   const { upstream_status: status } = error.extensions
-  return isTooLarge(error) || status === 400 || status === 414 || status === 422
+  return isTooLarge(error) || divisible.has(status ?? 0)
 }
 
 /** Failures that concern a single account; the others can still be returned. */
