@@ -2,7 +2,8 @@ import { SignJWT } from 'jose'
 import { describe, expect, test } from 'vitest'
 import { kratos } from '../../src/upstreams/kratos/index.ts'
 import { inventUuid } from '../conformance/fixture.ts'
-import { kratosFailure, startKratos, type KratosServer } from '../servers/kratos.ts'
+import { kratosFailure, startKratos } from '../servers/kratos.ts'
+import type { KratosServer } from '../servers/kratos.ts'
 import { answers } from '../servers/misbehaviour.ts'
 import { openPlatform } from './open-platform.ts'
 import { everythingOf, failureOf, shown } from './support.ts'
@@ -88,9 +89,7 @@ test('an id that is no UUID never reaches the platform, and spoils nothing', asy
   await using server = await startKratos()
   server.link(ada, 'google')
   await using client = open(server)
-  const outcomes = await client.batch(
-    ['user_1', ada, bob].map((user_id) => ({ user_id, provider: 'google', credential: null })),
-  )
+  const outcomes = await client.batch(['user_1', ada, bob].map((user_id) => ({ user_id, provider: 'google' })))
   expect(outcomes).toMatchObject([
     { reason: { code: 'BAD_USER_INPUT' } },
     { value: [{ provider: 'google' }] },
@@ -142,6 +141,7 @@ test('accounts come without tokens, for all users in one call', async () => {
       public_metadata: {},
       created_at: 1_767_225_600,
       updated_at: 1_767_225_600,
+      needs_reauthorization: false,
     },
   ])
   expect(await client.accounts(bob)).toBeNull()

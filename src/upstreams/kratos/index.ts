@@ -1,16 +1,18 @@
-/** Ory Kratos and Ory Network; the contract with sources is `upstreams/ory-kratos.md`. */
+/**
+ * Ory Kratos and Ory Network: the tokens that Kratos stored at the first login or the link, up to 500 users in one call
+ * (docs/platforms/kratos.md).
+ */
 import { z } from 'zod'
-import { reveal, secret } from '../../lib/secret.ts'
-import { secureUrl } from '../../lib/url.ts'
-import { openHttp } from '../http/client.ts'
-import { httpOptionFields, httpTuning } from '../http/options.ts'
-import type { Platform } from '../platform.ts'
-import { accountsFetcher } from './accounts.ts'
-import { openIdentities } from './identities.ts'
-import { tokensFetcher } from './tokens.ts'
+import { account, CodedError, httpOptionFields, httpTuning, isUuid, openHttp } from '../kit.ts'
+import { reveal, secret, secureUrl, token } from '../kit.ts'
+import type { ExternalAccount, Many, OAuthAccessToken, Platform, TokenKey } from '../kit.ts'
+import { openIdentities } from './api.ts'
+import type { Identity, Link, ReadIdentities } from './api.ts'
 
 /** The documented maximum: Kratos refuses more. */
 const MAX_IDS = 500
+/** Keys of one batch, which is more than a call: many keys share a user, and the ids are divided into calls. */
+const MAX_KEYS = 10_000
 
 const options = z.strictObject({
   base_url: secureUrl.describe(
@@ -36,7 +38,7 @@ const options = z.strictObject({
 
 type KratosOptions = z.output<typeof options>
 
-/** A user that Kratos does not know is an error of the token key, and absent from the accounts. */
+/** A user that Kratos does not know is USER_NOT_FOUND for a token key, and absent from the accounts. */
 export const kratos: Platform<KratosOptions> = {
   options,
   docs: {
@@ -48,23 +50,91 @@ export const kratos: Platform<KratosOptions> = {
     external_accounts: 'Yes, up to 500 users in one call, without names and e-mail addresses',
     unverified: ['The names of the rate limit headers of Ory Network, and its limits'],
   },
-  open({ api_key, base_url, batch_size, ...options }, { name, observe }) {
+  open({ api_key: apiKey, batch_size: batchSize, ...options }, { name, observe }) {
     const http = openHttp({
       ...httpTuning(options),
-      upstream: name,
-      base_url,
-      ...(api_key !== undefined && { headers: () => ({ authorization: `Bearer ${reveal(api_key)}` }) }),
+      base_url: options.base_url,
+      headers: () => (apiKey === undefined ? {} : { authorization: `Bearer ${reveal(apiKey)}` }),
       observe,
     })
-    const identities = openIdentities({ http, upstream: name, batch_size })
+    const identities = openIdentities(http, batchSize)
     return {
       name,
       platform: 'kratos',
       autoRefreshes: false,
-      tokens: tokensFetcher(identities, name),
+      tokens: tokensFetcher(identities),
       accounts: accountsFetcher(identities),
       state: () => http.state(),
       close: () => http.close(),
     }
   },
+}
+
+function tokensFetcher(identities: ReadIdentities): Many<TokenKey, readonly OAuthAccessToken[]> {
+  const id = ({ userId, provider }: TokenKey): string => `${userId} ${provider}`
+  return {
+    kind: 'many',
+    max: MAX_KEYS,
+    id,
+    async many(keys, call) {
+      const userIds = [...new Set(keys.map(({ userId }) => userId))]
+      const users = await identities(userIds, { withTokens: true }, call)
+      return new Map(keys.map((key) => [id(key), pick(users.get(key.userId), key)]))
+    },
+  }
+}
+
+function pick(user: Identity | Error | undefined, { provider }: TokenKey): readonly OAuthAccessToken[] | Error {
+  if (user === undefined) return new CodedError('USER_NOT_FOUND')
+  if (user instanceof Error) return user
+  const isAsked = (link: { readonly provider: string }): boolean => link.provider === provider
+  const stored = user.oidc?.stored.filter(isAsked) ?? []
+  const tokens = stored.flatMap(toToken)
+  if (tokens.length > 0) return tokens
+  // Linked, and nothing stored: Kratos also writes an empty string where it could not decrypt.
+  if (stored.length > 0 || user.oidc?.identifiers.some(isAsked) === true)
+    return new CodedError('REAUTHORIZATION_REQUIRED')
+  return user.saml.some(isAsked) ? new CodedError('UNSUPPORTED_CREDENTIAL') : []
+}
+
+function toToken({ provider, subject, organization, accessToken, idToken, expiresAt }: Link): OAuthAccessToken[] {
+  if (accessToken === null) return []
+  return [
+    token({
+      external_account_id: `${provider}:${subject}`,
+      provider_user_id: subject,
+      token: accessToken,
+      expires_at: expiresAt,
+      provider,
+      public_metadata: organization === null ? {} : { organization },
+      id_token: idToken,
+    }),
+  ]
+}
+
+function accountsFetcher(identities: ReadIdentities): Many<string, readonly ExternalAccount[]> {
+  return {
+    kind: 'many',
+    max: MAX_KEYS,
+    id: (userId) => userId,
+    async many(userIds, call) {
+      // An id that is no UUID belongs to a user of another upstream, who is unknown here: that is not an error.
+      const users = await identities(userIds.filter(isUuid), { withTokens: false }, call)
+      return new Map([...users].map(([userId, user]) => [userId, user instanceof Error ? user : toAccounts(user)]))
+    },
+  }
+}
+
+function toAccounts({ oidc }: Identity): ExternalAccount[] {
+  if (oidc === null) return []
+  const { identifiers, createdAt, updatedAt } = oidc
+  return identifiers.map(({ provider, subject }) =>
+    account({
+      id: `${provider}:${subject}`,
+      provider,
+      provider_user_id: subject,
+      created_at: createdAt,
+      updated_at: updatedAt,
+    }),
+  )
 }
