@@ -1,5 +1,6 @@
 /** Any platform over its local server, opened through the options that an operator writes, and asked key by key. */
 import { CodedError, withDetails } from '../../src/errors.ts'
+import { secret } from '../../src/lib/secret.ts'
 import { openCachedUpstream } from '../../src/tokens/cached-upstream.ts'
 import type { Caller } from '../../src/tokens/cached-upstream.ts'
 import { bareProvider } from '../../src/tokens/ids.ts'
@@ -15,8 +16,8 @@ export interface Asked {
 export interface OpenedPlatform extends AsyncDisposable {
   readonly upstream: Upstream
   readonly events: UpstreamEvent[]
-  /** One key; the platform's own fetcher decides how it is asked for. */
-  tokens(user_id: string, provider: string): Promise<readonly OAuthAccessToken[] | null>
+  /** One key; the platform's own fetcher decides how it is asked for. `bearer` is the user's own token. */
+  tokens(user_id: string, provider: string, bearer?: string): Promise<readonly OAuthAccessToken[] | null>
   /** Keys that are asked for together; one outcome for each. */
   batch(
     keys: readonly Asked[],
@@ -48,12 +49,19 @@ export function openPlatform<Options>(platform: Platform<Options>, given: object
   return {
     upstream,
     events,
-    tokens: (user_id, provider) => ask({ user_id, provider }, patient),
+    tokens(user_id, provider, bearer) {
+      const subject = bearer === undefined ? null : subjectOf(user_id, bearer)
+      return ask({ user_id, provider }, { ...patient, subject })
+    },
     batch: (keys, signal) =>
       Promise.allSettled(keys.map((key) => ask(key, signal === undefined ? patient : callerOf(signal)))),
     accounts: (user_id) => named(() => accounts!(user_id, patient)),
     [Symbol.asyncDispose]: () => upstream.close(),
   }
+}
+
+function subjectOf(userId: string, bearer: string): Caller['subject'] {
+  return { userId, credential: { secret: secret(bearer), id: bearer } }
 }
 
 async function named<T>(ask: () => T | Promise<T>): Promise<T> {
