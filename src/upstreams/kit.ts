@@ -7,6 +7,7 @@ import type { ZodType } from 'zod'
 import { CodedError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
 import { singleflight } from '../lib/singleflight.ts'
+import { checkId } from '../tokens/ids.ts'
 import type { ExternalAccount, OAuthAccessToken } from '../tokens/types.ts'
 import { answerError, isTooLarge } from './http/errors.ts'
 import type { Http, HttpAnswer, RequestSpec } from './http/types.ts'
@@ -18,7 +19,7 @@ export type { JsonObject, JsonValue } from '../lib/json.ts'
 export { reveal, secret } from '../lib/secret.ts'
 export type { Secret } from '../lib/secret.ts'
 export { secureUrl } from '../lib/url.ts'
-export { checkId } from '../tokens/ids.ts'
+export { bareProvider, checkId, wireProvider } from '../tokens/ids.ts'
 export type { ExternalAccount, OAuthAccessToken, SubjectCredential, TokenKey } from '../tokens/types.ts'
 export { openHttp } from './http/client.ts'
 export { answerError, statusError, traceId } from './http/errors.ts'
@@ -58,6 +59,23 @@ export function readAnswer<T>(answer: HttpAnswer, { shape, toError, valueIn, tra
   const parsed = shape.safeParse(answer.json)
   if (!parsed.success) throw answerError('UPSTREAM_PROTOCOL_ERROR', answer, { trace_id: traceOf?.(answer) })
   return parsed.data
+}
+
+/** A part of an answer in its shape; throws UPSTREAM_PROTOCOL_ERROR. */
+export function parsePart<T>(shape: ZodType<T>, part: unknown): T {
+  const parsed = shape.safeParse(part)
+  if (!parsed.success) throw new CodedError('UPSTREAM_PROTOCOL_ERROR')
+  return parsed.data
+}
+
+/** The value, or the error that belongs to one key of a batch alone; rejects with what is no `CodedError`. */
+export async function valueOrError<T>(work: () => T | Promise<T>): Promise<T | CodedError> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof CodedError) return error
+    throw error
+  }
 }
 
 /** A token record; what the platform does not say is null, and `''` for the user's id at the provider. */
@@ -109,8 +127,8 @@ export interface Paging<Row> {
 }
 
 /**
- * All rows of a list, page by page. Never returns a list that ended early: too many pages, or a page that brings nothing
- * new and is not the last, reject with UPSTREAM_PROTOCOL_ERROR.
+ * All rows of a list, page by page. Never returns a list that ended early: too many pages, a cursor that came before,
+ * or a page that brings nothing new and is not the last, reject with UPSTREAM_PROTOCOL_ERROR.
  */
 export async function paginate<Row, Cursor>(
   first: Cursor,
@@ -119,8 +137,9 @@ export async function paginate<Row, Cursor>(
 ): Promise<readonly Row[]> {
   const found: Row[] = []
   const seen = new Set<string>()
-  let cursor = first
-  for (let pages = 0; pages < maxPages; pages++) {
+  const visited = new Set<Cursor>()
+  for (let cursor = first; !visited.has(cursor) && visited.size < maxPages;) {
+    visited.add(cursor)
     const { rows, next } = await readPage(cursor)
     const fresh = idOf === undefined ? rows : rows.filter((row) => !seen.has(idOf(row)))
     if (idOf !== undefined) for (const row of fresh) seen.add(idOf(row))
@@ -140,6 +159,25 @@ export async function nullIfUnknown<T>(reading: Promise<T>): Promise<T | null> {
     if (error instanceof CodedError && error.code === 'USER_NOT_FOUND') return null
     throw error
   }
+}
+
+/** Separates the ids that can be sent from those that cannot, with the BAD_USER_INPUT of each; repeated ids come once. */
+export function checkIds(userIds: readonly string[]): {
+  readonly valid: readonly string[]
+  readonly refused: ReadonlyMap<string, CodedError>
+} {
+  const refused = new Map<string, CodedError>()
+  const valid = [...new Set(userIds)].filter((id) => {
+    try {
+      checkId(id, 'user_id')
+      return true
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error
+      refused.set(id, error)
+      return false
+    }
+  })
+  return { valid, refused }
 }
 
 /** More calls than a few bad ids of a batch of 500 need, and few enough where every call fails the same way. */

@@ -1,5 +1,6 @@
-/** A strict local Composio, written from `upstreams/others.md` and not from our client. */
-import { startLocal, type LocalServer, type Received, type Reply } from './local.ts'
+/** A strict local Composio, written from `docs/platforms/composio.md`, not from the client. */
+import { startLocal } from './local.ts'
+import type { LocalServer, Received, Reply } from './local.ts'
 
 export interface ComposioAccount {
   id: string

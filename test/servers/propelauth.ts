@@ -1,5 +1,6 @@
-/** A strict local PropelAuth, written from `upstreams/others.md` and not from our client. */
-import { startLocal, type LocalServer, type Received, type Reply } from './local.ts'
+/** A strict local PropelAuth, written from `docs/platforms/propelauth.md`, not from the client. */
+import { startLocal } from './local.ts'
+import type { LocalServer, Received, Reply } from './local.ts'
 
 export interface PropelAuthEntry {
   access_token: string

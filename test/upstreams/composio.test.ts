@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { composio } from '../../src/upstreams/composio/index.ts'
-import { composioFailure, startComposio, type ComposioServer } from '../servers/composio.ts'
+import { composioFailure, startComposio } from '../servers/composio.ts'
+import type { ComposioServer } from '../servers/composio.ts'
 import { answers } from '../servers/misbehaviour.ts'
 import { openPlatform } from './open-platform.ts'
 import { everythingOf, failureOf, shown } from './support.ts'
@@ -10,7 +11,7 @@ const open = (server: ComposioServer, given: object = {}) =>
 
 const OAUTH1 = { authScheme: 'OAUTH1', val: { oauth_token: 'invented-token', oauth_token_secret: 'invented-secret' } }
 
-test('a key alone is enough', () => {
+test('only a key is required', () => {
   expect(composio.options.parse({ api_key: 'invented' })).toMatchObject({
     base_url: 'https://backend.composio.dev',
     page_size: 50,
@@ -137,7 +138,7 @@ describe('many users', () => {
     for (const { query } of server.calls) expect(query.get('user_ids')?.split(',').length).toBeLessThanOrEqual(50)
   })
 
-  test('each by itself, once answers no longer say whose an account is', async () => {
+  test('asks for each user separately when items do not name their owner', async () => {
     await using server = await startComposio()
     for (const id of ids.slice(0, 3)) server.connect(id, 'gmail')
     server.showsUser = false
@@ -149,11 +150,11 @@ describe('many users', () => {
     expect(server.calls).toHaveLength(1 + 4)
   })
 
-  test('and then one failure is one user’s', async () => {
+  test('a failure then belongs to one user', async () => {
     await using server = await startComposio()
     for (const id of ids.slice(0, 2)) server.connect(id, 'gmail')
     server.showsUser = false
-    // The batch, then the first user alone.
+    // The batch, then the first user.
     server.misbehave(() => 'proceed', { times: 1 })
     server.misbehave(answers(500, composioFailure(500)), { times: 1 })
     await using client = open(server, { retries: 0, concurrency: 1 })
@@ -161,7 +162,7 @@ describe('many users', () => {
     expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
   })
 
-  test('an account of somebody who was not asked for goes to nobody', async () => {
+  test('drops an account of a user who was not asked for', async () => {
     await using server = await startComposio()
     const item = server.connect('user_9', 'gmail')
     server.misbehave(answers(200, { items: [item], next_cursor: null }))
@@ -169,31 +170,30 @@ describe('many users', () => {
     expect(await client.tokens('user_1', 'gmail')).toEqual([])
   })
 
-  test("one user's malformed account fails alone", async () => {
+  test("one user's malformed account fails that user only", async () => {
     await using server = await startComposio()
     server.connect('user_1', 'gmail', { toolkit: { slug: 5 as unknown as string } })
     const good = server.connect('user_2', 'gmail')
     server.misbehave(answers(200, { items: server.held, next_cursor: null }))
     await using client = open(server)
-    expect(
-      await client.batch(['user_1', 'user_2'].map((user_id) => ({ user_id, provider: 'gmail', credential: null }))),
-    ).toMatchObject([{ reason: { code: 'UPSTREAM_PROTOCOL_ERROR' } }, { value: [{ external_account_id: good.id }] }])
+    expect(await client.batch(['user_1', 'user_2'].map((user_id) => ({ user_id, provider: 'gmail' })))).toMatchObject([
+      { reason: { code: 'UPSTREAM_PROTOCOL_ERROR' } },
+      { value: [{ external_account_id: good.id }] },
+    ])
   })
 
-  test('an id or a toolkit with a comma asks for nobody', async () => {
+  test('sends no request for an id or a toolkit with a comma', async () => {
     await using server = await startComposio()
     server.connect('user_2', 'gmail')
     await using client = open(server)
-    expect(await client.batch([{ user_id: 'user_1,user_2', provider: 'gmail', credential: null }])).toMatchObject([
+    expect(await client.batch([{ user_id: 'user_1,user_2', provider: 'gmail' }])).toMatchObject([
       { reason: { code: 'BAD_USER_INPUT' } },
     ])
-    expect(await client.batch([{ user_id: 'user_2', provider: 'slack,gmail', credential: null }])).toMatchObject([
-      { value: [] },
-    ])
+    expect(await client.batch([{ user_id: 'user_2', provider: 'slack,gmail' }])).toMatchObject([{ value: [] }])
     expect(server.calls).toHaveLength(0)
   })
 
-  test('a cursor that leads nowhere is an error, and not half a list', async () => {
+  test('rejects a cursor that repeats: no partial list', async () => {
     await using server = await startComposio()
     const item = server.connect('user_1', 'gmail')
     server.misbehave(answers(200, { items: [item], next_cursor: 'invented-cursor' }))

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { propelauth } from '../../src/upstreams/propelauth/index.ts'
 import { answers, reset } from '../servers/misbehaviour.ts'
-import { startPropelAuth, type PropelAuthServer } from '../servers/propelauth.ts'
+import { startPropelAuth } from '../servers/propelauth.ts'
+import type { PropelAuthServer } from '../servers/propelauth.ts'
 import { openPlatform } from './open-platform.ts'
 import { everythingOf, failureOf, shown } from './support.ts'
 
@@ -81,8 +82,8 @@ describe('a stored token that has expired', () => {
     server.misbehave(answers(status, { error: 'invented-upstream-text' }), fresh)
     await using client = open(server)
     const [google, slack] = await client.batch([
-      { user_id: user, provider: 'google', credential: null },
-      { user_id: user, provider: 'slack', credential: null },
+      { user_id: user, provider: 'google' },
+      { user_id: user, provider: 'slack' },
     ])
     expect(google).toMatchObject({ reason: { code, extensions: { upstream_status: status } } })
     expect(everythingOf((google as PromiseRejectedResult).reason as Error)).not.toMatch(/invented-|127\.0\.0\.1/)
@@ -108,7 +109,7 @@ describe('a stored token that has expired', () => {
   })
 })
 
-test('an entry without a token needs consent; a malformed one fails alone', async () => {
+test('an entry without a token needs consent; a malformed entry fails only its provider', async () => {
   await using server = await startPropelAuth()
   server.connect(user, 'google', { access_token: '' })
   server.connect(user, 'slack', { access_token: 5 as unknown as string })
@@ -118,7 +119,7 @@ test('an entry without a token needs consent; a malformed one fails alone', asyn
   expect(await client.batch(keys)).toMatchObject([
     { reason: { code: 'REAUTHORIZATION_REQUIRED' } },
     { reason: { code: 'UPSTREAM_PROTOCOL_ERROR' } },
-    { value: [{ provider: 'github', credential: null }] },
+    { value: [{ provider: 'github' }] },
     { value: [] },
   ])
   expect(server.calls).toHaveLength(1)
@@ -131,7 +132,7 @@ test.each([[[]], ['text'], [null]])('%j in place of the entries is an error', as
   expect((await failureOf(client.tokens(user, 'google'))).code).toBe('UPSTREAM_PROTOCOL_ERROR')
 })
 
-test('accounts, and nobody for a user who is not known', async () => {
+test('lists accounts, and answers null for an unknown user', async () => {
   await using server = await startPropelAuth()
   server.connect(user, 'google')
   server.connect(user, 'slack', { access_token: '' })
@@ -143,7 +144,7 @@ test('accounts, and nobody for a user who is not known', async () => {
   expect(await client.accounts('00000000-0000-4000-8000-000000000000')).toBeNull()
 })
 
-test('a user id that is no UUID is refused before anybody is called', async () => {
+test('refuses a user id that is not a UUID before any request', async () => {
   await using server = await startPropelAuth()
   await using client = open(server)
   expect((await failureOf(client.tokens('user_1', 'google'))).code).toBe('BAD_USER_INPUT')

@@ -1,12 +1,24 @@
-/** Composio, over its connected accounts; the contract with sources is `upstreams/others.md`. */
+/** Composio, over its connected accounts (docs/platforms/composio.md). */
 import { z } from 'zod'
-import { reveal, secret } from '../../lib/secret.ts'
-import { secureUrl } from '../../lib/url.ts'
-import { openHttp } from '../http/client.ts'
-import { httpOptionFields, httpTuning } from '../http/options.ts'
-import type { Platform } from '../platform.ts'
-import { openConnections } from './connections.ts'
-import { accountsFetcher, tokensFetcher } from './fetchers.ts'
+import {
+  account,
+  CodedError,
+  httpOptionFields,
+  httpTuning,
+  openHttp,
+  reveal,
+  secret,
+  secureUrl,
+  settleAccounts,
+  token,
+  valueOrError,
+} from '../kit.ts'
+import type { ExternalAccount, Many, OAuthAccessToken, Platform, TokenKey } from '../kit.ts'
+import { accountLister } from './api.ts'
+import type { ConnectedAccount, ListAccounts } from './api.ts'
+
+/** Keys of one batch; the users among them are asked for in calls of 50. */
+const MAX_KEYS = 1000
 
 const options = z.strictObject({
   api_key: z
@@ -44,23 +56,101 @@ export const composio: Platform<ComposioOptions> = {
       'Codes of errors: an answer is judged by its status',
     ],
   },
-  open({ api_key, base_url, page_size, ...options }, { name, observe }) {
+  open({ api_key, base_url, page_size, ...tuning }, { name, observe }) {
     const http = openHttp({
-      ...httpTuning(options),
-      upstream: name,
+      ...httpTuning(tuning),
       base_url,
       headers: () => ({ 'x-api-key': reveal(api_key) }),
       observe,
     })
-    const read = openConnections({ http, upstream: name, page_size })
+    const listAccounts = accountLister(http, page_size)
     return {
       name,
       platform: 'composio',
       autoRefreshes: true,
-      tokens: tokensFetcher(read, name),
-      accounts: accountsFetcher(read),
+      tokens: tokensFetcher(listAccounts),
+      accounts: accountsFetcher(listAccounts),
       state: () => http.state(),
       close: () => http.close(),
     }
   },
+}
+
+const slug = /^[A-Za-z0-9_.-]{1,100}$/
+
+function tokensFetcher(listAccounts: ListAccounts): Many<TokenKey, readonly OAuthAccessToken[]> {
+  const toolkitOf = ({ provider }: TokenKey): string => provider.toLowerCase()
+  const id = (key: TokenKey): string => `${key.userId} ${toolkitOf(key)}`
+
+  function pick(key: TokenKey, accounts: readonly ConnectedAccount[] | Error) {
+    if (accounts instanceof Error) throw accounts
+    const asked = accounts.filter(({ toolkit }) => toolkit === toolkitOf(key))
+    return settleAccounts(asked.map(async (each) => Promise.resolve(toToken(each))))
+  }
+
+  return {
+    kind: 'many',
+    max: MAX_KEYS,
+    id,
+    async many(keys, call) {
+      // Names go into a list between commas. A name of other characters is no toolkit: nothing is connected.
+      const asked = keys.filter((key) => slug.test(toolkitOf(key)))
+      const toolkits = [...new Set(asked.map(toolkitOf))]
+      const users = asked.map(({ userId }) => userId)
+      const found = await listAccounts(users, toolkits, call)
+      const outcomes = keys.map(async (key) => {
+        return [id(key), await valueOrError(() => pick(key, found.get(key.userId) ?? []))] as const
+      })
+      return new Map(await Promise.all(outcomes))
+    },
+  }
+}
+
+function accountsFetcher(listAccounts: ListAccounts): Many<string, readonly ExternalAccount[]> {
+  return {
+    kind: 'many',
+    max: MAX_KEYS,
+    id: (userId) => userId,
+    async many(userIds, call) {
+      const found = await listAccounts(userIds, null, call)
+      return new Map([...found].map(([id, rows]) => [id, rows instanceof Error ? rows : rows.map(toAccount)]))
+    },
+  }
+}
+
+/** Schemes of OAuth 2.0; null: the platform does not say. */
+const oauth2 = new Set<string | null>(['OAUTH2', 'DCR_OAUTH', null])
+// `abcd...`, asterisks or one word, where the project or the auth config withholds secrets.
+const mask = /^(\[?redacted\]?|\*+|.{0,8}\.{3})$/i
+
+function toToken({ id, toolkit, label, isActive, scheme, values }: ConnectedAccount): OAuthAccessToken {
+  const isOAuth1 = scheme === 'OAUTH1' || (scheme === null && values?.oauth_token_secret != null)
+  if (!isOAuth1 && !oauth2.has(scheme)) throw new CodedError('UNSUPPORTED_CREDENTIAL')
+  const value = (isOAuth1 ? values?.oauth_token : values?.access_token) ?? null
+  const tokenSecret = isOAuth1 ? (values?.oauth_token_secret ?? null) : null
+  if (!isActive || value === null) throw new CodedError('REAUTHORIZATION_REQUIRED')
+  if (mask.test(value) || (tokenSecret !== null && mask.test(tokenSecret)))
+    throw new CodedError('UPSTREAM_REJECTED', 'The platform masks the tokens of this account.')
+  const idToken = values?.id_token ?? null
+  return token({
+    external_account_id: id,
+    token: secret(value),
+    provider: toolkit,
+    label,
+    scopes: isOAuth1 ? null : (values?.scope ?? null),
+    token_secret: tokenSecret === null ? null : secret(tokenSecret),
+    id_token: idToken === null || mask.test(idToken) ? null : secret(idToken),
+  })
+}
+
+function toAccount({ id, toolkit, label, isActive, createdAt, updatedAt, values }: ConnectedAccount): ExternalAccount {
+  return account({
+    id,
+    provider: toolkit,
+    label,
+    approved_scopes: values?.scope ?? null,
+    created_at: createdAt,
+    updated_at: updatedAt,
+    needs_reauthorization: !isActive,
+  })
 }

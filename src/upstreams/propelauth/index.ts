@@ -1,12 +1,26 @@
-/** PropelAuth, over its backend API; the contract with sources is `upstreams/others.md`. */
+/** PropelAuth, over its backend API (docs/platforms/propelauth.md). */
 import { z } from 'zod'
-import { reveal, secret } from '../../lib/secret.ts'
-import { secureUrl } from '../../lib/url.ts'
-import { openHttp } from '../http/client.ts'
-import { httpOptionFields, httpTuning } from '../http/options.ts'
-import type { Platform } from '../platform.ts'
-import { accountsFetcher, tokensFetcher } from './fetchers.ts'
-import { openStored } from './stored.ts'
+import {
+  account,
+  answerError,
+  checkUuid,
+  CodedError,
+  filledText,
+  httpOptionFields,
+  httpTuning,
+  nullIfUnknown,
+  openHttp,
+  parsePart,
+  read,
+  reveal,
+  secret,
+  secureUrl,
+  shareCalls,
+  statusError,
+  token,
+  toUnixSeconds,
+} from '../kit.ts'
+import type { Call, ExternalAccount, Http, OAuthAccessToken, One, Platform, Reading, TokenKey } from '../kit.ts'
 
 const options = z.strictObject({
   auth_url: secureUrl.describe('The auth URL of the project, such as `https://auth.example.com`.'),
@@ -42,10 +56,9 @@ export const propelauth: Platform<PropelAuthOptions> = {
       'Whether 404 can mean a user without tokens: it counts as an unknown user, as in the official libraries',
     ],
   },
-  open({ auth_url, api_key, base_url = auth_url, ...options }, { name, observe }) {
+  open({ auth_url, api_key, base_url = auth_url, ...tuning }, { name, observe }) {
     const http = openHttp({
-      ...httpTuning(options),
-      upstream: name,
+      ...httpTuning(tuning),
       base_url,
       headers: () => ({
         authorization: `Bearer ${reveal(api_key)}`,
@@ -54,15 +67,143 @@ export const propelauth: Platform<PropelAuthOptions> = {
       }),
       observe,
     })
-    const stored = openStored(http, name)
+    // Tokens and accounts of one user that are asked for at the same time are one call.
+    const readStored = shareCalls(
+      (userId: string, call) => read(http, storedSpec(userId), storedReading, call),
+      (userId) => userId,
+    )
     return {
       name,
       platform: 'propelauth',
       autoRefreshes: true,
-      tokens: tokensFetcher(http, name, stored),
-      accounts: accountsFetcher(name, stored),
+      tokens: tokensFetcher(http, readStored),
+      accounts: accountsFetcher(readStored),
       state: () => http.state(),
       close: () => http.close(),
     }
   },
+}
+
+/** A value below is the remaining life of a token of unknown age, or nothing: neither says when the token ends. */
+const FIRST_TIME = 1e9
+
+const storedEntry = z.object({
+  access_token: filledText,
+  token_expiration: z
+    .number()
+    .nullish()
+    .transform((value) => (value == null || value < FIRST_TIME ? null : toUnixSeconds(value))),
+  authorized_scopes: z
+    .union([
+      z.array(z.string()),
+      z.string().transform((value) => value.split(/[\s,]+/).filter((scope) => scope !== '')),
+    ])
+    .nullish()
+    .transform((value) => value ?? null),
+})
+
+/** What is stored of one provider, without its refresh token. */
+type StoredEntry = z.output<typeof storedEntry>
+
+/** By provider, as they came: each is parsed when it is asked for, so that a malformed entry fails alone. */
+type Stored = ReadonlyMap<string, unknown>
+
+type ReadStored = (userId: string, call: Call) => Promise<Stored>
+
+const storedReading: Reading<Stored> = {
+  shape: z.record(z.string(), z.unknown()).transform((entries) => new Map(Object.entries(entries))),
+  toError: (answer) => (answer.status === 404 ? answerError('USER_NOT_FOUND', answer) : statusError(answer)),
+}
+
+function storedSpec(userId: string) {
+  return {
+    operation: 'propelauth.oauth_token',
+    keys: 1,
+    template: '/api/backend/v1/user/{user_id}/oauth_token',
+    params: { user_id: checkUuid(userId, 'user_id') },
+  }
+}
+
+/** Refusals that say nothing about the grant: they are about this server's key, its rate, or time. */
+const ownRefusals = new Set([401, 403, 408, 429])
+
+const freshReading: Reading<StoredEntry | null> = {
+  shape: storedEntry.nullable(),
+  // Only 401 and 429 are documented; any other refusal is taken for the provider's, which refuses the refresh token.
+  toError: (answer) =>
+    answer.status < 500 && !ownRefusals.has(answer.status)
+      ? answerError('REAUTHORIZATION_REQUIRED', answer)
+      : statusError(answer),
+}
+
+/** Seconds: a token that lives no longer is refreshed. */
+const MARGIN = 60
+
+/** Kind `one` and not `all`, because a refresh answers for one provider; `readStored` is shared. */
+function tokensFetcher(http: Http, readStored: ReadStored): One<TokenKey, readonly OAuthAccessToken[]> {
+  async function refresh({ userId, provider }: TokenKey, call: Call): Promise<StoredEntry> {
+    const spec = {
+      operation: 'propelauth.fresh_token',
+      keys: 1,
+      template: '/api/backend/v1/user/{user_id}/{provider}/fresh_token',
+      params: { user_id: userId, provider },
+      // A GET that spends a refresh token: a second one could lose the connection.
+      idempotent: false,
+    }
+    const fresh = await read(http, spec, freshReading, call)
+    if (fresh === null) throw new CodedError('REAUTHORIZATION_REQUIRED')
+    return fresh
+  }
+
+  return {
+    kind: 'one',
+    async one(key, call) {
+      const value = (await readStored(key.userId, call)).get(key.provider) ?? null
+      if (value === null) return []
+      const stored = parsePart(storedEntry, value)
+      return [toToken(key, isExpired(stored) ? await refresh(key, call) : stored)]
+    },
+  }
+}
+
+function accountsFetcher(readStored: ReadStored): One<string, readonly ExternalAccount[]> {
+  return {
+    kind: 'one',
+    async one(userId, call) {
+      const stored = await nullIfUnknown(readStored(userId, call))
+      if (stored === null) return null
+      const entries = [...stored].filter(([, value]) => value !== null)
+      return entries.map(([provider, value]) => toAccount(userId, provider, parsePart(storedEntry, value)))
+    },
+  }
+}
+
+function isExpired({ token_expiration: expiresAt }: StoredEntry): boolean {
+  return expiresAt !== null && expiresAt - MARGIN <= Date.now() / 1000
+}
+
+/** PropelAuth has no ids of accounts, and one account per user and provider. */
+function accountId(userId: string, provider: string): string {
+  return `${userId.toLowerCase()}:${provider}`
+}
+
+/** Throws REAUTHORIZATION_REQUIRED where no token is stored. */
+function toToken({ userId, provider }: TokenKey, entry: StoredEntry): OAuthAccessToken {
+  if (entry.access_token === null) throw new CodedError('REAUTHORIZATION_REQUIRED')
+  return token({
+    external_account_id: accountId(userId, provider),
+    token: secret(entry.access_token),
+    expires_at: entry.token_expiration,
+    provider,
+    scopes: entry.authorized_scopes,
+  })
+}
+
+function toAccount(userId: string, provider: string, entry: StoredEntry): ExternalAccount {
+  return account({
+    id: accountId(userId, provider),
+    provider,
+    approved_scopes: entry.authorized_scopes,
+    needs_reauthorization: entry.access_token === null,
+  })
 }

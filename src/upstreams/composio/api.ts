@@ -1,0 +1,145 @@
+/** `GET /api/v3.1/connected_accounts?user_ids=…`: the accounts of many users with their tokens, page by page. */
+import { z } from 'zod'
+import {
+  checkIds,
+  filledText,
+  isoSeconds,
+  paginate,
+  parsePart,
+  read,
+  splitOnFailure,
+  statusError,
+  valueOrError,
+} from '../kit.ts'
+import type { Call, Http, Reading } from '../kit.ts'
+
+/** Users of one call: keeps a URL of the longest ids within what servers accept. */
+const MAX_USERS = 50
+const MAX_PAGES = 200
+/** Accounts that were connected once; INITIALIZING, INITIATED and FAILED are connections that never came about. */
+const STATUSES = ['ACTIVE', 'EXPIRED', 'INACTIVE', 'REVOKED']
+
+// `val` also has the provider's own values and refresh tokens: only what is named here is read.
+const values = z.object({
+  access_token: filledText.catch(null),
+  oauth_token: filledText.catch(null),
+  oauth_token_secret: filledText.catch(null),
+  id_token: filledText.catch(null),
+  scope: z
+    .union([z.string().transform((text) => text.split(/[\s,]+/).filter((scope) => scope !== '')), z.array(z.string())])
+    .nullish()
+    .catch(null)
+    .transform((scopes) => scopes ?? null),
+})
+
+const connectedAccount = z
+  .object({
+    id: z.string().min(1),
+    status: z.string(),
+    alias: filledText,
+    toolkit: z.object({ slug: z.string().min(1) }),
+    is_disabled: z.boolean().nullish(),
+    created_at: isoSeconds.catch(null),
+    updated_at: isoSeconds.catch(null),
+    state: z.object({ authScheme: filledText, val: values }).nullish().catch(null),
+  })
+  .transform(({ id, status, alias, toolkit, is_disabled, created_at, updated_at, state }) => ({
+    id,
+    label: alias,
+    toolkit: toolkit.slug.toLowerCase(),
+    isActive: status === 'ACTIVE' && is_disabled !== true,
+    createdAt: created_at,
+    updatedAt: updated_at,
+    scheme: state?.authScheme ?? null,
+    values: state?.val ?? null,
+  }))
+
+export type ConnectedAccount = z.output<typeof connectedAccount>
+
+/** Items are parsed one by one, so that a malformed item fails its own user. */
+const accountPage = z.object({ items: z.array(z.unknown()).max(1000), next_cursor: filledText })
+
+/** The owner of an item; null where it is missing or the item is malformed. `user_id` is deprecated in list items. */
+const itemOwner = z
+  .object({ user_id: filledText.catch(null) })
+  .transform(({ user_id }) => user_id)
+  .catch(null)
+
+const errorBody = z.object({ error: z.object({ slug: z.unknown(), request_id: z.unknown() }).partial() })
+
+const pageReading: Reading<z.output<typeof accountPage>> = {
+  shape: accountPage,
+  toError(answer) {
+    const error = errorBody.safeParse(answer.json).data?.error
+    return statusError(answer, { code: error?.slug, trace_id: error?.request_id })
+  },
+}
+
+/** By user id: the accounts, or the Error of this user. */
+export type FoundAccounts = ReadonlyMap<string, readonly ConnectedAccount[] | Error>
+
+/** The accounts of the users at these toolkits; `toolkits` null: at all of them. */
+export type ListAccounts = (
+  userIds: readonly string[],
+  toolkits: readonly string[] | null,
+  call: Call,
+) => Promise<FoundAccounts>
+
+/** `pageSize`: how many accounts come in one page. */
+export function accountLister(http: Http, pageSize: number): ListAccounts {
+  /** The items of all pages. */
+  function listItems(userIds: readonly string[], toolkits: readonly string[] | null, call: Call) {
+    return paginate<unknown, string | null>(
+      null,
+      async (cursor) => {
+        const spec = {
+          operation: toolkits === null ? 'composio.accounts' : 'composio.tokens',
+          keys: userIds.length,
+          template: '/api/v3.1/connected_accounts',
+          // Lists are joined by commas, as the official client does; no value has one.
+          query: [
+            ['user_ids', userIds.join(',')],
+            ...(toolkits === null ? [] : [['toolkit_slugs', toolkits.join(',')] as const]),
+            ['statuses', STATUSES.join(',')],
+            ['limit', String(pageSize)],
+            ...(cursor === null ? [] : [['cursor', cursor] as const]),
+          ],
+        } as const
+        const { items, next_cursor } = await read(http, spec, pageReading, call)
+        return { rows: items, next: next_cursor }
+      },
+      { maxPages: MAX_PAGES },
+    )
+  }
+
+  /** Where items do not name their owner, each user is asked for alone: an account must not go to another user. */
+  async function listTogether(
+    userIds: readonly string[],
+    toolkits: readonly string[] | null,
+    call: Call,
+  ): Promise<FoundAccounts> {
+    const items = await listItems(userIds, toolkits, call)
+    const owners = items.map((item) => itemOwner.parse(item))
+    if (userIds.length > 1 && owners.includes(null)) {
+      const parts = userIds.map((userId) => splitOnFailure([userId], (one) => listTogether(one, toolkits, call)))
+      return new Map((await Promise.all(parts)).flatMap((part) => [...part]))
+    }
+    const byUser = Map.groupBy(items, (_, position) => owners[position] ?? userIds[0])
+    const outcomes = userIds.map(async (userId) => {
+      const found = await valueOrError(() => parsePart(connectedAccount.array(), byUser.get(userId) ?? []))
+      return [userId, found] as const
+    })
+    return new Map(await Promise.all(outcomes))
+  }
+
+  return async (userIds, toolkits, call) => {
+    // Ids go into a list between commas: one with a comma would be two.
+    const { valid, refused } = checkIds(userIds)
+    const found = new Map<string, readonly ConnectedAccount[] | Error>(refused)
+    const parts = Array.from({ length: Math.ceil(valid.length / MAX_USERS) }, (_, n) =>
+      splitOnFailure(valid.slice(n * MAX_USERS, (n + 1) * MAX_USERS), (part) => listTogether(part, toolkits, call)),
+    )
+    for (const part of await Promise.all(parts)) for (const [userId, value] of part) found.set(userId, value)
+    return found
+  }
+}
