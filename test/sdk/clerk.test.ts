@@ -1,6 +1,7 @@
 /** The strict Clerk server is itself checked: Clerk's own SDK must read the tokens and accounts that the graph reads. */
 import { createClerkClient } from '@clerk/backend'
 import { expect, test } from 'vitest'
+import { wireProvider } from '../../src/tokens/ids.ts'
 import { startClerk } from '../servers/clerk.ts'
 import { openClerk, shown } from '../upstreams/support.ts'
 
@@ -35,7 +36,7 @@ test('@clerk/backend reads the same tokens and accounts', async () => {
       label,
       scopes,
       expires_at,
-      provider,
+      provider: wireProvider(provider as string),
     })),
   )
 
@@ -45,7 +46,7 @@ test('@clerk/backend reads the same tokens and accounts', async () => {
     const own = accounts.get(user.id)
     if (own === undefined || own instanceof Error) throw new Error('our client has other users')
     expect(user.externalAccounts.map(({ id, provider }) => ({ id, provider }))).toEqual(
-      own.map(({ id, provider }) => ({ id, provider })),
+      own.map(({ id, provider }) => ({ id, provider: wireProvider(provider) })),
     )
   }
   expect(users.data).toHaveLength(2)

@@ -66,7 +66,7 @@ test('every field of an account', async () => {
   expect((await client.accounts(['user_1'])).get('user_1')).toEqual([
     {
       id: 'eac_user_1_0',
-      provider: 'oauth_github',
+      provider: 'github',
       provider_user_id: 'invented-provider-user-0',
       email_address: 'user_1@example.invalid',
       username: 'invented-user_1',
@@ -78,13 +78,14 @@ test('every field of an account', async () => {
       public_metadata: { a: [1, { b: null }] },
       created_at: 1_767_225_600,
       updated_at: 1_767_225_601,
+      needs_reauthorization: false,
     },
   ])
 })
 
 test.each([
-  ['google_account', 'google_id', 'oauth_google'],
-  ['facebook_account', 'facebook_id', 'oauth_facebook'],
+  ['google_account', 'google_id', 'google'],
+  ['facebook_account', 'facebook_id', 'facebook'],
 ])('a %s: the eac_ id, the provider and the older names', async (object, provider_id, provider) => {
   const row = {
     object,
@@ -116,6 +117,7 @@ test.each([
       public_metadata: {},
       created_at: null,
       updated_at: null,
+      needs_reauthorization: false,
     },
   ])
 })

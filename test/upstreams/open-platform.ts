@@ -1,11 +1,11 @@
 /** Any platform over its local server, opened through the options that an operator writes, and asked key by key. */
-import { CodedError, withDetails } from '../../src/errors.ts'
 import { secret } from '../../src/lib/secret.ts'
 import { openCachedUpstream } from '../../src/tokens/cached-upstream.ts'
 import type { Caller } from '../../src/tokens/cached-upstream.ts'
 import { bareProvider } from '../../src/tokens/ids.ts'
 import type { ExternalAccount, OAuthAccessToken } from '../../src/tokens/types.ts'
 import type { Platform, Upstream, UpstreamEvent } from '../../src/upstreams/platform.ts'
+import { named } from './support.ts'
 
 /** A user at a provider, by the name that callers or the platform use. */
 export interface Asked {
@@ -44,7 +44,7 @@ export function openPlatform<Options>(platform: Platform<Options>, given: object
   const patient = callerOf(new AbortController().signal)
   const ask = async ({ user_id, provider }: Asked, caller: Caller) => {
     const filter = { externalAccountId: null, minValiditySeconds: 0 }
-    return named(() => tokens({ userId: user_id, provider: bareProvider(provider), ...filter }, caller))
+    return named(NAME, () => tokens({ userId: user_id, provider: bareProvider(provider), ...filter }, caller))
   }
   return {
     upstream,
@@ -55,19 +55,11 @@ export function openPlatform<Options>(platform: Platform<Options>, given: object
     },
     batch: (keys, signal) =>
       Promise.allSettled(keys.map((key) => ask(key, signal === undefined ? patient : callerOf(signal)))),
-    accounts: (user_id) => named(() => accounts!(user_id, patient)),
+    accounts: (user_id) => named(NAME, () => accounts!(user_id, patient)),
     [Symbol.asyncDispose]: () => upstream.close(),
   }
 }
 
 function subjectOf(userId: string, bearer: string): Caller['subject'] {
   return { userId, credential: { secret: secret(bearer), id: bearer } }
-}
-
-async function named<T>(ask: () => T | Promise<T>): Promise<T> {
-  try {
-    return await ask()
-  } catch (error) {
-    throw error instanceof CodedError ? withDetails(error, { upstream: NAME }) : error
-  }
 }

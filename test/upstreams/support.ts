@@ -1,6 +1,6 @@
 /** What the tests of this folder share: opening what they test, and calling it. */
 import { inspect } from 'node:util'
-import { CodedError } from '../../src/errors.ts'
+import { CodedError, withDetails } from '../../src/errors.ts'
 import { reveal } from '../../src/lib/secret.ts'
 import { clerk } from '../../src/upstreams/clerk/index.ts'
 import { openHttp } from '../../src/upstreams/http/client.ts'
@@ -62,14 +62,26 @@ export function openClerk(server: Pick<ClerkServer, 'url' | 'secret_key'>, given
     upstream,
     events,
     tokens: (user_id, provider, with_call = call()) =>
-      one.one({ userId: user_id, provider: bareProvider(provider), credential: null }, with_call),
-    account: async (id) => {
-      const found = (await many.many([id], call())).get(id) ?? null
-      if (found instanceof Error) throw found
-      return found
-    },
+      named('clerk-test', () =>
+        one.one({ userId: user_id, provider: bareProvider(provider), credential: null }, with_call),
+      ),
+    account: (id) =>
+      named('clerk-test', async () => {
+        const found = (await many.many([id], call())).get(id) ?? null
+        if (found instanceof Error) throw found
+        return found
+      }),
     accounts: (ids, with_call = call()) => many.many(ids, with_call),
     [Symbol.asyncDispose]: () => upstream.close(),
+  }
+}
+
+/** Puts the name of the upstream on the error that `ask` fails with, as the source does. */
+export async function named<T>(upstream: string, ask: () => T | Promise<T>): Promise<T> {
+  try {
+    return await ask()
+  } catch (error) {
+    throw error instanceof CodedError ? withDetails(error, { upstream }) : error
   }
 }
 

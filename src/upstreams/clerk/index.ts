@@ -1,11 +1,9 @@
-/** Clerk, over its Backend API; the contract with sources is `upstreams/clerk.md`. */
+/** Clerk, over its Backend API (docs/platforms/clerk.md). */
 import { z } from 'zod'
-import { reveal, secret } from '../../lib/secret.ts'
-import { secureUrl } from '../../lib/url.ts'
-import { openHttp } from '../http/client.ts'
-import { httpOptionFields, httpTuning } from '../http/options.ts'
-import type { Platform } from '../platform.ts'
+import { httpOptionFields, httpTuning, openHttp, reveal, secret, secureUrl } from '../kit.ts'
+import type { Platform } from '../kit.ts'
 import { accountsFetcher } from './accounts.ts'
+import { openApi } from './api.ts'
 import { tokensFetcher } from './tokens.ts'
 
 const options = z.strictObject({
@@ -36,28 +34,28 @@ export const clerk: Platform<ClerkOptions> = {
     provider_user_id: 'Yes',
     external_accounts: 'Yes',
   },
-  open({ secret_key, base_url, api_version, ...options }, { name, observe }) {
+  open({ secret_key: secretKey, base_url, api_version: apiVersion, ...options }, { name, observe }) {
     const http = openHttp({
       ...httpTuning(options),
-      rate: options.rate ?? documentedRate(reveal(secret_key)),
-      upstream: name,
+      rate: options.rate ?? documentedRate(reveal(secretKey)),
       base_url,
-      headers: () => ({ authorization: `Bearer ${reveal(secret_key)}`, 'clerk-api-version': api_version }),
+      headers: () => ({ authorization: `Bearer ${reveal(secretKey)}`, 'clerk-api-version': apiVersion }),
       observe,
     })
+    const api = openApi(http)
     return {
       name,
       platform: 'clerk',
       autoRefreshes: true,
-      tokens: tokensFetcher(http, name),
-      accounts: accountsFetcher(http, name),
+      tokens: tokensFetcher(api),
+      accounts: accountsFetcher(api),
       state: () => http.state(),
       close: () => http.close(),
     }
   },
 }
 
-/** Per instance, whoever uses its key (upstreams/clerk.md section 6). */
-function documentedRate(secret_key: string): { requests: number; per_seconds: number } {
-  return { requests: secret_key.startsWith('sk_test_') ? 100 : 1000, per_seconds: 10 }
+/** The limit of an instance, which all users of its keys share (docs/platforms/clerk.md section 6). */
+function documentedRate(secretKey: string): { requests: number; per_seconds: number } {
+  return { requests: secretKey.startsWith('sk_test_') ? 100 : 1000, per_seconds: 10 }
 }
