@@ -1,4 +1,4 @@
-/** A strict local Acme, written from its documentation and not from `acme.ts`. */
+/** A strict local Acme, written from its documentation, not from `acme.ts`. */
 import { startLocal } from '../../test/servers/local.ts'
 import type { LocalServer } from '../../test/servers/local.ts'
 
@@ -9,9 +9,9 @@ export async function startAcme(
   const api_key = 'invented-acme-key'
   const server = await startLocal(({ method, path, query, headers }) => {
     if (headers.authorization !== `Bearer ${api_key}`) return { status: 401, body: { error: 'invented-text' } }
-    const [, user_id] = /^\/v1\/users\/(acme_[a-z]+)\/connections$/.exec(path) ?? []
-    if (method !== 'GET' || query.size > 0 || user_id === undefined) return { status: 400, body: {} }
-    const found = connections[user_id]
+    const [, userId] = /^\/v1\/users\/(acme_[a-z]+)\/connections$/.exec(path) ?? []
+    if (method !== 'GET' || query.size > 0 || userId === undefined) return { status: 400, body: {} }
+    const found = connections[userId]
     return found === undefined ? { status: 404, body: {} } : { status: 200, body: { connections: found } }
   })
   return Object.assign(server, { api_key })

@@ -1,23 +1,33 @@
 /** Acme, over its REST API: one call answers for all providers of a user. */
 import { z } from 'zod'
-import { reveal, secret } from '../../src/lib/secret.ts'
-import { secureUrl } from '../../src/lib/url.ts'
-import { openHttp } from '../../src/upstreams/http/client.ts'
-import { answerError, statusError } from '../../src/upstreams/http/errors.ts'
-import { httpOptionFields, httpTuning } from '../../src/upstreams/http/options.ts'
-import type { Platform } from '../../src/upstreams/platform.ts'
-import type { ExternalAccount, OAuthAccessToken } from '../../src/tokens/types.ts'
-import { bareProvider } from '../../src/tokens/ids.ts'
-import { isoSeconds, metadata, scopeList, text } from '../../src/upstreams/shapes.ts'
+import {
+  account,
+  answerError,
+  httpOptionFields,
+  httpTuning,
+  isoSeconds,
+  metadata,
+  nullIfUnknown,
+  openHttp,
+  read,
+  reveal,
+  scopeList,
+  secret,
+  secureUrl,
+  statusError,
+  text,
+  token,
+} from '../../src/upstreams/kit.ts'
+import type { Call, ExternalAccount, OAuthAccessToken, Platform, Reading } from '../../src/upstreams/kit.ts'
 
-/** What stands below `upstreams.<name>`: descriptions become the rows of docs/configuration.md. */
+/** The keys below `upstreams.<name>`: descriptions become the rows of docs/configuration.md. */
 const options = z.strictObject({
   api_key: z.string().min(1).transform(secret).describe('The secret key of your Acme application.'),
   base_url: secureUrl.default('https://api.acme.example').describe('Where Acme answers.'),
   ...httpOptionFields,
 })
 
-/** The documented answer; what is not asked for here, such as a refresh token, is not read. */
+/** The documented answer; what is not named here, such as a refresh token, is not read. */
 const answerShape = z.object({
   connections: z.array(
     z.object({
@@ -32,7 +42,13 @@ const answerShape = z.object({
   ),
 })
 
-type Connection = z.output<typeof answerShape>['connections'][number]
+type Connections = z.output<typeof answerShape>['connections']
+type Connection = Connections[number]
+
+const reading: Reading<z.output<typeof answerShape>> = {
+  shape: answerShape,
+  toError: (answer) => (answer.status === 404 ? answerError('USER_NOT_FOUND', answer) : statusError(answer)),
+}
 
 export const acme: Platform<z.output<typeof options>> = {
   options,
@@ -44,30 +60,22 @@ export const acme: Platform<z.output<typeof options>> = {
     provider_user_id: 'No: `""`',
     external_accounts: 'Yes, in the same call',
   },
-  open({ api_key, base_url, ...rest }, { name, observe }) {
+  open({ api_key: apiKey, base_url: baseUrl, ...tuning }, { name, observe }) {
     const http = openHttp({
-      ...httpTuning(rest),
-      upstream: name,
-      base_url,
-      headers: () => ({ authorization: `Bearer ${reveal(api_key)}` }),
+      ...httpTuning(tuning),
+      base_url: baseUrl,
+      headers: () => ({ authorization: `Bearer ${reveal(apiKey)}` }),
       observe,
     })
 
-    const fetchConnections = async (user_id: string, call: Parameters<typeof http.request>[1]) => {
-      const answer = await http.request(
-        {
-          operation: 'acme.connections',
-          keys: 1,
-          template: '/v1/users/{user_id}/connections',
-          params: { user_id },
-        },
-        call,
-      )
-      if (answer.status === 404) throw answerError('USER_NOT_FOUND', answer, { upstream: name })
-      if (answer.status >= 300) throw statusError(answer, { upstream: name })
-      const parsed = answerShape.safeParse(answer.json)
-      if (!parsed.success) throw answerError('UPSTREAM_PROTOCOL_ERROR', answer, { upstream: name })
-      return parsed.data.connections
+    async function readConnections(userId: string, call: Call): Promise<Connections> {
+      const spec = {
+        operation: 'acme.connections',
+        keys: 1,
+        template: '/v1/users/{user_id}/connections',
+        params: { user_id: userId },
+      }
+      return (await read(http, spec, reading, call)).connections
     }
 
     return {
@@ -76,14 +84,13 @@ export const acme: Platform<z.output<typeof options>> = {
       autoRefreshes: true,
       tokens: {
         kind: 'all',
-        parent: ({ user_id }) => user_id,
-        all: fetchConnections,
-        pick: ({ provider }, rows) =>
-          (rows as readonly Connection[]).filter(({ service }) => service === bareProvider(provider)).map(toToken),
+        parent: ({ userId }) => userId,
+        all: readConnections,
+        pick: ({ provider }, rows) => (rows as Connections).filter(({ service }) => service === provider).map(toToken),
       },
       accounts: {
         kind: 'one',
-        one: async (user_id, call) => (await fetchConnections(user_id, call)).map(toAccount),
+        one: async (userId, call) => (await nullIfUnknown(readConnections(userId, call)))?.map(toAccount) ?? null,
       },
       state: () => http.state(),
       close: () => http.close(),
@@ -91,35 +98,26 @@ export const acme: Platform<z.output<typeof options>> = {
   },
 }
 
-function toToken({ id, service, access_token, expires, scope, label, data }: Connection): OAuthAccessToken {
-  return {
+function toToken({
+  id,
+  service,
+  access_token: accessToken,
+  expires,
+  scope,
+  label,
+  data,
+}: Connection): OAuthAccessToken {
+  return token({
     external_account_id: id,
-    provider_user_id: '',
-    token: access_token,
+    token: accessToken,
     expires_at: expires,
     provider: service,
     public_metadata: data,
     label,
     scopes: scope,
-    token_secret: null,
-    id_token: null,
-  }
+  })
 }
 
 function toAccount({ id, service, scope, label, data }: Connection): ExternalAccount {
-  return {
-    id,
-    provider: service,
-    provider_user_id: '',
-    email_address: null,
-    username: null,
-    first_name: null,
-    last_name: null,
-    image_url: null,
-    label,
-    approved_scopes: scope,
-    public_metadata: data,
-    created_at: null,
-    updated_at: null,
-  }
+  return account({ id, provider: service, label, approved_scopes: scope, public_metadata: data })
 }

@@ -122,7 +122,7 @@ export interface PlatformDocs {
   readonly unverified?: readonly string[]
 }
 
-/** A kind of system that holds tokens: one file in this folder and one line in the registry. */
+/** A kind of system that holds tokens: one folder and one line in the registry. */
 export interface Platform<Options = unknown> {
   /** The keys below `upstreams.<name>` in the configuration, `platform` itself left out. */
   readonly options: ZodType<Options>

@@ -1,4 +1,4 @@
-/** Every platform that the server knows. A new one is a file in this folder and a line here. */
+/** Every platform that the server knows. A new one is a folder and a line here. */
 import { auth0TokenVault } from './auth0-token-vault/index.ts'
 import { auth0 } from './auth0/index.ts'
 import { betterAuth } from './better-auth/index.ts'

@@ -43,15 +43,15 @@ const connectedAccount = z
     updated_at: isoSeconds.catch(null),
     state: z.object({ authScheme: filledText, val: values }).nullish().catch(null),
   })
-  .transform(({ id, status, alias, toolkit, is_disabled, created_at, updated_at, state }) => ({
-    id,
-    label: alias,
-    toolkit: toolkit.slug.toLowerCase(),
-    isActive: status === 'ACTIVE' && is_disabled !== true,
-    createdAt: created_at,
-    updatedAt: updated_at,
-    scheme: state?.authScheme ?? null,
-    values: state?.val ?? null,
+  .transform((item) => ({
+    id: item.id,
+    label: item.alias,
+    toolkit: item.toolkit.slug.toLowerCase(),
+    isActive: item.status === 'ACTIVE' && item.is_disabled !== true,
+    createdAt: item.created_at,
+    updatedAt: item.updated_at,
+    scheme: item.state?.authScheme ?? null,
+    values: item.state?.val ?? null,
   }))
 
 export type ConnectedAccount = z.output<typeof connectedAccount>
@@ -62,7 +62,7 @@ const accountPage = z.object({ items: z.array(z.unknown()).max(1000), next_curso
 /** The owner of an item; null where it is missing or the item is malformed. `user_id` is deprecated in list items. */
 const itemOwner = z
   .object({ user_id: filledText.catch(null) })
-  .transform(({ user_id }) => user_id)
+  .transform((item) => item.user_id)
   .catch(null)
 
 const errorBody = z.object({ error: z.object({ slug: z.unknown(), request_id: z.unknown() }).partial() })
@@ -105,8 +105,8 @@ export function accountLister(http: Http, pageSize: number): ListAccounts {
             ...(cursor === null ? [] : [['cursor', cursor] as const]),
           ],
         } as const
-        const { items, next_cursor } = await read(http, spec, pageReading, call)
-        return { rows: items, next: next_cursor }
+        const page = await read(http, spec, pageReading, call)
+        return { rows: page.items, next: page.next_cursor }
       },
       { maxPages: MAX_PAGES },
     )

@@ -56,14 +56,14 @@ export const composio: Platform<ComposioOptions> = {
       'Codes of errors: an answer is judged by its status',
     ],
   },
-  open({ api_key, base_url, page_size, ...tuning }, { name, observe }) {
+  open({ api_key: apiKey, base_url: baseUrl, page_size: pageSize, ...tuning }, { name, observe }) {
     const http = openHttp({
       ...httpTuning(tuning),
-      base_url,
-      headers: () => ({ 'x-api-key': reveal(api_key) }),
+      base_url: baseUrl,
+      headers: () => ({ 'x-api-key': reveal(apiKey) }),
       observe,
     })
-    const listAccounts = accountLister(http, page_size)
+    const listAccounts = accountLister(http, pageSize)
     return {
       name,
       platform: 'composio',

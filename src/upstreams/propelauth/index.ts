@@ -56,14 +56,14 @@ export const propelauth: Platform<PropelAuthOptions> = {
       'Whether 404 can mean a user without tokens: it counts as an unknown user, as in the official libraries',
     ],
   },
-  open({ auth_url, api_key, base_url = auth_url, ...tuning }, { name, observe }) {
+  open({ auth_url: authUrl, api_key: apiKey, base_url: baseUrl = authUrl, ...tuning }, { name, observe }) {
     const http = openHttp({
       ...httpTuning(tuning),
-      base_url,
+      base_url: baseUrl,
       headers: () => ({
-        authorization: `Bearer ${reveal(api_key)}`,
+        authorization: `Bearer ${reveal(apiKey)}`,
         // Names the project where the host does not.
-        'x-propelauth-url': new URL(auth_url).hostname,
+        'x-propelauth-url': new URL(authUrl).hostname,
       }),
       observe,
     })
