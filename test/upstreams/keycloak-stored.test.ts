@@ -1,4 +1,4 @@
-/** Every form in which a provider's answer was stored (upstreams/keycloak.md part A and the field map). */
+/** Every form in which a provider's answer was stored (docs/platforms/keycloak.md, sections 2 and 7). */
 import { UnsecuredJWT } from 'jose'
 import { expect, test } from 'vitest'
 import { startKeycloak } from '../servers/keycloak.ts'
@@ -41,7 +41,7 @@ test('OpenID Connect: the absolute expiry, the id out of the ID token, no refres
   ])
 })
 
-test('expires_in alone counts from a login that nobody dates: unknown', async () => {
+test('expires_in alone counts from a login of unknown time: the expiry is unknown', async () => {
   expect(await read({ access_token: 'invented-token', expires_in: 3599 })).toMatchObject([{ expires_at: null }])
 })
 

@@ -1,4 +1,4 @@
-/** Whose token is forwarded where, what users have linked, and every documented error. */
+/** Which token is forwarded where, what users have linked, and every documented error. */
 import { expect, test } from 'vitest'
 import { startIssuer } from '../servers/jwks.ts'
 import { startKeycloak } from '../servers/keycloak.ts'
@@ -7,7 +7,7 @@ import { answers } from '../servers/misbehaviour.ts'
 import { openKeycloak } from './keycloak-support.ts'
 import { everythingOf, failureOf, shown } from './support.ts'
 
-test("the user's own token is forwarded, to the realm that issued it and to nobody else", async () => {
+test("the user's own token is forwarded, and only to the realm that issued it", async () => {
   await using server = await startKeycloak()
   await using other = await startIssuer()
   server.link('user_1', 'github')
@@ -23,7 +23,7 @@ test("the user's own token is forwarded, to the realm that issued it and to nobo
   expect(server.calls).toHaveLength(1)
 })
 
-test('a token without the role: refused; with a client it is exchanged first, once for keys of one moment', async () => {
+test('a token without the role: refused; with a client it is exchanged first, once for keys of one batch', async () => {
   await using server = await startKeycloak()
   server.link('user_1', 'github')
   server.link('user_1', 'google')
@@ -46,7 +46,7 @@ test('the deprecated exchange: the token of the provider, and the remaining life
     stored: { oauth_token: 'invented-1', oauth_token_secret: 'invented-2', user_id: 7 },
   })
   await using client = openKeycloak(server, { method: 'token_exchange', client: server.client })
-  expect(client.upstream.refreshes).toBe(false)
+  expect(client.upstream.autoRefreshes).toBe(false)
   const bearer = await server.sign('user_1')
   const before = Math.floor(Date.now() / 1000)
   const [token] = (await client.tokens('user_1', 'github', bearer)) ?? []
@@ -122,7 +122,7 @@ test('with an admin client: ids of links, and from three providers on no call fo
   expect(await client.accounts('user_nobody')).toBeNull()
 })
 
-test('an admin client that Keycloak refuses costs the names of accounts, and no token', async () => {
+test('an admin client that Keycloak refuses costs the names of accounts and no token', async () => {
   await using server = await startKeycloak()
   server.link('user_1', 'github')
   const admin = { ...server.admin, client_secret: 'invented-other-secret' }

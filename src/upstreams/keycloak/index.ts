@@ -1,16 +1,25 @@
 /**
- * Keycloak's stored tokens of brokered identity providers; the contract with sources is `upstreams/keycloak.md`. It
- * shows them to their user alone, so the user's own token is forwarded and never stored.
+ * Keycloak's stored tokens of brokered identity providers (docs/platforms/keycloak.md). Keycloak shows them only to their
+ * user, so the user's own token is forwarded and never stored.
  */
 import { z } from 'zod'
-import { secret } from '../../lib/secret.ts'
-import { secureUrl } from '../../lib/url.ts'
-import { openHttp } from '../http/client.ts'
-import { createClientCredentials } from '../http/oauth-client.ts'
-import { httpOptionFields, httpTuning } from '../http/options.ts'
-import type { Platform } from '../platform.ts'
-import { accountsFetcher, openLinks } from './links.ts'
-import { byBroker, byExchange, tokensFetcher } from './tokens.ts'
+import {
+  account,
+  CodedError,
+  createClientCredentials,
+  httpOptionFields,
+  httpTuning,
+  listIfWorthwhile,
+  nullIfUnknown,
+  openHttp,
+  secret,
+  secureUrl,
+  token,
+} from '../kit.ts'
+import type { Call, ExternalAccount, Grouped, OAuthAccessToken, One, Platform, TokenKey } from '../kit.ts'
+import { openLinks, readByBroker, readByExchange } from './api.ts'
+import type { Link, ReadLinks, ReadStored } from './api.ts'
+import type { Stored } from './stored.ts'
 
 const client = z.strictObject({
   client_id: z
@@ -79,33 +88,102 @@ export const keycloak: Platform<KeycloakOptions> = {
       '502 with "refresh" in its text: an outage of the provider looks the same, and is read as consent needed',
     ],
   },
-  open(given, { name: upstream, observe }) {
-    const { base_url, realm: name, issuer = `${base_url}/realms/${name}`, method, client = null, admin } = given
-    const tuning = { ...httpTuning(given), upstream, observe }
-    const http = openHttp({ ...tuning, base_url })
-    const realm = { http, upstream, name, issuer }
+  open(given, { name, observe }) {
+    const { base_url: baseUrl, realm: realmName, issuer, method, client = null, admin } = given
+    const realmUrl = `${baseUrl}/realms/${realmName}`
+    const tuning = { ...httpTuning(given), observe }
+    const http = openHttp({ ...tuning, base_url: baseUrl })
+    const realm = { http, name: realmName, issuer: issuer ?? realmUrl }
     const authorize =
       admin === undefined
         ? null
-        : createClientCredentials({
-            ...tuning,
-            token_url: `${base_url}/realms/${name}/protocol/openid-connect/token`,
-            ...admin,
-          })
-    const api = authorize === null ? null : openHttp({ ...tuning, base_url, authorize })
-    const directory = api === null ? null : openLinks(api, upstream, name)
-    const read = method === 'token_exchange' && client !== null ? byExchange(realm, client) : byBroker(realm, client)
+        : createClientCredentials({ ...tuning, token_url: `${realmUrl}/protocol/openid-connect/token`, ...admin })
+    const adminApi = authorize && openHttp({ ...tuning, base_url: baseUrl, authorize })
+    const links = adminApi && openLinks(adminApi, realmName)
+    const read =
+      method === 'token_exchange' && client !== null ? readByExchange(realm, client) : readByBroker(realm, client)
     return {
-      name: upstream,
+      name,
       platform: 'keycloak',
-      refreshes: method === 'broker',
+      autoRefreshes: method === 'broker',
       usesSubjectToken: true,
-      tokens: tokensFetcher(read, directory),
-      accounts: directory === null ? null : accountsFetcher(directory),
+      tokens: tokensFetcher(read, links),
+      accounts: links && accountsFetcher(links),
       state: () => http.state(),
       close: async () => {
-        await Promise.all([http.close(), api?.close(), authorize?.close()])
+        await Promise.all([http.close(), adminApi?.close(), authorize?.close()])
       },
     }
   },
+}
+
+/** `links` is null where this server may not read what users have linked. */
+function tokensFetcher(read: ReadStored, links: ReadLinks | null): Grouped<TokenKey, readonly OAuthAccessToken[]> {
+  async function askLink(key: TokenKey, call: Call): Promise<Link | null> {
+    try {
+      return links && linkOf(await links(key.userId, call), key)
+    } catch (error) {
+      // The token is there; only the name of its account is missing.
+      if (error instanceof CodedError) return null
+      throw error
+    }
+  }
+
+  return {
+    kind: 'grouped',
+    by: ({ userId }) => userId,
+    async one(key, call, siblings) {
+      const linked = links && (await listIfWorthwhile(siblings, () => links(key.userId, call)))
+      const link = linked && linkOf(linked, key)
+      if (linked !== null && link === null) return []
+      const stored = await read(key, call)
+      if (stored === null) return []
+      // Keycloak refreshes what it can before it answers: what is expired now stays expired.
+      if (stored.expiresAt !== null && stored.expiresAt <= Date.now() / 1000)
+        throw new CodedError('REAUTHORIZATION_REQUIRED')
+      return [toToken(stored, key, link ?? (await askLink(key, call)))]
+    },
+  }
+}
+
+function linkOf(links: readonly Link[], { provider }: TokenKey): Link | null {
+  return links.find(({ identityProvider }) => identityProvider === provider) ?? null
+}
+
+function toToken(stored: Stored, { userId, provider }: TokenKey, link: Link | null): OAuthAccessToken {
+  const providerUserId = link?.userId ?? stored.providerUserId
+  return token({
+    external_account_id: accountId(provider, providerUserId ?? userId),
+    provider_user_id: providerUserId ?? '',
+    token: stored.token,
+    expires_at: stored.expiresAt,
+    provider,
+    public_metadata: stored.publicMetadata,
+    label: link?.userName ?? stored.label,
+    scopes: stored.scopes,
+    token_secret: stored.tokenSecret,
+    id_token: stored.idToken,
+  })
+}
+
+/** Names an account: Keycloak keeps one link of a user to an identity provider. */
+function accountId(alias: string, providerUserId: string): string {
+  return `${alias}:${providerUserId}`
+}
+
+function accountsFetcher(links: ReadLinks): One<string, readonly ExternalAccount[]> {
+  return {
+    kind: 'one',
+    one: async (userId, call) => (await nullIfUnknown(links(userId, call)))?.map(toAccount) ?? null,
+  }
+}
+
+function toAccount({ identityProvider: provider, userId, userName }: Link): ExternalAccount {
+  return account({
+    id: accountId(provider, userId),
+    provider,
+    provider_user_id: userId,
+    username: userName,
+    label: userName,
+  })
 }
