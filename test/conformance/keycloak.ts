@@ -8,8 +8,9 @@ const path = /\/broker\//
 
 export const keycloak: PlatformFixture = {
   unsupported: {
-    'many accounts': 'a user has one link to an identity provider; a second account needs a second alias (keycloak.md)',
-    'unknown user': 'whoever asks has a token of the realm, which knows its users (keycloak.md part A)',
+    'many accounts':
+      'a user has one link to an identity provider; a second account needs a second alias (docs/platforms/keycloak.md, section 3)',
+    'unknown user': 'a caller has a token of the realm, which knows its users (docs/platforms/keycloak.md, section 1)',
   },
   async start() {
     const server = await startKeycloak()
@@ -64,7 +65,7 @@ export const keycloak: PlatformFixture = {
       callCount: () => server.calls.filter((call) => call.path.includes('/broker/')).length,
       fewestCalls: (users, providers) => users * providers,
       refuseKey: () => void server.misbehave(answers(400, failure(400, 'Invalid token.').body), { path }),
-      // Keycloak itself limits nothing: it is the proxy in front of it that speaks.
+      // Keycloak has no rate limit: this is the answer of a proxy in front of it.
       rateLimit: (seconds) =>
         void server.misbehave(answers(429, '<html>invented-page</html>', { 'retry-after': String(seconds) }), { path }),
       outage: () => void server.misbehave(answers(502, '<html>invented-page</html>'), { path }),

@@ -1,5 +1,6 @@
-/** A strict local FusionAuth, written from `upstreams/fusionauth.md` and not from our client. */
-import { startLocal, type LocalServer, type Received, type Reply } from './local.ts'
+/** A strict local FusionAuth, written from docs/platforms/fusionauth.md and not from our client. */
+import { startLocal } from './local.ts'
+import type { LocalServer, Received, Reply } from './local.ts'
 
 export interface FusionAuthLink {
   identityProviderId: string

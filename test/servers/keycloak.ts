@@ -1,9 +1,10 @@
-/** A strict local Keycloak with one realm, written from `upstreams/keycloak.md` and not from our client. */
+/** A strict local Keycloak with one realm, written from docs/platforms/keycloak.md and not from our client. */
 import { exportJWK, generateKeyPair, jwtVerify, SignJWT } from 'jose'
 import type { JWTPayload } from 'jose'
 import { createExchanges } from './keycloak-exchange.ts'
 import type { KeycloakLink } from './keycloak-exchange.ts'
-import { startLocal, type LocalServer, type Received, type Reply } from './local.ts'
+import { startLocal } from './local.ts'
+import type { LocalServer, Received, Reply } from './local.ts'
 
 export interface KeycloakServer extends LocalServer {
   readonly realm: string

@@ -1,5 +1,6 @@
-/** A strict local Nango, written from `upstreams/nango.md` and not from our client. */
-import { startLocal, type LocalServer, type Received, type Reply } from './local.ts'
+/** A strict local Nango, written from docs/platforms/nango.md and not from our client. */
+import { startLocal } from './local.ts'
+import type { LocalServer, Received, Reply } from './local.ts'
 
 export interface NangoConnection {
   connection_id: string

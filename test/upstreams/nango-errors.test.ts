@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { nango } from '../../src/upstreams/nango/index.ts'
 import { answers } from '../servers/misbehaviour.ts'
-import { nangoFailure, startNango, type NangoServer } from '../servers/nango.ts'
+import { nangoFailure, startNango } from '../servers/nango.ts'
+import type { NangoServer } from '../servers/nango.ts'
 import { openPlatform } from './open-platform.ts'
 import { everythingOf, failureOf } from './support.ts'
 
@@ -11,7 +12,7 @@ const credentialsCall = { path: /\/connections\/./ }
 const exhausted = 'invented-upstream-text: the refresh limit has been reached'
 const backingOff = 'invented-upstream-text: a recent refresh attempt failed. Backing off'
 
-describe('every row of the table of upstreams/nango.md section 4', () => {
+describe('every row of docs/platforms/nango.md section 5', () => {
   test.each([
     [400, 'invalid_query_params', undefined, 'BAD_USER_INPUT'],
     [400, 'invalid_uri_params', undefined, 'BAD_USER_INPUT'],
@@ -47,13 +48,16 @@ describe('every row of the table of upstreams/nango.md section 4', () => {
     })
   })
 
-  test.each(['not_found', 'unknown_connection'])('404 %s: it went away after it was listed', async (code) => {
-    await using server = await startNango()
-    server.connect('user_1', 'github')
-    server.misbehave(answers(404, nangoFailure(code)), credentialsCall)
-    await using client = open(server)
-    expect(await client.tokens('user_1', 'github')).toEqual([])
-  })
+  test.each(['not_found', 'unknown_connection'])(
+    '404 %s: the connection went away after it was listed',
+    async (code) => {
+      await using server = await startNango()
+      server.connect('user_1', 'github')
+      server.misbehave(answers(404, nangoFailure(code)), credentialsCall)
+      await using client = open(server)
+      expect(await client.tokens('user_1', 'github')).toEqual([])
+    },
+  )
 
   test.each([
     ['0', 1000],
@@ -79,10 +83,14 @@ describe('credentials that are no OAuth token', () => {
   test.each([
     ['BASIC', { type: 'BASIC', username: 'u', password: 'invented-password' }, 'UNSUPPORTED_CREDENTIAL'],
     ['OAUTH2_CC', { type: 'OAUTH2_CC', token: 'x', client_secret: 'invented-secret' }, 'UNSUPPORTED_CREDENTIAL'],
-    ['a type of later', { type: 'SOMETHING' }, 'UNSUPPORTED_CREDENTIAL'],
-    ['withheld from our key', {}, 'UPSTREAM_REJECTED'],
+    ['an unknown type', { type: 'SOMETHING' }, 'UNSUPPORTED_CREDENTIAL'],
+    ['withheld from the key', {}, 'UPSTREAM_REJECTED'],
     ['without a token', { type: 'OAUTH2', access_token: '' }, 'UPSTREAM_PROTOCOL_ERROR'],
-    ['with a time that is none', { type: 'OAUTH2', access_token: 'x', expires_at: 7 }, 'UPSTREAM_PROTOCOL_ERROR'],
+    [
+      'with an expiry that is not a time',
+      { type: 'OAUTH2', access_token: 'x', expires_at: 7 },
+      'UPSTREAM_PROTOCOL_ERROR',
+    ],
   ])('%s', async (_, credentials, code) => {
     await using server = await startNango()
     server.connect('user_1', 'github', { credentials })
@@ -101,7 +109,7 @@ test('an answer about another connection is a protocol error', async () => {
   expect((await failureOf(client.tokens('user_1', 'github'))).code).toBe('UPSTREAM_PROTOCOL_ERROR')
 })
 
-test('a connection id that no URL of ours may hold', async () => {
+test('a connection id that does not fit into a URL', async () => {
   await using server = await startNango()
   server.connect('user_1', 'github', { connection_id: '../../admin' })
   await using client = open(server)

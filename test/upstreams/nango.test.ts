@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { nango } from '../../src/upstreams/nango/index.ts'
 import { answers } from '../servers/misbehaviour.ts'
-import { startNango, type NangoServer } from '../servers/nango.ts'
+import { startNango } from '../servers/nango.ts'
+import type { NangoServer } from '../servers/nango.ts'
 import { openPlatform } from './open-platform.ts'
 import { failureOf, shown } from './support.ts'
 
@@ -32,7 +33,7 @@ test('three providers of a user are one lookup', async () => {
 })
 
 describe('only connections of the user', () => {
-  test('whatever the filter of the platform did', async () => {
+  test('even where the filter of the platform returns others', async () => {
     await using server = await startNango()
     const theirs = { ...server.connect('user_2', 'github'), created: '2026-01-01T00:00:00Z' }
     const untagged = { ...theirs, tags: {}, end_user: null }
