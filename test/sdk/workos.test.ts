@@ -37,7 +37,7 @@ test('both see who is not connected and who has to consent again', async () => {
   })
   expect(await pipes.getAccessToken({ provider: 'google', userId: 'user_1' })).toMatchObject({ error: 'not_installed' })
   await using client = openPlatform(workos, { api_key: server.api_key, base_url: server.url })
-  expect(await client.batch([{ user_id: 'user_1', provider: 'github', credential: null }])).toMatchObject([
+  expect(await client.batch([{ user_id: 'user_1', provider: 'github' }])).toMatchObject([
     { reason: { code: 'REAUTHORIZATION_REQUIRED' } },
   ])
   expect(await client.tokens('user_1', 'google')).toEqual([])

@@ -1,13 +1,21 @@
-/** WorkOS Pipes; the contract with sources is `upstreams/workos.md`. */
+/** WorkOS Pipes: one token for each user and provider, or for each organization besides (docs/platforms/workos.md). */
 import { z } from 'zod'
-import { reveal, secret } from '../../lib/secret.ts'
-import { secureUrl } from '../../lib/url.ts'
-import { openHttp } from '../http/client.ts'
-import { httpOptionFields, httpTuning } from '../http/options.ts'
-import type { Platform } from '../platform.ts'
-import { accountsFetcher } from './accounts.ts'
-import { openDirectory } from './directory.ts'
-import { tokensFetcher } from './tokens.ts'
+import {
+  account,
+  CodedError,
+  httpOptionFields,
+  httpTuning,
+  listIfWorthwhile,
+  nullIfUnknown,
+  openHttp,
+  reveal,
+  secret,
+  secureUrl,
+  token,
+} from '../kit.ts'
+import type { ExternalAccount, Grouped, OAuthAccessToken, One, Platform, TokenKey } from '../kit.ts'
+import { isConnected, openApi } from './api.ts'
+import type { DataProvider, WorkosApi } from './api.ts'
 
 const options = z.strictObject({
   api_key: z
@@ -45,24 +53,87 @@ export const workos: Platform<WorkosOptions> = {
       'The rate limits',
     ],
   },
-  open({ api_key, base_url, organization_id = null, ...options }, { name, observe }) {
+  open({ api_key: apiKey, base_url, organization_id: organizationId = null, ...options }, { name, observe }) {
     const http = openHttp({
       ...httpTuning(options),
-      upstream: name,
       base_url,
-      headers: () => ({ authorization: `Bearer ${reveal(api_key)}` }),
+      headers: () => ({ authorization: `Bearer ${reveal(apiKey)}` }),
       observe,
     })
-    const scope = { http, upstream: name, organization_id }
-    const directory = openDirectory(scope)
+    const api = openApi(http, organizationId)
     return {
       name,
       platform: 'workos',
       autoRefreshes: true,
-      tokens: tokensFetcher(scope, directory),
-      accounts: accountsFetcher(scope, directory),
+      tokens: tokensFetcher(api, organizationId),
+      accounts: accountsFetcher(api, organizationId),
       state: () => http.state(),
       close: () => http.close(),
     }
   },
+}
+
+function tokensFetcher(api: WorkosApi, organizationId: string | null): Grouped<TokenKey, readonly OAuthAccessToken[]> {
+  return {
+    kind: 'grouped',
+    by: ({ userId }) => userId,
+    async one({ userId, provider: slug }, call, siblings) {
+      const providers = await listIfWorthwhile(siblings, () => api.providers(userId, call))
+      if (providers !== null) {
+        const known = providers.find((each) => each.slug === slug)
+        if (known === undefined) throw new CodedError('PROVIDER_NOT_CONFIGURED')
+        if (!isConnected(known)) return []
+      }
+      const found = await api.token(slug, userId, call)
+      if (found === null) return []
+      return [
+        token({
+          external_account_id: accountId(slug, userId, organizationId),
+          token: found.token,
+          expires_at: found.expiresAt,
+          provider: slug,
+          public_metadata: { organization_id: organizationId, missing_scopes: found.missingScopes },
+          label: organizationId,
+          scopes: found.scopes,
+        }),
+      ]
+    },
+  }
+}
+
+/** null: WorkOS does not know the user. */
+function accountsFetcher(api: WorkosApi, organizationId: string | null): One<string, readonly ExternalAccount[]> {
+  return {
+    kind: 'one',
+    async one(userId, call) {
+      const providers = await nullIfUnknown(api.providers(userId, call))
+      return providers?.filter(isConnected).flatMap((each) => toAccount(each, userId, organizationId)) ?? null
+    },
+  }
+}
+
+function toAccount(
+  { slug, connected_account: connected }: DataProvider,
+  userId: string,
+  organizationId: string | null,
+): ExternalAccount[] {
+  if (connected == null) return []
+  const { id, scopes, state = null, created_at, updated_at } = connected
+  return [
+    account({
+      id: accountId(slug, userId, organizationId),
+      provider: slug,
+      label: organizationId,
+      approved_scopes: scopes ?? null,
+      public_metadata: { organization_id: organizationId, connected_account_id: id, state },
+      created_at,
+      updated_at,
+      needs_reauthorization: state === 'needs_reauthorization',
+    }),
+  ]
+}
+
+/** Pipes has no id in its token answer; one user has one connection at a provider in a scope (section 5). */
+function accountId(slug: string, userId: string, organizationId: string | null): string {
+  return organizationId === null ? `${slug}:${userId}` : `${slug}:${userId}:${organizationId}`
 }

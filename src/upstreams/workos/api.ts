@@ -1,0 +1,133 @@
+/** Two calls of WorkOS Pipes, their shapes and their errors (docs/platforms/workos.md sections 1, 2 and 4). */
+import { z } from 'zod'
+import { answerError, CodedError, isoSeconds, read, readAnswer, secret, shareCalls, statusError } from '../kit.ts'
+import type { Call, ErrorCode, Http, HttpAnswer } from '../kit.ts'
+
+export interface WorkosApi {
+  /** Every provider of the environment, without tokens; USER_NOT_FOUND: the user or the organization is not known. */
+  providers(userId: string, call: Call): Promise<readonly DataProvider[]>
+  /** null: not connected. */
+  token(slug: string, userId: string, call: Call): Promise<AccessToken | null>
+}
+
+/** `organizationId` null: the connections without an organization. */
+export function openApi(http: Http, organizationId: string | null): WorkosApi {
+  const organization = organizationId === null ? {} : { organization_id: organizationId }
+
+  const providers = shareCalls<string, readonly DataProvider[]>(
+    (userId, call) =>
+      read(
+        http,
+        {
+          operation: 'workos.data_providers',
+          keys: 1,
+          template: '/user_management/users/{user_id}/data_providers',
+          params: { user_id: userId },
+          query: Object.entries(organization),
+        },
+        {
+          shape: providerList,
+          toError: (answer) => (answer.status === 404 ? verdict('USER_NOT_FOUND', answer) : toError(answer)),
+          traceOf,
+        },
+        call,
+      ),
+    (userId) => userId,
+  )
+
+  /** The documented 404 is an unknown slug; an unknown user may look the same (UNVERIFIED), so the list decides. */
+  async function explainNotFound(answer: HttpAnswer, slug: string, userId: string, call: Call): Promise<null> {
+    const listed = await providers(userId, call).catch((error: unknown) => {
+      if (error instanceof CodedError && error.code === 'UPSTREAM_REJECTED') return []
+      throw error
+    })
+    const provider = listed.find((each) => each.slug === slug)
+    if (provider === undefined) throw verdict('PROVIDER_NOT_CONFIGURED', answer)
+    if (!isConnected(provider)) return null
+    throw verdict('UPSTREAM_PROTOCOL_ERROR', answer)
+  }
+
+  return {
+    providers,
+    async token(slug, userId, call) {
+      const answer = await http.request(
+        {
+          operation: 'workos.token',
+          keys: 1,
+          method: 'POST',
+          idempotent: true,
+          template: '/data-integrations/{slug}/token',
+          params: { slug },
+          body: { json: { user_id: userId, ...organization } },
+        },
+        call,
+      )
+      if (answer.status === 404) return explainNotFound(answer, slug, userId, call)
+      const body = readAnswer(answer, { shape: tokenAnswer, toError, traceOf })
+      if (body.active) return body.access_token
+      if (body.error === 'not_installed') return null
+      throw verdict('REAUTHORIZATION_REQUIRED', answer, body.error)
+    },
+  }
+}
+
+const connectedAccount = z.object({
+  id: z.string().min(1),
+  scopes: z.array(z.string()).nullish(),
+  // A state that a later version of the API adds is none of those that the code acts on.
+  state: z.string().nullish(),
+  created_at: isoSeconds,
+  updated_at: isoSeconds,
+})
+const dataProvider = z.object({ slug: z.string().min(1), connected_account: connectedAccount.nullish() })
+const providerList = z
+  .object({ data: z.array(dataProvider).max(1000) })
+  .transform(({ data }): readonly DataProvider[] => data)
+
+/** A provider of the environment, and the user's connection where there is one. */
+export type DataProvider = z.output<typeof dataProvider>
+
+/** A connection that needs consent counts: the token call says so with its own code. */
+export function isConnected({ connected_account: connected }: DataProvider): boolean {
+  return connected != null && connected.state !== 'disconnected'
+}
+
+const accessToken = z
+  .object({
+    access_token: z.string().min(1).transform(secret),
+    expires_at: isoSeconds,
+    scopes: z.array(z.string()).nullish(),
+    missing_scopes: z.array(z.string()).nullish(),
+  })
+  .transform(({ access_token: token, expires_at: expiresAt, scopes = null, missing_scopes: missing }) => ({
+    token,
+    expiresAt,
+    scopes,
+    missingScopes: missing ?? [],
+  }))
+// A failure also has status 200.
+const tokenAnswer = z.discriminatedUnion('active', [
+  z.object({ active: z.literal(true), access_token: accessToken }),
+  z.object({ active: z.literal(false), error: z.unknown().optional() }),
+])
+export type AccessToken = z.output<typeof accessToken>
+
+const errorBody = z.object({ code: z.string() })
+
+function toError(answer: HttpAnswer): CodedError {
+  const code = errorBody.safeParse(answer.json).data?.code
+  const facts = { code, trace_id: traceOf(answer) }
+  if (answer.status === 400)
+    return answerError('BAD_USER_INPUT', answer, facts, 'The platform does not accept the user id or the provider.')
+  if (code === 'auth_method_mismatch') return answerError('UNSUPPORTED_CREDENTIAL', answer, facts)
+  return statusError(answer, facts)
+}
+
+/** The error that was read out of an answer, whatever its status. */
+function verdict(meaning: ErrorCode, answer: HttpAnswer, code?: unknown): CodedError {
+  return answerError(meaning, answer, { code, trace_id: traceOf(answer) })
+}
+
+function traceOf(answer: HttpAnswer): string | undefined {
+  return answer.header('x-request-id')
+}
