@@ -1,14 +1,24 @@
-/** Descope outbound apps; the contract with sources is `upstreams/descope.md`. */
+/**
+ * Descope outbound apps: the newest token of a user at an app (docs/platforms/descope.md). The tokens of social logins
+ * are another store of Descope and not read.
+ */
 import { z } from 'zod'
-import { reveal, secret } from '../../lib/secret.ts'
-import { secureUrl } from '../../lib/url.ts'
-import { openHttp } from '../http/client.ts'
-import { httpOptionFields, httpTuning } from '../http/options.ts'
-import type { Platform } from '../platform.ts'
-import { accountsFetcher } from './accounts.ts'
-import { openApps } from './apps.ts'
-import { openTokens } from './latest-token.ts'
-import { tokensFetcher } from './tokens.ts'
+import {
+  account,
+  CodedError,
+  httpOptionFields,
+  httpTuning,
+  listIfWorthwhile,
+  nullIfUnknown,
+  openHttp,
+  reveal,
+  secret,
+  secureUrl,
+  token,
+} from '../kit.ts'
+import type { Call, ExternalAccount, Grouped, OAuthAccessToken, One, Platform, TokenKey } from '../kit.ts'
+import { openApi } from './api.ts'
+import type { DescopeApi } from './api.ts'
 
 const options = z.strictObject({
   project_id: z
@@ -53,26 +63,20 @@ export const descope: Platform<DescopeOptions> = {
       'Which rate limit holds for outbound apps: none is kept to unless `rate` says so',
     ],
   },
-  open({ project_id, management_key, base_url, tenant_id = null, ...options }, { name, observe }) {
+  open({ project_id: projectId, management_key: key, base_url, tenant_id, ...options }, { name, observe }) {
     const http = openHttp({
       ...httpTuning(options),
-      upstream: name,
-      base_url: base_url ?? baseUrlOf(project_id),
-      headers: () => ({
-        authorization: `Bearer ${project_id}:${reveal(management_key)}`,
-        'x-descope-project-id': project_id,
-      }),
+      base_url: base_url ?? baseUrlOf(projectId),
+      headers: () => ({ authorization: `Bearer ${projectId}:${reveal(key)}`, 'x-descope-project-id': projectId }),
       observe,
     })
-    const scope = { http, upstream: name, tenant_id }
-    const apps = openApps(scope)
-    const latest = openTokens(scope, apps)
+    const api = openApi(http, tenant_id ?? null)
     return {
       name,
       platform: 'descope',
       autoRefreshes: true,
-      tokens: tokensFetcher(scope, apps, latest),
-      accounts: accountsFetcher(apps, latest),
+      tokens: tokensFetcher(api),
+      accounts: accountsFetcher(api),
       state: () => http.state(),
       close: () => http.close(),
     }
@@ -80,6 +84,71 @@ export const descope: Platform<DescopeOptions> = {
 }
 
 /** Long project ids name their region in the characters after the first (go-sdk, `baseURLForProjectID`). */
-export function baseUrlOf(project_id: string): string {
-  return project_id.length >= 32 ? `https://api.${project_id.slice(1, 5)}.descope.com` : 'https://api.descope.com'
+export function baseUrlOf(projectId: string): string {
+  return projectId.length >= 32 ? `https://api.${projectId.slice(1, 5)}.descope.com` : 'https://api.descope.com'
+}
+
+function tokensFetcher(api: DescopeApi): Grouped<TokenKey, readonly OAuthAccessToken[]> {
+  return {
+    kind: 'grouped',
+    by: ({ userId }) => userId,
+    async one({ userId, provider: appId }, call, siblings) {
+      const connected = await listIfWorthwhile(siblings, () => api.apps(userId, call))
+      if (connected?.includes(appId) === false) {
+        if (await api.hasApp(appId, call)) return []
+        throw new CodedError('PROVIDER_NOT_CONFIGURED')
+      }
+      const found = await api.latestToken({ userId, appId }, call)
+      if (found === null) return []
+      return [
+        token({
+          external_account_id: found.id,
+          provider_user_id: found.tokenSub ?? '',
+          token: found.accessToken,
+          expires_at: found.accessTokenExpiry,
+          provider: appId,
+          label: found.externalIdentifier,
+          scopes: found.scopes ?? null,
+        }),
+      ]
+    },
+  }
+}
+
+/**
+ * The list of apps has no ids, subjects and scopes: they come with the newest token of each, in a call that is shared
+ * with a read of the token itself. null: Descope does not know the user.
+ */
+function accountsFetcher(api: DescopeApi): One<string, readonly ExternalAccount[]> {
+  return {
+    kind: 'one',
+    one: (userId, call) =>
+      nullIfUnknown(
+        api.apps(userId, call).then(async (appIds) => {
+          const accounts = await Promise.all(appIds.map((appId) => readAccount(api, userId, appId, call)))
+          return accounts.flat()
+        }),
+      ),
+  }
+}
+
+async function readAccount(api: DescopeApi, userId: string, appId: string, call: Call): Promise<ExternalAccount[]> {
+  try {
+    const found = await api.latestToken({ userId, appId }, call)
+    if (found === null) return []
+    return [
+      account({
+        id: found.id,
+        provider: appId,
+        provider_user_id: found.tokenSub ?? '',
+        label: found.externalIdentifier,
+        approved_scopes: found.scopes ?? null,
+      }),
+    ]
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error
+    if (error.code === 'UNSUPPORTED_CREDENTIAL') return []
+    if (error.code !== 'REAUTHORIZATION_REQUIRED') throw error
+    return [account({ id: `${appId}:${userId}`, provider: appId, needs_reauthorization: true })]
+  }
 }

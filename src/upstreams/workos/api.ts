@@ -1,4 +1,4 @@
-/** Two calls of WorkOS Pipes, their shapes and their errors (docs/platforms/workos.md sections 1, 2 and 4). */
+/** Two calls of WorkOS Pipes, their shapes and their errors (docs/platforms/workos.md sections 2 and 5). */
 import { z } from 'zod'
 import { answerError, CodedError, isoSeconds, read, readAnswer, secret, shareCalls, statusError } from '../kit.ts'
 import type { Call, ErrorCode, Http, HttpAnswer } from '../kit.ts'

@@ -133,7 +133,7 @@ function toAccount(
   ]
 }
 
-/** Pipes has no id in its token answer; one user has one connection at a provider in a scope (section 5). */
+/** Pipes has no id in its token answer; one user has one connection at a provider in a scope (section 7). */
 function accountId(slug: string, userId: string, organizationId: string | null): string {
   return organizationId === null ? `${slug}:${userId}` : `${slug}:${userId}:${organizationId}`
 }
