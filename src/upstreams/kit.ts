@@ -13,7 +13,7 @@ import { answerError, isTooLarge } from './http/errors.ts'
 import type { Http, HttpAnswer, RequestSpec } from './http/types.ts'
 import type { Call } from './platform.ts'
 
-export { badUserInput, CodedError } from '../errors.ts'
+export { badUserInput, CodedError, withDetails } from '../errors.ts'
 export type { ErrorCode } from '../errors.ts'
 export type { JsonObject, JsonValue } from '../lib/json.ts'
 export { reveal, secret } from '../lib/secret.ts'

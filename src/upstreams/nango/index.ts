@@ -1,15 +1,22 @@
-/** Nango, cloud or self-hosted; the contract with sources is `upstreams/nango.md`. */
+/** Nango, cloud or self-hosted (docs/platforms/nango.md). */
 import { z } from 'zod'
-import { reveal, secret } from '../../lib/secret.ts'
-import { secureUrl } from '../../lib/url.ts'
-import { openHttp } from '../http/client.ts'
-import { httpOptionFields, httpTuning } from '../http/options.ts'
-import type { Platform } from '../platform.ts'
-import { accountsFetcher } from './accounts.ts'
-import { openConnections } from './connections.ts'
-import { tokensFetcher } from './tokens.ts'
+import {
+  account,
+  CodedError,
+  httpOptionFields,
+  httpTuning,
+  openHttp,
+  reveal,
+  secret,
+  secureUrl,
+  settleAccounts,
+  token,
+} from '../kit.ts'
+import type { Call, ExternalAccount, OAuthAccessToken, One, Platform, TokenKey } from '../kit.ts'
+import { openApi } from './api.ts'
+import type { Connection, NangoApi } from './api.ts'
 
-/** The limit of the plans that are not small; larger ones have up to 275 times as much (nango.md section 4). */
+/** The limit of most plans; larger ones have up to 275 times as much (docs/platforms/nango.md, section 6). */
 const DEFAULT_RATE = { requests: 200, per_seconds: 60 }
 
 const options = z.strictObject({
@@ -44,23 +51,67 @@ export const nango: Platform<NangoOptions> = {
       'Whether a failed refresh (400 `invalid_credentials`) is the end of the grant: taken as such',
     ],
   },
-  open({ secret_key, base_url, user_tag, ...options }, { name, observe }) {
+  open({ secret_key: secretKey, base_url: baseUrl, user_tag: userTag, ...options }, { name, observe }) {
     const http = openHttp({
       ...httpTuning({ ...options, rate: options.rate ?? DEFAULT_RATE }),
-      upstream: name,
-      base_url,
-      headers: () => ({ authorization: `Bearer ${reveal(secret_key)}` }),
+      base_url: baseUrl,
+      headers: () => ({ authorization: `Bearer ${reveal(secretKey)}` }),
       observe,
     })
-    const connections = openConnections(http, name, user_tag)
+    const api = openApi(http, userTag)
     return {
       name,
       platform: 'nango',
       autoRefreshes: true,
-      tokens: tokensFetcher(http, name, connections),
-      accounts: accountsFetcher(connections),
+      tokens: tokensFetcher(api),
+      accounts: accountsFetcher(api),
       state: () => http.state(),
       close: () => http.close(),
     }
   },
+}
+
+function tokensFetcher(api: NangoApi): One<TokenKey, readonly OAuthAccessToken[]> {
+  /** null: the connection went away after it was listed. */
+  async function readToken(connection: Connection, call: Call): Promise<OAuthAccessToken | null> {
+    if (connection.isBroken) throw new CodedError('REAUTHORIZATION_REQUIRED')
+    const credentials = await api.credentials(connection, call)
+    if (credentials === null) return null
+    return token({
+      external_account_id: connection.id,
+      token: credentials.token,
+      expires_at: credentials.expiresAt,
+      provider: connection.integration,
+      public_metadata: connection.metadata,
+      label: connection.label,
+      scopes: credentials.scopes,
+      token_secret: credentials.tokenSecret,
+      id_token: credentials.idToken,
+    })
+  }
+
+  return {
+    kind: 'one',
+    async one({ userId, provider }, call) {
+      const connections = await api.connections(userId, call)
+      const asked = connections.filter(({ integration }) => integration === provider)
+      return settleAccounts(asked.map((connection) => readToken(connection, call)))
+    },
+  }
+}
+
+function accountsFetcher(api: NangoApi): One<string, readonly ExternalAccount[]> {
+  return { kind: 'one', one: async (userId, call) => (await api.connections(userId, call)).map(toAccount) }
+}
+
+/** The names and addresses that Nango has are those of the user at the operator's app, not at the provider. */
+function toAccount({ id, integration, label, metadata, createdAt, isBroken }: Connection): ExternalAccount {
+  return account({
+    id,
+    provider: integration,
+    label,
+    public_metadata: metadata,
+    created_at: createdAt,
+    needs_reauthorization: isBroken,
+  })
 }

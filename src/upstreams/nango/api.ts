@@ -1,0 +1,239 @@
+/** The connections of Nango and their credentials: calls, shapes and errors (docs/platforms/nango.md, sections 2 to 5). */
+import { z } from 'zod'
+import {
+  answerError,
+  checkId,
+  CodedError,
+  filledText,
+  isoSeconds,
+  metadata,
+  paginate,
+  read,
+  readAnswer,
+  secret,
+  shareCalls,
+  statusError,
+  withDetails,
+  withoutSecrets,
+} from '../kit.ts'
+import type { Call, ErrorCode, Http, HttpAnswer, Reading, Secret } from '../kit.ts'
+
+/** Far below the maximum of 2000, whose answer would be too large. */
+const PAGE_SIZE = 500
+const MAX_PAGES = 20
+/** Milliseconds: Nango does not try a failed refresh again earlier. */
+const COOLDOWN_MS = 30_000
+/** Milliseconds: `Retry-After` is cut to whole seconds, so that 0 means "in less than one". */
+const SHORTEST_WAIT_MS = 1000
+
+export interface NangoApi {
+  /** All connections of a user, without credentials. Callers at the same time share the calls. */
+  connections(userId: string, call: Call): Promise<readonly Connection[]>
+  /**
+   * The credentials of a connection; null: it went away after it was listed. Rejects with UNSUPPORTED_CREDENTIAL where
+   * they are no OAuth token, and with UPSTREAM_REJECTED where the key may not read them.
+   */
+  credentials(connection: Connection, call: Call): Promise<OAuthCredentials | null>
+}
+
+/** `userTag` is the tag that holds the user id. */
+export function openApi(http: Http, userTag: string): NangoApi {
+  async function readPage(userId: string, page: number, call: Call) {
+    const query = [
+      [`tags[${userTag}]`, userId],
+      ['limit', String(PAGE_SIZE)],
+      ['page', String(page)],
+    ] as const
+    const spec = { operation: 'nango.connections', keys: 1, template: '/connections', query }
+    const { connections: rows } = await read(http, spec, { shape: connectionList, toError }, call)
+    return { rows, next: rows.length < PAGE_SIZE ? null : page + 1 }
+  }
+
+  async function readAll(userId: string, call: Call): Promise<readonly Connection[]> {
+    const rows = await paginate(0, (page) => readPage(userId, page, call), { maxPages: MAX_PAGES })
+    // Whatever the filter did, only those of the user: a connection of another user would be a leak.
+    return rows.filter((row) => belongsTo(row, userId, userTag))
+  }
+
+  return {
+    connections: shareCalls(readAll, (userId) => userId),
+    async credentials({ id, integration }, call) {
+      const answer = await http.request(
+        {
+          operation: 'nango.connection',
+          keys: 1,
+          template: '/connections/{connection_id}',
+          params: { connection_id: checkConnectionId(id) },
+          query: [['provider_config_key', integration]],
+        },
+        call,
+      )
+      const found = readAnswer(answer, ofCredentials)
+      if (found === null) return null
+      if (found.connection_id !== id || found.provider_config_key !== integration)
+        throw answerError('UPSTREAM_PROTOCOL_ERROR', answer)
+      const { credentials } = found
+      if (typeof credentials === 'string') throw new CodedError(credentials)
+      return credentials
+    },
+  }
+}
+
+/** Nango takes any text for an id; one that does not fit into a URL is for the operator to rename, not for the caller. */
+function checkConnectionId(id: string): string {
+  try {
+    return checkId(id, 'connection_id')
+  } catch {
+    const message = 'The platform gives the connection an id that this server does not put into a URL.'
+    throw new CodedError('UPSTREAM_PROTOCOL_ERROR', message)
+  }
+}
+
+const tags = z
+  .record(z.string(), z.unknown())
+  .nullish()
+  .transform((given) => new Map(Object.entries(given ?? {})))
+
+const connection = z
+  .object({
+    connection_id: z.string().min(1),
+    provider_config_key: z.string().min(1),
+    created: isoSeconds,
+    metadata,
+    tags,
+    errors: z.array(z.object({ type: z.string() })).nullish(),
+    end_user: z.object({ id: filledText, email: filledText, display_name: filledText }).nullish(),
+  })
+  .transform((row) => ({
+    id: row.connection_id,
+    integration: row.provider_config_key,
+    createdAt: row.created,
+    metadata: withoutSecrets(row.metadata),
+    tags: row.tags,
+    endUserId: row.end_user?.id ?? null,
+    label:
+      row.end_user?.display_name ??
+      filled(row.tags.get('end_user_display_name')) ??
+      row.end_user?.email ??
+      filled(row.tags.get('end_user_email')),
+    /** Nango could not refresh: to ask for the credentials would spend another attempt on a dead grant. */
+    isBroken: row.errors?.some(({ type }) => type === 'auth') ?? false,
+  }))
+
+export type Connection = z.output<typeof connection>
+
+const connectionList = z.object({ connections: z.array(connection).max(PAGE_SIZE) })
+
+function filled(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' ? value : null
+}
+
+/** Older connections have the `end_user` object in place of the tag. */
+function belongsTo({ tags: given, endUserId }: Connection, userId: string, userTag: string): boolean {
+  const tag = given.get(userTag)
+  return tag === undefined ? userTag === 'end_user_id' && endUserId === userId : tag === userId
+}
+
+/** What an OAuth connection holds. */
+export interface OAuthCredentials {
+  readonly token: Secret
+  readonly tokenSecret: Secret | null
+  readonly idToken: Secret | null
+  /** Whole Unix seconds. */
+  readonly expiresAt: number | null
+  readonly scopes: readonly string[] | null
+}
+
+// The provider's own answer, in whatever form it was.
+const raw = z
+  .object({
+    scope: z
+      .union([z.string(), z.array(z.string())])
+      .optional()
+      .catch(undefined),
+    id_token: filledText.catch(null),
+  })
+  .nullish()
+  .catch(null)
+
+// Refresh tokens, client secrets and unknown members are dropped here.
+const oauth2 = z
+  .object({ type: z.enum(['OAUTH2', 'APP']), access_token: z.string().min(1), expires_at: isoSeconds, raw })
+  .transform((given): OAuthCredentials => ({
+    token: secret(given.access_token),
+    tokenSecret: null,
+    idToken: given.raw?.id_token ? secret(given.raw.id_token) : null,
+    expiresAt: given.expires_at,
+    scopes: splitScopes(given.raw?.scope),
+  }))
+
+const oauth1 = z
+  .object({ type: z.literal('OAUTH1'), oauth_token: z.string().min(1), oauth_token_secret: filledText })
+  .transform(({ oauth_token: token, oauth_token_secret: tokenSecret }): OAuthCredentials => ({
+    token: secret(token),
+    tokenSecret: tokenSecret === null ? null : secret(tokenSecret),
+    idToken: null,
+    expiresAt: null,
+    scopes: null,
+  }))
+
+// An API key, a password, a machine's client credentials …
+const unsupported = z
+  .object({ type: z.string().refine((type) => !['OAUTH2', 'APP', 'OAUTH1'].includes(type)) })
+  .transform(() => 'UNSUPPORTED_CREDENTIAL' as const)
+
+// Empty credentials: the key may not read them.
+const withheld = z.object({ type: z.undefined().optional() }).transform(() => 'UPSTREAM_REJECTED' as const)
+
+const credentialsBody = z.object({
+  connection_id: z.string(),
+  provider_config_key: z.string(),
+  credentials: z.union([oauth2, oauth1, unsupported, withheld]),
+})
+
+const ofCredentials: Reading<z.output<typeof credentialsBody> | null> = {
+  shape: credentialsBody,
+  valueIn(answer) {
+    const code = errorOf(answer)?.code
+    return answer.status === 404 && (code === 'not_found' || code === 'unknown_connection') ? null : undefined
+  },
+  toError,
+}
+
+/** By spaces or commas, as the provider writes them; null where it says nothing. */
+function splitScopes(scope: string | readonly string[] | undefined): readonly string[] | null {
+  if (scope === undefined) return null
+  return typeof scope === 'string' ? scope.split(/[\s,]+/).filter((each) => each !== '') : scope
+}
+
+const errorBody = z.object({
+  error: z.object({ code: z.string(), message: z.string().optional().catch(undefined) }),
+})
+
+function errorOf(answer: HttpAnswer): z.output<typeof errorBody>['error'] | null {
+  return errorBody.safeParse(answer.json).data?.error ?? null
+}
+
+const documented: ReadonlyMap<string, ErrorCode> = new Map([
+  ['invalid_query_params', 'BAD_USER_INPUT'],
+  ['invalid_uri_params', 'BAD_USER_INPUT'],
+  ['unknown_provider_config', 'PROVIDER_NOT_CONFIGURED'],
+  ['invalid_credentials', 'REAUTHORIZATION_REQUIRED'],
+  ['server_error', 'UPSTREAM_UNAVAILABLE'],
+])
+
+function toError(answer: HttpAnswer): CodedError {
+  const error = errorOf(answer)
+  const facts = { code: error?.code }
+  if (answer.status === 429) {
+    const limited = statusError(answer, facts)
+    const { retry_after_ms: asked = 0 } = limited.extensions
+    return withDetails(limited, { retry_after_ms: Math.max(asked, SHORTEST_WAIT_MS) })
+  }
+  // Every failed refresh has the same code: only the status and the words tell which failure it was.
+  if (answer.status === 424 && /backing off/i.test(error?.message ?? ''))
+    return withDetails(answerError('UPSTREAM_UNAVAILABLE', answer, facts), { retry_after_ms: COOLDOWN_MS })
+  if (answer.status === 424) return answerError('REAUTHORIZATION_REQUIRED', answer, facts)
+  const code = answer.status < 500 && answer.status !== 401 ? documented.get(error?.code ?? '') : undefined
+  return code === undefined ? statusError(answer, facts) : answerError(code, answer, facts)
+}
