@@ -11,6 +11,7 @@ import {
   secret,
   splitOnFailure,
   statusError,
+  valueOrError,
 } from '../kit.ts'
 import type { Call, Http, HttpAnswer, Reading, Secret } from '../kit.ts'
 
@@ -98,23 +99,20 @@ const reading: Reading<readonly unknown[]> = {
   },
 }
 
-export interface ReadOptions {
-  /** Whether the stored tokens are read, or only what is linked. */
-  readonly withTokens: boolean
+export interface KratosApi {
+  /**
+   * By the ids as they were given. A user that Kratos does not know is absent; a user whose id or answer is bad has an
+   * Error as the value. `withTokens`: whether the stored tokens are read, or only what is linked.
+   */
+  identities(
+    userIds: readonly string[],
+    options: { readonly withTokens: boolean },
+    call: Call,
+  ): Promise<ReadonlyMap<string, Identity | Error>>
 }
 
-/**
- * By the ids as they were given. A user that Kratos does not know is absent; a user whose id or answer is bad has an
- * Error as the value.
- */
-export type ReadIdentities = (
-  userIds: readonly string[],
-  options: ReadOptions,
-  call: Call,
-) => Promise<ReadonlyMap<string, Identity | Error>>
-
 /** `batchSize`: how many ids go into one call. */
-export function openIdentities(http: Http, batchSize: number): ReadIdentities {
+export function openApi(http: Http, batchSize: number): KratosApi {
   async function ask(ids: readonly string[], withTokens: boolean, call: Call) {
     const answer = await http.request(
       {
@@ -131,34 +129,27 @@ export function openIdentities(http: Http, batchSize: number): ReadIdentities {
     return byId(readAnswer(answer, reading), ids, answerError('UPSTREAM_PROTOCOL_ERROR', answer))
   }
 
-  return async (userIds, { withTokens }, call) => {
-    const found = new Map<string, Identity | Error>()
-    const asked = new Map<string, string>()
-    for (const userId of userIds) {
-      // One malformed id would fail the whole call at Kratos.
-      const id = uuidOf(userId)
-      if (id instanceof CodedError) found.set(userId, id)
-      else asked.set(userId, id)
-    }
-    const ids = [...new Set(asked.values())]
-    const parts = Array.from({ length: Math.ceil(ids.length / batchSize) }, (_, n) =>
-      splitOnFailure(ids.slice(n * batchSize, (n + 1) * batchSize), (part) => ask(part, withTokens, call)),
-    )
-    const identities = new Map((await Promise.all(parts)).flatMap((part) => [...part]))
-    for (const [userId, id] of asked) {
-      const value = identities.get(id)
-      if (value !== undefined) found.set(userId, value)
-    }
-    return found
-  }
-}
-
-function uuidOf(userId: string): string | CodedError {
-  try {
-    return checkUuid(userId, 'user_id')
-  } catch (error) {
-    if (error instanceof CodedError) return error
-    throw error
+  return {
+    async identities(userIds, { withTokens }, call) {
+      const found = new Map<string, Identity | Error>()
+      const asked = new Map<string, string>()
+      for (const userId of userIds) {
+        // One malformed id would fail the whole call at Kratos.
+        const id = await valueOrError(() => checkUuid(userId, 'user_id'))
+        if (id instanceof CodedError) found.set(userId, id)
+        else asked.set(userId, id)
+      }
+      const ids = [...new Set(asked.values())]
+      const parts = Array.from({ length: Math.ceil(ids.length / batchSize) }, (_, n) =>
+        splitOnFailure(ids.slice(n * batchSize, (n + 1) * batchSize), (part) => ask(part, withTokens, call)),
+      )
+      const identities = new Map((await Promise.all(parts)).flatMap((part) => [...part]))
+      for (const [userId, id] of asked) {
+        const value = identities.get(id)
+        if (value !== undefined) found.set(userId, value)
+      }
+      return found
+    },
   }
 }
 

@@ -6,8 +6,8 @@ import { z } from 'zod'
 import { account, CodedError, httpOptionFields, httpTuning, isUuid, openHttp } from '../kit.ts'
 import { reveal, secret, secureUrl, token } from '../kit.ts'
 import type { ExternalAccount, Many, OAuthAccessToken, Platform, TokenKey } from '../kit.ts'
-import { openIdentities } from './api.ts'
-import type { Identity, Link, ReadIdentities } from './api.ts'
+import { openApi } from './api.ts'
+import type { Identity, KratosApi, Link } from './api.ts'
 
 /** The documented maximum: Kratos refuses more. */
 const MAX_IDS = 500
@@ -57,20 +57,20 @@ export const kratos: Platform<KratosOptions> = {
       headers: () => (apiKey === undefined ? {} : { authorization: `Bearer ${reveal(apiKey)}` }),
       observe,
     })
-    const identities = openIdentities(http, batchSize)
+    const api = openApi(http, batchSize)
     return {
       name,
       platform: 'kratos',
       autoRefreshes: false,
-      tokens: tokensFetcher(identities),
-      accounts: accountsFetcher(identities),
+      tokens: tokensFetcher(api),
+      accounts: accountsFetcher(api),
       state: () => http.state(),
       close: () => http.close(),
     }
   },
 }
 
-function tokensFetcher(identities: ReadIdentities): Many<TokenKey, readonly OAuthAccessToken[]> {
+function tokensFetcher(api: KratosApi): Many<TokenKey, readonly OAuthAccessToken[]> {
   const id = ({ userId, provider }: TokenKey): string => `${userId} ${provider}`
   return {
     kind: 'many',
@@ -78,7 +78,7 @@ function tokensFetcher(identities: ReadIdentities): Many<TokenKey, readonly OAut
     id,
     async many(keys, call) {
       const userIds = [...new Set(keys.map(({ userId }) => userId))]
-      const users = await identities(userIds, { withTokens: true }, call)
+      const users = await api.identities(userIds, { withTokens: true }, call)
       return new Map(keys.map((key) => [id(key), pick(users.get(key.userId), key)]))
     },
   }
@@ -112,14 +112,14 @@ function toToken({ provider, subject, organization, accessToken, idToken, expire
   ]
 }
 
-function accountsFetcher(identities: ReadIdentities): Many<string, readonly ExternalAccount[]> {
+function accountsFetcher(api: KratosApi): Many<string, readonly ExternalAccount[]> {
   return {
     kind: 'many',
     max: MAX_KEYS,
     id: (userId) => userId,
     async many(userIds, call) {
       // An id that is no UUID belongs to a user of another upstream, who is unknown here: that is not an error.
-      const users = await identities(userIds.filter(isUuid), { withTokens: false }, call)
+      const users = await api.identities(userIds.filter(isUuid), { withTokens: false }, call)
       return new Map([...users].map(([userId, user]) => [userId, user instanceof Error ? user : toAccounts(user)]))
     },
   }
