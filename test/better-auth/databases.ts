@@ -9,7 +9,7 @@ import type { AppOptions } from './app.ts'
 export interface TestDatabase extends AsyncDisposable {
   /** What the app hands to better-auth. */
   readonly forApp: AppOptions['database']
-  /** What stands below `database` in our configuration. */
+  /** The keys below `database` in the configuration of the upstream. */
   readonly forUs: Readonly<Record<string, string>>
   /** Runs SQL as the app. */
   run(sql: string): Promise<readonly unknown[]>

@@ -1,10 +1,12 @@
 /** better-auth itself links the accounts, over HTTP and at a real provider; the graph reads what it stored. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startOAuthProvider } from '../servers/oauth-provider.ts'
-import { startPostgres, type PostgresServer } from '../servers/postgres.ts'
+import { startPostgres } from '../servers/postgres.ts'
+import type { PostgresServer } from '../servers/postgres.ts'
 import { startTestServer } from '../support/server.ts'
 import { appSecret, startApp } from './app.ts'
-import { createPostgres, createSqlite, type TestDatabase } from './databases.ts'
+import { createPostgres, createSqlite } from './databases.ts'
+import type { TestDatabase } from './databases.ts'
 
 let postgres: PostgresServer
 beforeAll(async () => {

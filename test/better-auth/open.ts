@@ -1,33 +1,40 @@
-/** The platform alone, over an SQLite file that a test fills by hand. */
+/** Opens the platform without the server, and an SQLite file that a test fills by hand. */
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { betterAuth } from '../../src/upstreams/better-auth/index.ts'
-import type { Many, Upstream, UpstreamEvent } from '../../src/upstreams/platform.ts'
+import { CodedError, withDetails } from '../../src/errors.ts'
+import type { Many, PlatformEvent, Upstream } from '../../src/upstreams/platform.ts'
 import type { OAuthAccessToken, TokenKey } from '../../src/tokens/types.ts'
 import { makeFolder } from '../support/folder.ts'
 import { call } from '../upstreams/support.ts'
 
 export interface Opened extends AsyncDisposable {
   readonly upstream: Upstream
-  readonly events: readonly UpstreamEvent[]
-  /** What the key alone answers: rows, or the error of this key. */
-  read(user_id: string, provider: string): Promise<readonly OAuthAccessToken[] | Error | undefined>
+  readonly events: readonly PlatformEvent[]
+  /** What one key answers: rows, or its error. What rejects carries the name of the upstream, as the source puts it. */
+  read(userId: string, provider: string): Promise<readonly OAuthAccessToken[] | Error | undefined>
   readAll(keys: readonly TokenKey[]): Promise<ReadonlyMap<string, readonly OAuthAccessToken[] | Error>>
 }
 
+const NAME = 'app'
+
 /** Opens through the options that an operator writes. */
 export function openBetterAuth(options: object): Opened {
-  const events: UpstreamEvent[] = []
+  const events: PlatformEvent[] = []
   const parsed = betterAuth.options.parse({ encrypted: false, ...options })
-  const upstream = betterAuth.open(parsed, { name: 'app', observe: (event) => void events.push(event) })
+  const upstream = betterAuth.open(parsed, { name: NAME, observe: (event) => void events.push(event) })
   const tokens = upstream.tokens as Many<TokenKey, readonly OAuthAccessToken[]>
   return {
     upstream,
     events,
     readAll: (keys) => tokens.many(keys, call()),
-    async read(user_id, provider) {
-      const key = { user_id, provider }
-      return (await tokens.many([key], call())).get(tokens.id(key))
+    async read(userId, provider) {
+      const key = { userId, provider, credential: null }
+      try {
+        return (await tokens.many([key], call())).get(tokens.id(key))
+      } catch (error) {
+        throw error instanceof CodedError ? withDetails(error, { upstream: NAME }) : error
+      }
     },
     [Symbol.asyncDispose]: () => upstream.close(),
   }

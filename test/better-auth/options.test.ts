@@ -2,11 +2,11 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { reveal } from '../../src/lib/secret.ts'
 import { betterAuth } from '../../src/upstreams/better-auth/index.ts'
-import { loadOptionalPackage } from '../../src/upstreams/kit.ts'
+import { loadOptionalPackage } from '../../src/upstreams/better-auth/optional-package.ts'
 
 const sqlite = { database: { sqlite: './app.sqlite' }, encrypted: false }
 
-test('a file and whether tokens are encrypted are enough', () => {
+test('only the file and whether tokens are encrypted are required', () => {
   expect(betterAuth.options.parse(sqlite)).toMatchObject({
     database: { sqlite: './app.sqlite' },
     table: 'account',

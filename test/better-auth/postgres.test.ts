@@ -3,8 +3,9 @@ import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { TokenKey } from '../../src/tokens/types.ts'
 import type { Many } from '../../src/upstreams/platform.ts'
-import { startPostgres, type PostgresServer } from '../servers/postgres.ts'
-import { everythingOf, failureOf } from '../upstreams/support.ts'
+import { startPostgres } from '../servers/postgres.ts'
+import type { PostgresServer } from '../servers/postgres.ts'
+import { call, everythingOf, failureOf } from '../upstreams/support.ts'
 import { accountTable, openBetterAuth } from './open.ts'
 
 let postgres: PostgresServer
@@ -49,15 +50,15 @@ async function lockTable(name: string) {
 const active = `SELECT count(*)::int AS count FROM pg_stat_activity
   WHERE usename = 'invented_reader' AND query LIKE 'SELECT%' AND state = 'active'`
 
-test('a role that may only read one table is enough', async () => {
+test('needs a role that may read one table and no more', async () => {
   const app = await createDatabase()
   await using opened = app.open()
-  expect(await opened.read('user_1', 'oauth_github')).toMatchObject([
+  expect(await opened.read('user_1', 'github')).toMatchObject([
     { external_account_id: 'row-1', expires_at: 1_893_456_000 },
   ])
 })
 
-test('no transaction could write', async () => {
+test('every transaction is read-only', async () => {
   const app = await createDatabase()
   // A view that would write when it is read.
   await app.run(`ALTER TABLE account RENAME TO stored;
@@ -75,13 +76,14 @@ test('no transaction could write', async () => {
 test.each([
   ['uuid', '5f3c0e1a-6f0e-4f0e-8f0e-0123456789ab', 'user_1'],
   ['integer', '42', '042'],
-] as const)('user ids of type %s: one that cannot be there fails nobody else', async (type, good, bad) => {
+] as const)('user ids of type %s: one that cannot be stored fails no other', async (type, good, bad) => {
   const table = portable.replace('"userId" text', `"userId" ${type}`)
   const app = await createDatabase(table, good)
   await using opened = app.open({ user_id_type: type })
   const keys = [bad, good, `${good}' OR true --`, good.toUpperCase()].map((user_id) => ({
-    user_id,
+    userId: user_id,
     provider: 'github',
+    credential: null,
   }))
   const found = await opened.readAll(keys)
   const tokens = opened.upstream.tokens as Many<TokenKey, unknown>
@@ -138,7 +140,7 @@ test.each<[string, Mistake, string]>([
   expect(everythingOf(error)).not.toMatch(/invented|127\.0\.0\.1/)
 })
 
-test('a statement that waits too long is given up here and there', async () => {
+test('cancels a statement that waits too long, here and at the database', async () => {
   const app = await createDatabase()
   await using opened = app.open({ timeout_ms: 300 })
   await using _lock = await lockTable(app.name)
@@ -146,13 +148,13 @@ test('a statement that waits too long is given up here and there', async () => {
   await expect.poll(() => app.run(active), { timeout: 10_000 }).toEqual([{ count: 0 }])
 })
 
-test('a caller who leaves takes the connection along, and the next one gets another', async () => {
+test('closes the connection of a caller who leaves; the next caller gets another', async () => {
   const app = await createDatabase()
   await using opened = app.open({ concurrency: 1 })
   const controller = new AbortController()
   const tokens = opened.upstream.tokens as Many<TokenKey, unknown>
   const lock = await lockTable(app.name)
-  const read = tokens.many([{ user_id: 'user_1', provider: 'github', credential: null }], { signal: controller.signal })
+  const read = tokens.many([{ userId: 'user_1', provider: 'github', credential: null }], call(controller.signal))
   await expect.poll(() => app.run(active), { timeout: 10_000 }).toEqual([{ count: 1 }])
   controller.abort(new Error('gone'))
   await expect(read).rejects.toThrow('gone')
@@ -164,7 +166,7 @@ test('a caller who leaves takes the connection along, and the next one gets anot
   expect(opened.events.map(({ outcome }) => outcome)).toEqual(['aborted', 'ok'])
 })
 
-test('no more connections than allowed, however many ask', async () => {
+test('opens no more connections than allowed, for any number of reads', async () => {
   const app = await createDatabase()
   await using opened = app.open({ concurrency: 2 })
   const lock = await lockTable(app.name)

@@ -3,7 +3,8 @@ import { expect, test } from 'vitest'
 import type { ExternalAccount, OAuthAccessToken } from '../../src/tokens/types.ts'
 import type { Many } from '../../src/upstreams/platform.ts'
 import { call, failureOf, shown } from '../upstreams/support.ts'
-import { accountTable, createAppFile, openBetterAuth, type AppFile } from './open.ts'
+import { accountTable, createAppFile, openBetterAuth } from './open.ts'
+import type { AppFile } from './open.ts'
 
 async function readRows(app: AppFile, provider = 'github') {
   await using opened = openBetterAuth({ database: { sqlite: app.path } })
@@ -52,7 +53,7 @@ test.each([
 test.each([
   ['no token at all', {}, 'REAUTHORIZATION_REQUIRED'],
   ['an empty token', { accessToken: '', refreshToken: 'invented-refresh-token' }, 'REAUTHORIZATION_REQUIRED'],
-  ['an ID token alone', { idToken: 'invented-id-token' }, 'UNSUPPORTED_CREDENTIAL'],
+  ['only an ID token', { idToken: 'invented-id-token' }, 'UNSUPPORTED_CREDENTIAL'],
 ])('%s is %s', async (_, row, code) => {
   using app = createAppFile()
   app.add(row)
@@ -97,11 +98,11 @@ test('the table and its columns may have other names', async () => {
   }
   const database = { sqlite: app.path }
   await using opened = openBetterAuth({ database, table: 'linked_accounts', schema: 'main', columns })
-  expect(await opened.read('42', 'oauth_github')).toMatchObject([
+  expect(await opened.read('42', 'github')).toMatchObject([
     { external_account_id: '7', provider_user_id: 'gh-1', expires_at: seconds, scopes: ['repo'] },
   ])
   // Equal as numbers, and still another id.
-  expect(await opened.read('042', 'oauth_github')).toEqual([])
+  expect(await opened.read('042', 'github')).toEqual([])
   const accounts = opened.upstream.accounts as Many<string, readonly ExternalAccount[]>
   expect((await accounts.many(['42'], call())).get('42')).toMatchObject([
     { id: '7', provider: 'github', created_at: 1_767_225_600, updated_at: 1_767_225_601, needs_reauthorization: false },

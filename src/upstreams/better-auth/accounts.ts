@@ -1,29 +1,39 @@
 /** The connected accounts of up to 1000 users out of one statement. */
-import { CodedError } from '../../errors.ts'
-import type { ExternalAccount } from '../../tokens/types.ts'
-import type { Many } from '../platform.ts'
-import type { Database } from './database.ts'
-import { accountRow, owner } from './rows.ts'
+import { account, parsePart, valueOrError } from '../kit.ts'
+import type { ExternalAccount, Many } from '../kit.ts'
+import { accountRow, ownerRow } from './api.ts'
+import type { AccountRow, Database, StorableIds } from './api.ts'
 import { MAX_KEYS } from './tokens.ts'
-import type { UserIds } from './user-ids.ts'
 
-/** The fetcher for accounts. The table has accounts and no users: one that nobody knows has none. */
-export function accountsFetcher(database: Database, userIds: UserIds): Many<string, readonly ExternalAccount[]> {
+/** The table has accounts and no users: an unknown user has an empty list. */
+export function accountsFetcher(database: Database, storable: StorableIds): Many<string, readonly ExternalAccount[]> {
   return {
     kind: 'many',
     max: MAX_KEYS,
-    id: (user_id) => user_id,
-    async many(keys, call) {
-      const users = userIds(keys)
-      const query = { operation: 'better-auth.accounts', keys: keys.length, values: [users] } as const
+    id: (userId) => userId,
+    async many(userIds, call) {
+      const users = storable(userIds)
+      const query = { operation: 'better-auth.accounts', keys: userIds.length, values: [users] } as const
       const rows = users.length === 0 ? [] : await database.select(query, call)
-      const byUser = Map.groupBy(rows, (row) => owner.parse(row).user_id)
-      return new Map(keys.map((key) => [key, decode(byUser.get(key) ?? [])]))
+      const byUser = Map.groupBy(rows, (row) => parsePart(ownerRow, row).user_id)
+      const outcomes = userIds.map(async (userId) => {
+        const parsed = await valueOrError(() => parsePart(accountRow.array(), byUser.get(userId) ?? []))
+        return [userId, parsed instanceof Error ? parsed : parsed.map(toAccount)] as const
+      })
+      return new Map(await Promise.all(outcomes))
     },
   }
 }
 
-function decode(rows: readonly unknown[]): readonly ExternalAccount[] | Error {
-  const parsed = accountRow.array().safeParse(rows)
-  return parsed.success ? parsed.data : new CodedError('UPSTREAM_PROTOCOL_ERROR')
+function toAccount(row: AccountRow): ExternalAccount {
+  const isExpired = row.expires_at !== null && row.expires_at * 1000 <= Date.now()
+  return account({
+    id: row.id,
+    provider: row.provider,
+    provider_user_id: row.provider_user_id ?? '',
+    approved_scopes: row.scope,
+    created_at: row.created_at,
+    updated_at: row.updated_at,
+    needs_reauthorization: !row.has_access_token || (isExpired && !row.has_refresh_token),
+  })
 }

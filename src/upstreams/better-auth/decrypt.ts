@@ -1,6 +1,5 @@
 /** From what is stored to the access token, by better-auth's own decryption. */
-import { CodedError } from '../../errors.ts'
-import { reveal } from '../../lib/secret.ts'
+import { CodedError, reveal } from '../kit.ts'
 import { loadOptionalPackage } from './optional-package.ts'
 import type { BetterAuthOptions } from './options.ts'
 
@@ -19,13 +18,13 @@ interface Crypto {
   symmetricDecrypt(options: { readonly key: string | SecretConfig; readonly data: string }): Promise<string>
 }
 
-// `$ba$<version>$<hex>`, or the bare hex of 24 bytes of nonce and 16 of tag around the token (better-auth.md section 2).
+// `$ba$<version>$<hex>`, or only the hex: 24 bytes of nonce, the token, 16 bytes of tag (docs/platforms/better-auth.md 2).
 const ENVELOPE = '$ba$'
 const ciphertext = /^(\$ba\$\d{1,9}\$)?([0-9a-f]{2}){40,}$/i
 
 /**
- * better-auth itself takes whatever looks like hex for ciphertext, and anything else for a token (TRUST finding 9).
- * Here the configuration decides. Loads the package where tokens are encrypted, and there alone.
+ * better-auth itself takes any hex for ciphertext and anything else for a token; here the configuration decides. Loads
+ * the package only where tokens are encrypted.
  */
 export function createReadStored({ encrypted, secret, secrets }: BetterAuthOptions): ReadStored {
   if (!encrypted) return readPlain
@@ -53,13 +52,13 @@ function keyOf(secret: BetterAuthOptions['secret'], secrets: BetterAuthOptions['
   if (secrets === undefined) return legacy ?? ''
   return {
     keys: new Map(secrets.map(({ version, secret: value }) => [version, reveal(value)])),
-    // Only for writing, which never happens here.
+    // Used for writing, which this server does not do.
     currentVersion: secrets[0]?.version ?? 0,
     ...(legacy !== undefined && { legacySecret: legacy }),
   }
 }
 
-/** The operator's to correct: no caller and no user can. */
+/** INTERNAL_SERVER_ERROR: only the operator can correct the configuration or the data. */
 function unreadable(message: string): CodedError {
   return new CodedError('INTERNAL_SERVER_ERROR', message)
 }

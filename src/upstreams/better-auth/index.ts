@@ -1,18 +1,18 @@
-/** better-auth, over its database and never over its routes; the contract with sources is `upstreams/better-auth.md`. */
-import type { Platform } from '../platform.ts'
+/**
+ * better-auth, over its database and not over its routes (docs/platforms/better-auth.md). The routes answer for the
+ * user of one session, and their refresh loses the connection when two callers race. So the table is read, nothing is
+ * written, and an expired token stays for the app to refresh.
+ */
+import type { Platform } from '../kit.ts'
 import { accountsFetcher } from './accounts.ts'
+import { storableIds } from './api.ts'
 import { createReadStored } from './decrypt.ts'
 import { betterAuthOptions } from './options.ts'
 import type { BetterAuthOptions } from './options.ts'
 import { openPostgres } from './postgres.ts'
 import { openSqlite } from './sqlite.ts'
 import { MAX_KEYS, tokensFetcher } from './tokens.ts'
-import { createUserIds } from './user-ids.ts'
 
-/**
- * Its routes answer one session's user at a time, and its refresh loses the connection when two callers race (TRUST
- * finding 1): the table is read instead, nothing is written, and an expired token stays for the app to refresh.
- */
 export const betterAuth: Platform<BetterAuthOptions> = {
   options: betterAuthOptions,
   docs: {
@@ -23,23 +23,24 @@ export const betterAuth: Platform<BetterAuthOptions> = {
     provider_user_id: 'Yes',
     external_accounts: 'Yes, without names and e-mail addresses',
   },
-  open(options, deps) {
-    const { database: at, schema, table, columns, user_id_type, concurrency, timeout_ms } = options
-    const read = createReadStored(options)
-    const where = { schema, table, columns, user_id_type }
-    const database =
-      at.postgres === undefined
-        ? openSqlite(at.sqlite ?? '', where, deps)
-        : openPostgres(at.postgres, where, { concurrency, timeout_ms }, deps)
+  open(options, { name, observe }) {
+    const { sqlite, postgres } = options.database
+    const { schema, table, columns, user_id_type: userIdType, concurrency, timeout_ms: timeoutMs } = options
+    const decrypt = createReadStored(options)
+    const where = { schema, table, columns, userIdType }
+    const isPostgres = postgres !== undefined
+    const database = isPostgres
+      ? openPostgres(postgres, where, { concurrency, timeoutMs, observe })
+      : openSqlite(sqlite ?? '', where, observe)
     // SQLite compares an integer column with text as numbers; only PostgreSQL is strict.
-    const userIds = createUserIds(at.postgres === undefined ? 'text' : user_id_type)
+    const storable = storableIds(isPostgres ? userIdType : 'text')
     return {
-      name: deps.name,
+      name,
       platform: 'better-auth',
       autoRefreshes: false,
-      inProcess: at.postgres === undefined,
-      tokens: tokensFetcher(database, userIds, read),
-      accounts: accountsFetcher(database, userIds),
+      inProcess: !isPostgres,
+      tokens: tokensFetcher(database, storable, decrypt),
+      accounts: accountsFetcher(database, storable),
       close: () => database.close(),
     }
   },

@@ -1,7 +1,7 @@
-/** Optional peer dependencies: a default install does not have them, and only an upstream that opens loads them. */
+/** The two optional peer dependencies, `pg` and `better-auth`: loaded only by an upstream that needs them. */
 import { createRequire } from 'node:module'
 
-// Node loads ES modules this way too (22.12 and later), and at once: a server that cannot read must not start.
+// Node requires ES modules too (22.12 and later). Synchronous: a server that cannot read must not start.
 const load = createRequire(import.meta.url)
 
 /** The package's exports; throws `Error` with a message for the operator where it is not installed. */

@@ -1,9 +1,9 @@
 /** The keys below `upstreams.<name>` in the configuration of a better-auth database. */
 import { z } from 'zod'
-import { secret } from '../../lib/secret.ts'
-import { postgresUrl } from './postgres-url.ts'
+import { isLoopback, secret } from '../kit.ts'
+import type { Secret } from '../kit.ts'
 
-// Quoted where it is used; still nothing but what the databases take without quotes (upstreams/better-auth.md section 2).
+// Quoted where it is used, and still restricted to what the databases accept without quotes.
 const identifier = z
   .string()
   .regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/, 'expected 1 to 63 letters, digits and _, without a digit first')
@@ -25,6 +25,62 @@ const columns = z.strictObject({
 })
 
 export type Columns = z.output<typeof columns>
+
+export interface PostgresAddress {
+  readonly host: string
+  readonly port: number
+  readonly database: string
+  readonly user: string
+  readonly password: Secret
+  /** With a certificate that is checked; PostgreSQL's own `require` would accept any. */
+  readonly tls: boolean
+}
+
+const tlsModes = new Set(['require', 'verify-ca', 'verify-full'])
+const expectation = 'expected a URL such as postgres://user:password@host:5432/database'
+
+/**
+ * A URL; the output is its parts. No message shows any of them. Parsed here and not by `pg`, which fills in what is
+ * missing from the environment.
+ */
+const postgresUrl = z.string().transform((value, context): PostgresAddress => {
+  const address = parseAddress(value)
+  if (typeof address !== 'string') return address
+  context.addIssue(address)
+  return z.NEVER
+})
+
+function parseAddress(value: string): PostgresAddress | string {
+  if (!URL.canParse(value)) return expectation
+  const url = new URL(value)
+  const parts = [url.hostname, url.pathname.slice(1), url.username, url.password].map(decode)
+  const [host = '', database = '', user = '', password = ''] = parts
+  const isPostgres = url.protocol === 'postgres:' || url.protocol === 'postgresql:'
+  if (!isPostgres || parts.includes(null) || !host || !database || !user || url.hash !== '') return expectation
+  const tls = tlsOf(url)
+  if (typeof tls === 'string') return tls
+  const port = url.port === '' ? 5432 : Number(url.port)
+  return { host: host.replace(/^\[|\]$/g, ''), port, database, user, password: secret(password ?? ''), tls }
+}
+
+function tlsOf(url: URL): boolean | string {
+  const { sslmode, channel_binding: channelBinding, ...others } = Object.fromEntries(url.searchParams)
+  // Some hosting services put it into their URLs; it adds nothing to a certificate that is checked.
+  if (channelBinding !== undefined && !/^(prefer|require|disable)$/.test(channelBinding))
+    return 'channel_binding: expected prefer, require or disable'
+  if (Object.keys(others).length > 0) return 'expected no query parameters but sslmode and channel_binding'
+  if (sslmode === undefined) return !isLoopback(url.hostname)
+  if (sslmode === 'disable') return false
+  return tlsModes.has(sslmode) ? true : 'sslmode: expected disable, require, verify-ca or verify-full'
+}
+
+function decode(part: string): string | null {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return null
+  }
+}
 
 const database = z
   .strictObject({

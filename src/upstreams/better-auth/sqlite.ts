@@ -1,10 +1,10 @@
-/** better-auth's SQLite file, opened for reading alone. */
+/** better-auth's SQLite file, opened read-only. */
 import { resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { CodedError } from '../../errors.ts'
-import type { UpstreamDeps, UpstreamEvent } from '../platform.ts'
-import type { Database } from './database.ts'
-import { selectAccounts, selectTokens, type Dialect, type Where } from './statements.ts'
+import { CodedError } from '../kit.ts'
+import type { PlatformEvent, UpstreamDeps } from '../kit.ts'
+import { statementsFor } from './api.ts'
+import type { Database, Dialect, Table } from './api.ts'
 
 /** Milliseconds. A reader of a file in WAL mode never waits; in the other modes a commit takes no longer. */
 const BUSY_TIMEOUT_MS = 250
@@ -20,23 +20,23 @@ const dialect: Dialect = {
 }
 
 /** Throws `Error` with a message for the operator where the file, the table or a column is missing. */
-export function openSqlite(path: string, where: Where, { name, observe }: UpstreamDeps): Database {
+export function openSqlite(path: string, table: Table, observe: UpstreamDeps['observe']): Database {
   const absolute = resolve(path)
   const database = open(absolute)
-  const statements = prepare(database, where, absolute)
+  const statements = prepare(database, table, absolute)
   return {
     async select({ operation, keys, values }, call) {
       call.signal.throwIfAborted()
       const started = performance.now()
-      let outcome: UpstreamEvent['outcome'] = 'error'
+      let outcome: PlatformEvent['outcome'] = 'error'
       try {
         const rows = statements[operation].all(...values.map((each) => JSON.stringify(each)))
         outcome = 'ok'
         return await Promise.resolve(rows)
       } catch (error) {
-        throw sqliteError(error, name)
+        throw sqliteError(error)
       } finally {
-        observe({ upstream: name, operation, keys, outcome, duration_ms: performance.now() - started })
+        observe({ operation, keys, outcome, duration_ms: performance.now() - started })
       }
     },
     close() {
@@ -58,11 +58,12 @@ function open(path: string): DatabaseSync {
   }
 }
 
-function prepare(database: DatabaseSync, where: Where, path: string) {
+function prepare(database: DatabaseSync, table: Table, path: string) {
+  const sql = statementsFor(table, dialect)
   try {
     return {
-      'better-auth.tokens': database.prepare(selectTokens(where, dialect)),
-      'better-auth.accounts': database.prepare(selectAccounts(where, dialect)),
+      'better-auth.tokens': database.prepare(sql['better-auth.tokens']),
+      'better-auth.accounts': database.prepare(sql['better-auth.accounts']),
     }
   } catch (cause) {
     database.close()
@@ -71,8 +72,8 @@ function prepare(database: DatabaseSync, where: Where, path: string) {
   }
 }
 
-function sqliteError(error: unknown, upstream: string): CodedError {
+function sqliteError(error: unknown): CodedError {
   const errcode = error instanceof Error && 'errcode' in error ? Number(error.errcode) : 0
   const code = (errcode & 0xff) === SQLITE_ERROR ? 'UPSTREAM_REJECTED' : 'UPSTREAM_UNAVAILABLE'
-  return new CodedError(code, undefined, { upstream }, { cause: new Error(`SQLITE_${String(errcode)}`) })
+  return new CodedError(code, undefined, {}, { cause: new Error(`SQLITE_${String(errcode)}`) })
 }
