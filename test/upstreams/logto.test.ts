@@ -42,12 +42,12 @@ test('the first token of a user costs the metadata and an impersonation, the nex
   expect(exchange?.has('resource')).toBe(false)
 })
 
-test('keys of one moment share the metadata and the impersonation', async () => {
+test('keys of one batch share the metadata and the impersonation', async () => {
   await using server = await startLogto()
   const providers = ['github', 'google', 'facebook']
   for (const provider of providers) server.link('user_1', provider)
   await using client = open(server)
-  await client.batch(providers.map((provider) => ({ user_id: 'user_1', provider, credential: null })))
+  await client.batch(providers.map((provider) => ({ user_id: 'user_1', provider })))
   const count = (name: string) => operations(client).filter((operation) => operation === name).length
   expect(
     ['all_identities', 'subject_tokens', 'token_exchange', 'access_token'].map((name) => count(`logto.${name}`)),

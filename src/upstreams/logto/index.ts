@@ -1,14 +1,19 @@
-/** Logto's Secret Vault, read as each user by impersonation; the contract with sources is `upstreams/logto.md`. */
+/** Logto's Secret Vault, read as each user by impersonation (docs/platforms/logto.md). */
 import { z } from 'zod'
-import { secret } from '../../lib/secret.ts'
-import { secureUrl } from '../../lib/url.ts'
-import { openHttp } from '../http/client.ts'
-import { createClientCredentials } from '../http/oauth-client.ts'
-import { httpOptionFields, httpTuning } from '../http/options.ts'
-import type { Platform } from '../platform.ts'
-import { accountsFetcher, openIdentities } from './identities.ts'
-import { createImpersonation } from './impersonation.ts'
-import { tokensFetcher } from './tokens.ts'
+import {
+  account,
+  createClientCredentials,
+  httpOptionFields,
+  httpTuning,
+  nullIfUnknown,
+  openHttp,
+  secret,
+  secureUrl,
+} from '../kit.ts'
+import type { ExternalAccount, One, Platform } from '../kit.ts'
+import { openApi } from './api.ts'
+import type { Identity, LogtoApi } from './api.ts'
+import { accountId, labelOf, needsConsent, tokensFetcher } from './tokens.ts'
 
 const clientId = z.string().regex(/^[\x21-\x7e]{1,255}$/, 'expected the id of an application')
 const clientSecret = z
@@ -59,26 +64,53 @@ export const logto: Platform<LogtoOptions> = {
       'The rate limits',
     ],
   },
-  open({ exchange, ...given }, { name: upstream, observe }) {
-    const { base_url, client_id, client_secret, resource = `${base_url}/api` } = given
-    const tuning = { ...httpTuning(given), upstream, observe }
-    const token_url = `${base_url}/oidc/token`
-    const parameters = { resource, scope: 'all' }
-    const authorize = createClientCredentials({ ...tuning, token_url, client_id, client_secret, parameters })
-    const api = openHttp({ ...tuning, base_url, authorize })
-    const http = openHttp({ ...tuning, base_url })
-    const identities = openIdentities(api, upstream)
-    const impersonation = createImpersonation({ api, http, upstream, ...(exchange ?? { client_id, client_secret }) })
+  open({ exchange, ...given }, { name, observe }) {
+    const { base_url: baseUrl, resource = `${baseUrl}/api` } = given
+    const tuning = { ...httpTuning(given), observe }
+    const application = { client_id: given.client_id, client_secret: given.client_secret }
+    const authorize = createClientCredentials({
+      ...tuning,
+      ...application,
+      token_url: `${baseUrl}/oidc/token`,
+      parameters: { resource, scope: 'all' },
+    })
+    const management = openHttp({ ...tuning, base_url: baseUrl, authorize })
+    const http = openHttp({ ...tuning, base_url: baseUrl })
+    const api = openApi({ management, http, exchange: exchange ?? application })
     return {
-      name: upstream,
+      name,
       platform: 'logto',
       autoRefreshes: true,
-      tokens: tokensFetcher({ http, upstream, identities, impersonation }),
-      accounts: accountsFetcher(identities),
+      tokens: tokensFetcher(api),
+      accounts: accountsFetcher(api),
       state: () => http.state(),
       close: async () => {
-        await Promise.all([http.close(), api.close(), authorize.close()])
+        await Promise.all([http.close(), management.close(), authorize.close()])
       },
     }
   },
+}
+
+function accountsFetcher(api: LogtoApi): One<string, readonly ExternalAccount[]> {
+  return {
+    kind: 'one',
+    one: async (userId, call) => (await nullIfUnknown(api.identities(userId, call)))?.map(toAccount) ?? null,
+  }
+}
+
+/** `public_metadata` is empty: the `details` of Logto hold the provider's raw profile, which is personal data. */
+function toAccount(identity: Identity): ExternalAccount {
+  const { provider, providerUserId, email, avatar, stored } = identity
+  return account({
+    id: accountId(identity),
+    provider,
+    provider_user_id: providerUserId,
+    email_address: email,
+    image_url: avatar,
+    label: labelOf(identity),
+    approved_scopes: stored?.scopes ?? null,
+    created_at: stored?.createdAt ?? null,
+    updated_at: stored?.updatedAt ?? null,
+    needs_reauthorization: needsConsent(identity),
+  })
 }

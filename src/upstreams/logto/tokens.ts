@@ -1,93 +1,93 @@
-/** `GET /api/my-account/…/access-token`: the token of a user at a provider, as the user (logto.md section 1). */
-import { z } from 'zod'
-import { CodedError } from '../../errors.ts'
-import { reveal, secret } from '../../lib/secret.ts'
-import type { Secret } from '../../lib/secret.ts'
-import type { Http, HttpAnswer } from '../http/client.ts'
-import { answerError } from '../http/errors.ts'
-import type { Call, One } from '../platform.ts'
-import { checkId } from '../../tokens/ids.ts'
-import type { OAuthAccessToken, TokenKey } from '../../tokens/types.ts'
-import { bareProvider } from '../../tokens/ids.ts'
-import type { LinkedProviders } from '../kit.ts'
-import { remainingSeconds, scopeList } from '../shapes.ts'
-import { logtoCode, logtoError } from './errors.ts'
-import { accountId, labelOf, needsConsent, type Identity } from './identities.ts'
-import type { Impersonation } from './impersonation.ts'
+/**
+ * The fetcher for tokens, and the user tokens that it asks with: the Account API answers only to the user
+ * (docs/platforms/logto.md, section 1). They are kept in memory for minutes, so that the next token of a user costs one
+ * request in place of three.
+ */
+import { LRUCache } from 'lru-cache'
+import { CodedError, shareCalls, token } from '../kit.ts'
+import type { Call, OAuthAccessToken, One, Secret, TokenKey } from '../kit.ts'
+import { USER_TOKEN_REFUSED } from './api.ts'
+import type { AccessToken, Identity, LogtoApi, StoredToken } from './api.ts'
 
-const tokenBody = z.object({ access_token: z.string().min(1), scope: scopeList, expires_in: remainingSeconds })
+/** Milliseconds, even where Logto grants more: a caller who may no longer read a user should lose that soon. */
+const MAX_LIFE_MS = 300_000
+/** Milliseconds before its end from which on a token is not used: the request has to arrive, too. */
+const MARGIN_MS = 10_000
+const MAX_TOKENS = 10_000
 
-const templates = {
-  social: '/api/my-account/identities/{provider}/access-token',
-  sso: '/api/my-account/sso-identities/{provider}/access-token',
-} as const
+/** A user who has nothing linked at the provider costs one request. */
+export function tokensFetcher(api: LogtoApi): One<TokenKey, readonly OAuthAccessToken[]> {
+  const userTokens = new LRUCache<string, Secret>({ max: MAX_TOKENS })
 
-export interface Logto {
-  readonly http: Http
-  readonly upstream: string
-  readonly identities: LinkedProviders<Identity>
-  readonly impersonation: Impersonation
-}
+  const renew = shareCalls(
+    async (userId: string, call: Call) => {
+      const { token: fresh, lifeSeconds } = await api.userToken(userId, call)
+      const ttl = Math.min(lifeSeconds * 1000 - MARGIN_MS, MAX_LIFE_MS)
+      // A ttl of 0 would be none.
+      if (ttl > 0) userTokens.set(userId, fresh, { ttl })
+      return fresh
+    },
+    (userId) => userId,
+  )
 
-/** The fetcher for tokens; who has nothing linked costs one request. */
-export function tokensFetcher(logto: Logto): One<TokenKey, readonly OAuthAccessToken[]> {
-  const { http, upstream, identities, impersonation } = logto
-
-  async function ask({ kind, provider }: Identity, token: Secret, call: Call): Promise<HttpAnswer> {
-    return http.request(
-      {
-        operation: 'logto.access_token',
-        keys: 1,
-        template: templates[kind],
-        params: { provider },
-        headers: { authorization: `Bearer ${reveal(token)}` },
-      },
-      call,
-    )
+  async function userTokenOf(userId: string, call: Call): Promise<Secret> {
+    return userTokens.get(userId) ?? renew(userId, call)
   }
 
-  /** A token of ours that Logto no longer accepts is made anew once. */
-  async function askAs(user_id: string, identity: Identity, call: Call): Promise<HttpAnswer> {
-    const token = await impersonation.tokenOf(user_id, call)
-    const answer = await ask(identity, token, call)
-    if (logtoCode(answer) !== 'auth.unauthorized') return answer
-    impersonation.forget(user_id, token)
-    return ask(identity, await impersonation.tokenOf(user_id, call), call)
+  /** A user token that Logto no longer accepts is renewed once. */
+  async function askAs(userId: string, identity: Identity, call: Call): Promise<AccessToken> {
+    const userToken = await userTokenOf(userId, call)
+    try {
+      return await api.accessToken(identity, userToken, call)
+    } catch (error) {
+      if (!(error instanceof CodedError) || error.extensions.upstream_code !== USER_TOKEN_REFUSED) throw error
+      // Another call may have renewed it already.
+      if (userTokens.get(userId) === userToken) userTokens.delete(userId)
+      return api.accessToken(identity, await userTokenOf(userId, call), call)
+    }
   }
 
   return {
     kind: 'one',
-    async one({ user_id, provider }, call) {
-      const name = bareProvider(provider)
-      const linked = await identities.list(checkId(user_id, 'user_id'), call)
-      const identity = linked.find((each) => each.provider === name)
+    async one({ userId, provider }, call) {
+      const identities = await api.identities(userId, call)
+      const identity = identities.find((each) => each.provider === provider)
       if (identity === undefined) return []
-      if (needsConsent(identity)) throw new CodedError('REAUTHORIZATION_REQUIRED', undefined, { upstream })
-      return [readToken(await askAs(user_id, identity, call), identity, upstream)]
+      if (needsConsent(identity)) throw new CodedError('REAUTHORIZATION_REQUIRED')
+      return [toToken(await askAs(userId, identity, call), identity)]
     },
   }
 }
 
-function readToken(answer: HttpAnswer, identity: Identity, upstream: string): OAuthAccessToken {
-  if (answer.status >= 300) throw logtoError(answer, upstream)
-  const parsed = tokenBody.safeParse(answer.json)
-  if (!parsed.success) throw answerError('UPSTREAM_PROTOCOL_ERROR', answer, { upstream })
-  const { access_token, scope, expires_in } = parsed.data
-  return {
+function toToken({ token: accessToken, scopes, expiresAt }: AccessToken, identity: Identity): OAuthAccessToken {
+  const { provider, providerUserId, stored } = identity
+  // What the metadata said before the call: of no use where the token has been refreshed since.
+  const foretold = stored === null || isPast(stored) ? null : stored.expiresAt
+  return token({
     external_account_id: accountId(identity),
-    provider_user_id: identity.provider_user_id,
-    token: secret(access_token),
-    expires_at: expires_in ?? stillAhead(identity.stored?.metadata.expiresAt),
-    provider: identity.provider,
-    public_metadata: {},
+    provider_user_id: providerUserId,
+    token: accessToken,
+    expires_at: expiresAt ?? foretold,
+    provider,
     label: labelOf(identity),
-    scopes: scope ?? identity.stored?.metadata.scope ?? null,
-    token_secret: null,
-    id_token: null,
-  }
+    scopes: scopes ?? stored?.scopes ?? null,
+  })
 }
 
-/** What the metadata said before the call: of no use once the token has been refreshed since. */
-function stillAhead(expiresAt: number | null | undefined): number | null {
-  return expiresAt != null && expiresAt > Date.now() / 1000 ? Math.floor(expiresAt) : null
+/** Whether the token is gone, or expired beyond help: to ask for it then would make Logto delete it. */
+export function needsConsent({ stored }: Identity): boolean {
+  return stored === null || (isPast(stored) && !stored.canRefresh)
+}
+
+function isPast({ expiresAt }: StoredToken): boolean {
+  return expiresAt !== null && expiresAt <= Date.now() / 1000
+}
+
+/** Names an account: a user has one identity at a provider. The id of the stored token changes with each consent. */
+export function accountId({ provider, providerUserId }: Identity): string {
+  return `${provider}:${providerUserId}`
+}
+
+export function labelOf({ email, name }: Identity): string | null {
+  return email ?? name
 }
