@@ -1,10 +1,26 @@
 /** Clerk, over its Backend API (docs/platforms/clerk.md). */
 import { z } from 'zod'
-import { httpOptionFields, httpTuning, openHttp, reveal, secret, secureUrl } from '../kit.ts'
-import type { Platform } from '../kit.ts'
-import { accountsFetcher } from './accounts.ts'
-import { openApi } from './api.ts'
-import { tokensFetcher } from './tokens.ts'
+import {
+  account,
+  bareProvider,
+  checkIds,
+  httpOptionFields,
+  httpTuning,
+  openHttp,
+  paginate,
+  reveal,
+  secret,
+  secureUrl,
+  splitOnFailure,
+  token,
+  wireProvider,
+} from '../kit.ts'
+import type { ExternalAccount, Many, OAuthAccessToken, One, Platform, TokenKey } from '../kit.ts'
+import { MAX_USERS, openApi } from './api.ts'
+import type { AccountRow, ClerkApi, TokenRow } from './api.ts'
+
+/** 10,000 accounts of one user: a pager with more never ends. */
+const MAX_PAGES = 20
 
 const options = z.strictObject({
   secret_key: z
@@ -58,4 +74,80 @@ export const clerk: Platform<ClerkOptions> = {
 /** The limit of an instance, which all users of its keys share (docs/platforms/clerk.md section 6). */
 function documentedRate(secretKey: string): { requests: number; per_seconds: number } {
   return { requests: secretKey.startsWith('sk_test_') ? 100 : 1000, per_seconds: 10 }
+}
+
+function tokensFetcher(api: ClerkApi): One<TokenKey, readonly OAuthAccessToken[]> {
+  return {
+    kind: 'one',
+    async one({ userId, provider }, call) {
+      const rows = await paginate(
+        0,
+        async (offset) => {
+          const page = await api.tokens(userId, wireProvider(provider), offset, call)
+          const end = offset + page.rows.length
+          return { rows: page.rows, next: page.isLast(end) ? null : end }
+        },
+        // An account that is connected between two pages moves the others by one, so that one of them comes twice.
+        { maxPages: MAX_PAGES, idOf: (row: TokenRow) => row.external_account_id },
+      )
+      return rows.map(toToken)
+    },
+  }
+}
+
+function toToken(row: TokenRow): OAuthAccessToken {
+  return token({
+    external_account_id: row.external_account_id,
+    provider_user_id: row.provider_user_id ?? '',
+    token: secret(row.token),
+    expires_at: row.expires_at,
+    provider: bareProvider(row.provider),
+    public_metadata: row.public_metadata,
+    label: row.label,
+    scopes: row.scopes ?? null,
+    token_secret: row.token_secret ? secret(row.token_secret) : null,
+    id_token: row.id_token ? secret(row.id_token) : null,
+  })
+}
+
+/** By user id; a user that Clerk does not know is absent from the Map. */
+function accountsFetcher(api: ClerkApi): Many<string, readonly ExternalAccount[]> {
+  return {
+    kind: 'many',
+    max: MAX_USERS,
+    id: (userId) => userId,
+    async many(userIds, call) {
+      const { valid, refused } = checkIds(userIds)
+      // A leading sign would include or exclude users instead of naming one; no id of Clerk starts with one.
+      const ids = valid.filter((id) => !/^[+-]/.test(id))
+      if (ids.length === 0) return refused
+      const found = await splitOnFailure(ids, (part) => api.users(part, call))
+      const answered = [...found].map(([id, rows]) => [id, rows instanceof Error ? rows : rows.map(toAccount)] as const)
+      return new Map([...refused, ...answered])
+    },
+  }
+}
+
+function toAccount(row: AccountRow): ExternalAccount {
+  return account({
+    // The `id` of a google or facebook account is its `idn_…` identification; tokens carry the `eac_…` id.
+    id: firstOf(row.external_account_id, row.id) ?? row.id,
+    provider: bareProvider(row.provider),
+    provider_user_id: firstOf(row.provider_user_id, row.google_id, row.facebook_id) ?? '',
+    email_address: row.email_address,
+    username: row.username,
+    first_name: firstOf(row.first_name, row.given_name),
+    last_name: firstOf(row.last_name, row.family_name),
+    image_url: firstOf(row.image_url, row.picture),
+    label: row.label,
+    approved_scopes: row.approved_scopes?.split(/\s+/).filter((scope) => scope !== '') ?? null,
+    public_metadata: row.public_metadata,
+    created_at: row.created_at,
+    updated_at: row.updated_at,
+  })
+}
+
+/** The first value that says something: Clerk sends empty strings where it knows nothing. */
+function firstOf(...values: (string | null)[]): string | null {
+  return values.find((value) => value !== null && value !== '') ?? values[0] ?? null
 }
