@@ -1,25 +1,32 @@
 /**
- * Auth0 Token Vault as a privileged worker: the user need not be there. The contract with sources is
- * `upstreams/auth0.md` part C. Logins are another store of Auth0 and another platform here.
+ * Auth0 Token Vault as a privileged worker: the user need not be present (docs/platforms/auth0-token-vault.md). Logins
+ * are another store of Auth0 and another platform here.
  */
+import { createPrivateKey } from 'node:crypto'
 import { z } from 'zod'
-import { secureUrl } from '../../lib/url.ts'
-import { accountsFetcher } from '../auth0/connected-accounts.ts'
-import { tokensFetcher } from '../auth0/exchange.ts'
-import { clientId, clientSecret, privateKey, tenantUrl } from '../auth0/options.ts'
-import { fitsAlgorithm, workerAlgorithms } from '../auth0/worker.ts'
-import { openHttp } from '../http/client.ts'
-import { createClientCredentials } from '../http/oauth-client.ts'
-import { httpOptionFields, httpTuning } from '../http/options.ts'
-import type { Platform } from '../platform.ts'
+import { clientId, clientSecret, managementAudience, openManagement, tenantUrl } from '../auth0/tenant.ts'
+import { account, httpOptionFields, httpTuning, nullIfUnknown, openHttp, paginate, token } from '../kit.ts'
+import type { ExternalAccount, OAuthAccessToken, One, Platform, TokenKey } from '../kit.ts'
+import { createConnectedAccounts, createExchange, fitsAlgorithm, workerAlgorithms } from './api.ts'
+import type { ConnectedAccount, ConnectedAccounts, Exchange } from './api.ts'
+
+/** 1,000 accounts of one user: a cursor with more never ends. */
+const MAX_PAGES = 20
 
 const management = z.strictObject({
   client_id: clientId.describe('A machine-to-machine client with the scope `read:users`.'),
   client_secret: clientSecret,
-  audience: secureUrl.optional().meta({
-    description: 'The audience of the Management API: `https://{tenant}.{region}.auth0.com/api/v2/`.',
-    fallback: '`base_url` + `/api/v2/`; with a custom domain it has to be given',
-  }),
+  audience: managementAudience,
+})
+
+/** The key stays an opaque handle of `node:crypto`, which prints nothing of it. */
+const privateKey = z.string().transform((pem, context) => {
+  try {
+    return createPrivateKey(pem)
+  } catch {
+    context.addIssue({ code: 'custom', message: 'expected a private key in PEM (PKCS #8)' })
+    return z.NEVER
+  }
 })
 
 const options = z
@@ -53,14 +60,14 @@ const options = z
     }),
     ...httpOptionFields,
   })
-  .superRefine(({ private_key, algorithm }, context) => {
-    if (!fitsAlgorithm(private_key, algorithm))
+  .superRefine(({ private_key: key, algorithm }, context) => {
+    if (!fitsAlgorithm(key, algorithm))
       context.addIssue({ code: 'custom', path: ['algorithm'], message: 'the private key is not for this algorithm' })
   })
 
 type TokenVaultOptions = z.output<typeof options>
 
-/** `/oauth/token` of the free plan (auth0.md, rate limits). */
+/** `/oauth/token` of the free plan (docs/platforms/auth0-token-vault.md section 6). */
 const EXCHANGE_RATE = { requests: 30, per_seconds: 1 }
 
 /** `tokens` answers with an empty list where the vault has nothing for the connection. */
@@ -81,40 +88,86 @@ export const auth0TokenVault: Platform<TokenVaultOptions> = {
       'Which account the exchange selects where a user connected several at one connection',
     ],
   },
-  open({ management, ...options }, { name: upstream, observe }) {
-    const { base_url, client_id, private_key, key_id = null, algorithm, client_secret = null } = options
+  open({ management: client, ...options }, { name, observe }) {
+    const { base_url } = options
     const tuning = httpTuning(options)
-    const audience = `${base_url}/`
-    const worker = {
-      client_id,
-      audience,
-      audit_context: options.audit_context,
-      organization_id: options.organization_id ?? null,
-    }
-    const http = openHttp({ ...tuning, rate: tuning.rate ?? EXCHANGE_RATE, upstream, base_url, observe })
-    const authorize =
-      management === undefined
-        ? null
-        : createClientCredentials({
-            ...tuning,
-            upstream,
-            token_url: `${base_url}/oauth/token`,
-            client_id: management.client_id,
-            client_secret: management.client_secret,
-            parameters: { audience: management.audience ?? `${base_url}/api/v2/` },
-            observe,
-          })
-    const api = authorize === null ? null : openHttp({ ...tuning, upstream, base_url, authorize, observe })
+    const http = openHttp({ ...tuning, rate: tuning.rate ?? EXCHANGE_RATE, base_url, observe })
+    const exchange = createExchange(http, {
+      clientId: options.client_id,
+      clientSecret: options.client_secret ?? null,
+      key: options.private_key,
+      keyId: options.key_id ?? null,
+      algorithm: options.algorithm,
+      audience: `${base_url}/`,
+      auditContext: options.audit_context,
+      organizationId: options.organization_id ?? null,
+    })
+    const management =
+      client === undefined ? null : openManagement({ base_url, ...client }, { tuning, rate: tuning.rate, observe })
     return {
-      name: upstream,
+      name,
       platform: 'auth0-token-vault',
       autoRefreshes: true,
-      tokens: tokensFetcher({ http, upstream, worker, key: { key: private_key, algorithm, key_id }, client_secret }),
-      accounts: api === null ? null : accountsFetcher(api, upstream),
+      tokens: tokensFetcher(exchange),
+      accounts: management && accountsFetcher(createConnectedAccounts(management.http)),
       state: () => http.state(),
       close: async () => {
-        await Promise.all([http.close(), api?.close(), authorize?.close()])
+        await Promise.all([http.close(), management?.close()])
       },
     }
   },
+}
+
+function tokensFetcher(exchange: Exchange): One<TokenKey, readonly OAuthAccessToken[]> {
+  return {
+    kind: 'one',
+    async one({ userId, provider: connection }, call) {
+      const found = await exchange(userId, connection, call)
+      if (found === null) return []
+      return [
+        token({
+          external_account_id: accountId(connection, userId),
+          token: found.accessToken,
+          expires_at: found.expiresAt,
+          provider: connection,
+          scopes: found.scopes,
+        }),
+      ]
+    },
+  }
+}
+
+/** null: Auth0 does not know the user. */
+function accountsFetcher(readPage: ConnectedAccounts): One<string, readonly ExternalAccount[]> {
+  return {
+    kind: 'one',
+    async one(userId, call) {
+      const pages = paginate<ConnectedAccount, string | null>(null, (from) => readPage(userId, from, call), {
+        maxPages: MAX_PAGES,
+      })
+      const rows = await nullIfUnknown(pages)
+      return rows && toAccounts(rows, userId)
+    },
+  }
+}
+
+function toAccounts(rows: readonly ConnectedAccount[], userId: string): ExternalAccount[] {
+  const seen = new Set<string>()
+  return rows.map(({ id, connection, scopes = null, created_at }) => {
+    // The first account of a connection has the id that its token has, because the exchange names no account.
+    const isFirst = !seen.has(connection)
+    seen.add(connection)
+    return account({
+      id: isFirst ? accountId(connection, userId) : id,
+      provider: connection,
+      approved_scopes: scopes,
+      public_metadata: { connected_account_id: id },
+      created_at,
+    })
+  })
+}
+
+/** Neither an account id nor the provider's user id comes with a token: a user has one account of a connection. */
+function accountId(connection: string, userId: string): string {
+  return `${connection}|${userId}`
 }

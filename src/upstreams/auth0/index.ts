@@ -1,25 +1,23 @@
 /**
- * Auth0, the identities of logins, over the Management API; the contract with sources is `upstreams/auth0.md` part A.
- * Token Vault is another store of Auth0 and another platform here.
+ * Auth0, the identities of logins, over the Management API: any number of users and providers in few calls
+ * (docs/platforms/auth0.md). Token Vault is another store of Auth0 and another platform here.
  */
+import { decodeJwt } from 'jose'
 import { z } from 'zod'
-import { secureUrl } from '../../lib/url.ts'
-import { openHttp } from '../http/client.ts'
-import { createClientCredentials } from '../http/oauth-client.ts'
-import { httpOptionFields, httpTuning } from '../http/options.ts'
-import type { Platform } from '../platform.ts'
-import { accountsFetcher, tokensFetcher } from './fetchers.ts'
-import { clientId, clientSecret, tenantUrl } from './options.ts'
-import { openUsers } from './users.ts'
+import { account, CodedError, httpOptionFields, httpTuning, token } from '../kit.ts'
+import type { Authorize, Call, ExternalAccount, Many, OAuthAccessToken, Platform, TokenKey } from '../kit.ts'
+import { openApi } from './api.ts'
+import type { Auth0Api, Identity, User } from './api.ts'
+import { clientId, clientSecret, managementAudience, openManagement, tenantUrl } from './tenant.ts'
+
+/** Keys of one batch; the users among them are asked for in parts of their own. */
+const MAX_KEYS = 1000
 
 const options = z.strictObject({
   base_url: tenantUrl,
   client_id: clientId.describe('A machine-to-machine client with the scopes `read:users` and `read:user_idp_tokens`.'),
   client_secret: clientSecret,
-  audience: secureUrl.optional().meta({
-    description: 'The audience of the Management API: `https://{tenant}.{region}.auth0.com/api/v2/`.',
-    fallback: '`base_url` + `/api/v2/`; with a custom domain it has to be given',
-  }),
+  audience: managementAudience,
   search: z
     .boolean()
     .default(true)
@@ -29,7 +27,7 @@ const options = z.strictObject({
 
 type Auth0Options = z.output<typeof options>
 
-/** Read Users of the paid plans: 40 at once, 500 in a minute (auth0.md, rate limits). */
+/** Read Users of the paid plans: 40 at once, 500 in a minute (docs/platforms/auth0.md section 6). */
 const DEFAULT_RATE = { requests: 40, per_seconds: 5 }
 
 /** `tokens` answers with an empty list for a connection that no identity has. */
@@ -49,29 +47,140 @@ export const auth0: Platform<Auth0Options> = {
       'The names of the error codes: the status decides',
     ],
   },
-  open({ base_url, client_id, client_secret, audience, search, ...options }, { name: upstream, observe }) {
+  open({ search, ...options }, { name, observe }) {
     const tuning = httpTuning(options)
-    const authorize = createClientCredentials({
-      ...tuning,
-      upstream,
-      token_url: `${base_url}/oauth/token`,
-      client_id,
-      client_secret,
-      parameters: { audience: audience ?? `${base_url}/api/v2/` },
+    const { http, authorize, close } = openManagement(options, {
+      tuning,
+      rate: tuning.rate ?? DEFAULT_RATE,
       observe,
     })
-    const http = openHttp({ ...tuning, rate: tuning.rate ?? DEFAULT_RATE, upstream, base_url, authorize, observe })
-    const identities = { users: openUsers(http, upstream, { search }), authorize, upstream }
+    const api = openApi(http, { search })
     return {
-      name: upstream,
+      name,
       platform: 'auth0',
       autoRefreshes: false,
-      tokens: tokensFetcher(identities),
-      accounts: accountsFetcher(identities),
+      tokens: tokensFetcher(api, authorize),
+      accounts: accountsFetcher(api),
       state: () => http.state(),
-      close: async () => {
-        await Promise.all([http.close(), authorize.close()])
-      },
+      close,
     }
   },
+}
+
+/** `authorize` tells whether the client may read tokens at all. */
+function tokensFetcher(api: Auth0Api, authorize: Authorize): Many<TokenKey, readonly OAuthAccessToken[]> {
+  const id = ({ userId, provider }: TokenKey): string => `${userId} ${provider}`
+
+  /** The search may leave tokens out (UNVERIFIED): where one is missing, the user is read without the search. */
+  async function complete(user: User, keys: readonly TokenKey[], call: Call): Promise<User> {
+    if (!keys.some(({ provider }) => lacksToken(user, provider))) return user
+    const { authorization = '' } = await authorize.headers(call)
+    if (lacksTokenScope(authorization))
+      throw new CodedError('UPSTREAM_REJECTED', 'The client of this server lacks the scope read:user_idp_tokens.')
+    return api.user(user.id, call)
+  }
+
+  type Entry = readonly [id: string, readonly OAuthAccessToken[] | Error]
+  async function answerUser(keys: readonly TokenKey[], found: User | Error, call: Call): Promise<Entry[]> {
+    try {
+      if (found instanceof Error) throw found
+      const user = await complete(found, keys, call)
+      return keys.map((key) => [id(key), readTokens(user, key.provider)] as const)
+    } catch (error) {
+      if (!(error instanceof Error)) throw error
+      return keys.map((key) => [id(key), error] as const)
+    }
+  }
+
+  return {
+    kind: 'many',
+    max: MAX_KEYS,
+    id,
+    async many(keys, call) {
+      const byUser = Map.groupBy(keys, ({ userId }) => userId)
+      const users = await api.users([...byUser.keys()], call)
+      const answers = await Promise.all(
+        [...users].map(([userId, found]) => answerUser(byUser.get(userId) ?? [], found, call)),
+      )
+      return new Map(answers.flat())
+    },
+  }
+}
+
+/** What the user connected through a connection of this name; an error where a token should be and is not. */
+function readTokens({ identities }: User, connection: string): readonly OAuthAccessToken[] | CodedError {
+  const asked = identities.filter((identity) => identity.connection === connection)
+  const tokens = asked.flatMap(toToken)
+  if (tokens.length > 0 || asked.length === 0) return tokens
+  return new CodedError(asked.some(({ isOAuth }) => isOAuth) ? 'REAUTHORIZATION_REQUIRED' : 'UNSUPPORTED_CREDENTIAL')
+}
+
+function lacksToken({ identities }: User, connection: string): boolean {
+  return identities.some(
+    (identity) => identity.connection === connection && identity.isOAuth && identity.accessToken === null,
+  )
+}
+
+function toToken(identity: Identity): OAuthAccessToken[] {
+  const { connection, subject, accessToken, tokenSecret, expiresAt, email, profile } = identity
+  if (accessToken === null) return []
+  return [
+    token({
+      external_account_id: accountId(identity),
+      provider_user_id: subject,
+      token: accessToken,
+      expires_at: expiresAt,
+      provider: connection,
+      public_metadata: profile,
+      label: email,
+      token_secret: tokenSecret,
+    }),
+  ]
+}
+
+/** Whether a token of the Management API is known to lack the scope without which the token fields are absent. */
+function lacksTokenScope(authorization: string): boolean {
+  try {
+    const { scope } = decodeJwt(authorization.replace(/^Bearer /, ''))
+    return typeof scope === 'string' && !scope.split(' ').includes('read:user_idp_tokens')
+  } catch {
+    return false
+  }
+}
+
+/** A user that Auth0 does not know is absent. */
+function accountsFetcher(api: Auth0Api): Many<string, readonly ExternalAccount[]> {
+  return {
+    kind: 'many',
+    max: MAX_KEYS,
+    id: (userId) => userId,
+    async many(userIds, call) {
+      const found = await api.users(userIds, call)
+      const known = [...found].filter(([, user]) => !(user instanceof CodedError && user.code === 'USER_NOT_FOUND'))
+      return new Map(known.map(([userId, user]) => [userId, user instanceof Error ? user : readAccounts(user)]))
+    },
+  }
+}
+
+function readAccounts({ identities }: User): readonly ExternalAccount[] {
+  return identities
+    .filter(({ isOAuth }) => isOAuth)
+    .map((identity) =>
+      account({
+        id: accountId(identity),
+        provider: identity.connection,
+        provider_user_id: identity.subject,
+        email_address: identity.email,
+        username: identity.username,
+        first_name: identity.firstName,
+        last_name: identity.lastName,
+        image_url: identity.imageUrl,
+        label: identity.email,
+        public_metadata: identity.profile,
+      }),
+    )
+}
+
+function accountId({ connection, subject }: Identity): string {
+  return `${connection}|${subject}`
 }

@@ -1,0 +1,76 @@
+/**
+ * What both platforms over an Auth0 tenant need: its options and the Management API (docs/platforms/auth0.md sections 1
+ * and 5). The folder auth0-token-vault imports this file.
+ */
+import { z } from 'zod'
+import { answerError, createClientCredentials, openHttp, secret, secureUrl, statusError } from '../kit.ts'
+import type { Authorize, CodedError, Http, HttpAnswer, HttpTuning, Secret, UpstreamDeps } from '../kit.ts'
+
+/** Without slashes at its end, so that paths can follow. */
+export const tenantUrl = secureUrl
+  .transform((url) => url.replace(/\/+$/, ''))
+  .describe('The domain of the tenant, as `https://acme.eu.auth0.com`; a custom domain works, too.')
+
+export const clientId = z.string().regex(/^[\x21-\x7e]{1,255}$/, 'expected a client id')
+
+export const clientSecret = z
+  .string()
+  .regex(/^[\x20-\x7e]{1,512}$/, 'expected a client secret')
+  .transform(secret)
+  .describe('The secret of the client.')
+
+export const managementAudience = secureUrl.optional().meta({
+  description: 'The audience of the Management API: `https://{tenant}.{region}.auth0.com/api/v2/`.',
+  fallback: '`base_url` + `/api/v2/`; with a custom domain it has to be given',
+})
+
+/** The options of a machine-to-machine client of the Management API. */
+export interface ManagementClient {
+  readonly base_url: string
+  readonly client_id: string
+  readonly client_secret: Secret
+  readonly audience?: string | undefined
+}
+
+export interface Management {
+  readonly http: Http
+  readonly authorize: Authorize
+  close(): Promise<void>
+}
+
+/** `rate` is the limit of the API; requests for a token of the client are limited by `tuning` itself. */
+export function openManagement(
+  { base_url, client_id, client_secret, audience = `${base_url}/api/v2/` }: ManagementClient,
+  { tuning, rate, observe }: { tuning: HttpTuning; rate: HttpTuning['rate']; observe: UpstreamDeps['observe'] },
+): Management {
+  const authorize = createClientCredentials({
+    ...tuning,
+    token_url: `${base_url}/oauth/token`,
+    client_id,
+    client_secret,
+    parameters: { audience },
+    observe,
+  })
+  const http = openHttp({ ...tuning, rate, base_url, authorize, observe })
+  return {
+    http,
+    authorize,
+    close: async () => {
+      await Promise.all([http.close(), authorize.close()])
+    },
+  }
+}
+
+// The names of the error codes are UNVERIFIED: the status decides, and the body proves that it is the API that answers.
+const errorBody = z.object({ statusCode: z.number(), errorCode: z.unknown().optional() })
+
+/** The error of the Management API. Its texts name users and connections and are dropped. */
+export function managementError(answer: HttpAnswer): CodedError {
+  const body = errorBody.safeParse(answer.json).data
+  const facts = { code: body?.errorCode }
+  if (body === undefined) return statusError(answer, facts)
+  if (answer.status === 404) return answerError('USER_NOT_FOUND', answer, facts)
+  if (answer.status === 400)
+    return answerError('BAD_USER_INPUT', answer, facts, 'The platform does not accept the user id.')
+  return statusError(answer, facts)
+}
