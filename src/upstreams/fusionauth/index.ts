@@ -1,15 +1,23 @@
-/** FusionAuth identity provider links; the contract with sources is `upstreams/fusionauth.md`. */
+/** FusionAuth identity provider links (docs/platforms/fusionauth.md). */
 import { z } from 'zod'
-import { reveal, secret } from '../../lib/secret.ts'
-import { secureUrl } from '../../lib/url.ts'
-import { openHttp } from '../http/client.ts'
-import { httpOptionFields, httpTuning } from '../http/options.ts'
-import type { Platform } from '../platform.ts'
-import { accountsFetcher } from './accounts.ts'
-import { openDirectory } from './identity-providers.ts'
-import { openLinks } from './links.ts'
-import { tokenKinds } from './token-kind.ts'
-import { tokensFetcher } from './tokens.ts'
+import {
+  account,
+  CodedError,
+  httpOptionFields,
+  httpTuning,
+  isUuid,
+  nullIfUnknown,
+  openHttp,
+  reveal,
+  secret,
+  secureUrl,
+  token,
+} from '../kit.ts'
+import type { All, ExternalAccount, OAuthAccessToken, One, Platform, TokenKey } from '../kit.ts'
+import { openLinks } from './api.ts'
+import type { Link, ReadLinks } from './api.ts'
+import { knownProviders, tokenKinds } from './providers.ts'
+import type { Providers } from './providers.ts'
 
 const uuid = z
   .uuid('expected a UUID such as 82339786-3dff-42a6-aac6-1f1ceecb6c46')
@@ -58,28 +66,82 @@ export const fusionauth: Platform<FusionAuthOptions> = {
       'A limit of the rate of API calls',
     ],
   },
-  open({ base_url, api_key, tenant_id, identity_providers, ...options }, { name, observe }) {
+  open({ api_key: apiKey, tenant_id: tenantId, identity_providers: configured, ...options }, { name, observe }) {
     const http = openHttp({
       ...httpTuning(options),
-      upstream: name,
-      base_url,
-      // The key alone: FusionAuth knows no scheme before it.
+      base_url: options.base_url,
       headers: () => ({
-        authorization: reveal(api_key),
-        ...(tenant_id !== undefined && { 'x-fusionauth-tenantid': tenant_id }),
+        // The key without a scheme before it.
+        authorization: reveal(apiKey),
+        ...(tenantId !== undefined && { 'x-fusionauth-tenantid': tenantId }),
       }),
       observe,
     })
-    const directory = openDirectory(identity_providers)
-    const links = openLinks(http, name, directory)
+    const providers = knownProviders(configured)
+    const links = openLinks(http, providers)
     return {
       name,
       platform: 'fusionauth',
       autoRefreshes: false,
-      tokens: tokensFetcher(links, directory, name),
+      tokens: tokensFetcher(links, providers),
       accounts: accountsFetcher(links),
       state: () => http.state(),
       close: () => http.close(),
     }
   },
+}
+
+function tokensFetcher(links: ReadLinks, providers: Providers): All<TokenKey, readonly OAuthAccessToken[], Link> {
+  return {
+    kind: 'all',
+    parent: ({ userId }) => userId,
+    all: links,
+    pick({ provider }, rows) {
+      const id = provider.toLowerCase()
+      const asked = rows.filter((link) => link.provider === provider || link.identityProviderId === id)
+      if (asked.length === 0 && !providers.knows(provider)) throw new CodedError('PROVIDER_NOT_CONFIGURED')
+      const tokens = asked.flatMap(toToken)
+      if (tokens.length > 0 || asked.length === 0) return tokens
+      const isDead = asked.some(({ holdsAccessToken }) => holdsAccessToken)
+      throw new CodedError(isDead ? 'REAUTHORIZATION_REQUIRED' : 'UNSUPPORTED_CREDENTIAL')
+    },
+  }
+}
+
+function toToken({ id, provider, providerUserId, label, data, accessToken, expiresAt }: Link): OAuthAccessToken[] {
+  if (accessToken === null) return []
+  return [
+    token({
+      external_account_id: id,
+      provider_user_id: providerUserId,
+      token: accessToken,
+      expires_at: expiresAt,
+      provider,
+      public_metadata: data,
+      label,
+    }),
+  ]
+}
+
+/** An id that is no UUID belongs to a user of another upstream, who is unknown here: that is not an error. */
+function accountsFetcher(links: ReadLinks): One<string, readonly ExternalAccount[]> {
+  return {
+    kind: 'one',
+    async one(userId, call) {
+      if (!isUuid(userId)) return null
+      return (await nullIfUnknown(links(userId, call)))?.map(toAccount) ?? null
+    },
+  }
+}
+
+function toAccount({ id, provider, providerUserId, label, data, createdAt, updatedAt }: Link): ExternalAccount {
+  return account({
+    id,
+    provider,
+    provider_user_id: providerUserId,
+    label,
+    public_metadata: data,
+    created_at: createdAt,
+    updated_at: updatedAt,
+  })
 }

@@ -1,8 +1,14 @@
-/** Which identity provider a name means: FusionAuth knows them by UUID, and some by their type besides. */
+/**
+ * Which identity provider a name means, and what FusionAuth stores for it: apart from the endpoints, because to give a
+ * token away without knowing what it is would leak refresh tokens (docs/platforms/fusionauth.md, section 2).
+ */
 import { isUuid } from '../kit.ts'
-import { kindOfType, type TokenKind } from './token-kind.ts'
 
-/** The entry of the configuration; `id` is in lower case. */
+/** What the one opaque `token` of a link is. */
+export const tokenKinds = ['access_token', 'refresh_token', 'id_token'] as const
+export type TokenKind = (typeof tokenKinds)[number]
+
+/** An entry of the configuration; `id` is in lower case. */
 interface Configured {
   readonly id: string
   readonly token: TokenKind
@@ -14,14 +20,21 @@ interface LinkedProvider {
   readonly type: string | null
 }
 
-export interface IdentityProviders {
+export interface Providers {
   /** Whether the name can mean a provider at all. */
   knows(name: string): boolean
-  /** The name of a link's provider: the configured one, else its type, else its id. */
+  /** The name of a link's provider: the configured name, else its type, else its id. */
   nameOf(provider: LinkedProvider): string
-  /** null: nobody said what the token of the link is. */
+  /** null: neither the configuration nor the documentation says what the token of the link is. */
   kindOf(provider: LinkedProvider): TokenKind | null
 }
+
+const documented: ReadonlyMap<string, TokenKind> = new Map([
+  ['facebook', 'access_token'],
+  ['google', 'id_token'],
+  ['apple', 'refresh_token'],
+  ['openidconnect', 'refresh_token'],
+])
 
 // Of these an instance has one each; of OpenID Connect, SAML and external JWT providers it may have many.
 const singleTypes: ReadonlySet<string> = new Set([
@@ -39,7 +52,8 @@ const singleTypes: ReadonlySet<string> = new Set([
   'xbox',
 ])
 
-export function openDirectory(configured: Readonly<Record<string, Configured>>): IdentityProviders {
+/** `configured` is by the name of the provider. */
+export function knownProviders(configured: Readonly<Record<string, Configured>>): Providers {
   const byName = new Map(Object.entries(configured))
   const byId = new Map([...byName].map(([name, { id, token }]) => [id, { name, token }]))
   return {
@@ -48,6 +62,6 @@ export function openDirectory(configured: Readonly<Record<string, Configured>>):
       const alias = byId.get(id)?.name
       return alias ?? (type !== null && singleTypes.has(type) ? type : id)
     },
-    kindOf: ({ id, type }) => byId.get(id)?.token ?? (type === null ? null : kindOfType(type)),
+    kindOf: ({ id, type }) => byId.get(id)?.token ?? documented.get(type ?? '') ?? null,
   }
 }
