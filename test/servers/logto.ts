@@ -17,7 +17,7 @@ export interface LogtoSecret {
   expiresAt?: number
   /** What a refresh leads to; left out: there is no refresh token. */
   refresh?: 'works' | Reply
-  /** What is stored besides, and served to nobody. */
+  /** What is stored besides, and never served. */
   extra?: Readonly<Record<string, unknown>>
 }
 

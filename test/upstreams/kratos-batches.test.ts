@@ -1,4 +1,4 @@
-/** Up to 500 ids a call, answered in another order, and one id that spoils the call for the others. */
+/** Batches of up to 500 ids, answered in another order, and one id that fails the call for the others. */
 import { expect, test } from 'vitest'
 import { kratos } from '../../src/upstreams/kratos/index.ts'
 import { inventUuid } from '../conformance/fixture.ts'
@@ -29,7 +29,7 @@ test('501 users at three providers are two calls, and every token is in its plac
   expect(client.events.map(({ keys: count }) => count).sort((a, b) => b - a)).toEqual([500, 1])
 })
 
-/** Spoils every call that asks for one of these ids. */
+/** Refuses every call that asks for one of these ids. */
 function refuses(server: KratosServer, bad: readonly string[]): void {
   server.misbehave((response) => {
     const ids = server.calls.at(-1)?.query.getAll('ids') ?? []
@@ -40,7 +40,7 @@ function refuses(server: KratosServer, bad: readonly string[]): void {
   })
 }
 
-test('an id that Kratos refuses fails alone: the batch is split until only it is left', async () => {
+test('an id that Kratos refuses fails by itself: the batch is split until only that id is left', async () => {
   await using server = await startKratos()
   const ids = users(100)
   for (const id of ids) server.link(id, 'google')
@@ -91,7 +91,7 @@ test('batch_size', async () => {
   expect(sizes(server).sort()).toEqual([1, 3, 3])
 })
 
-test('one bad identity fails alone; a row without an id leaves open whose it is', async () => {
+test('one bad identity fails by itself; a row without an id may belong to any user', async () => {
   await using server = await startKratos()
   const ids = users(3)
   const [first, second] = ids.map((id) => ({ id, credentials: {} }))
@@ -104,7 +104,7 @@ test('one bad identity fails alone; a row without an id leaves open whose it is'
   ])
 })
 
-test('a caller who leaves takes the call back', async () => {
+test('a caller that leaves aborts the call', async () => {
   await using server = await startKratos()
   server.misbehave(silence)
   await using client = open(server)

@@ -69,7 +69,7 @@ describe('no token is stored', () => {
     expect(await client.tokens(bob, 'google')).toMatchObject([{ provider_user_id: 'live' }])
   })
 
-  test('linked by its identifier alone', async () => {
+  test('linked, with an identifier and no stored login', async () => {
     await using server = await startKratos()
     const body = [{ id: ada, credentials: { oidc: { identifiers: ['google:1'], config: {} } } }]
     server.misbehave(answers(200, body))

@@ -1,4 +1,4 @@
-/** The way to a token of Logto: metadata, impersonation, Account API; and what each of them may answer. */
+/** The calls for a token of Logto: metadata, impersonation, Account API; and what each of them may answer. */
 import { expect, test } from 'vitest'
 import { logto } from '../../src/upstreams/logto/index.ts'
 import { logtoFailure, startLogto } from '../servers/logto.ts'
@@ -54,7 +54,7 @@ test('keys of one batch share the metadata and the impersonation', async () => {
   ).toEqual([1, 1, 1, 3])
 })
 
-test('nothing linked costs the metadata alone; so does a token that is expired beyond help, which stays stored', async () => {
+test('nothing linked costs only the metadata; so does a token that is expired beyond help, which stays stored', async () => {
   await using server = await startLogto()
   const identity = server.link('user_1', 'github', { secret: { access_token: 'invented-token', expiresAt: past } })
   await using client = open(server)
@@ -84,7 +84,7 @@ test('an enterprise connector has a path of its own, and its id as the provider'
   ])
 })
 
-test('a user token that Logto no longer accepts is made anew once', async () => {
+test('a user token that Logto no longer accepts is renewed once', async () => {
   await using server = await startLogto()
   server.link('user_1', 'github')
   await using client = open(server)

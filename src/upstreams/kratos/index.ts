@@ -3,8 +3,18 @@
  * (docs/platforms/kratos.md).
  */
 import { z } from 'zod'
-import { account, CodedError, httpOptionFields, httpTuning, isUuid, openHttp } from '../kit.ts'
-import { reveal, secret, secureUrl, token } from '../kit.ts'
+import {
+  account,
+  CodedError,
+  httpOptionFields,
+  httpTuning,
+  isUuid,
+  openHttp,
+  reveal,
+  secret,
+  secureUrl,
+  token,
+} from '../kit.ts'
 import type { ExternalAccount, Many, OAuthAccessToken, Platform, TokenKey } from '../kit.ts'
 import { openApi } from './api.ts'
 import type { Identity, KratosApi, Link } from './api.ts'
