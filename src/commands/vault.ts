@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs'
 import { loadConfig } from '../config.ts'
 import { DATA_FOLDER, developmentVault } from '../development/development.ts'
-import { checkId, checkProvider, wireProvider } from '../tokens/ids.ts'
+import { checkId, checkProvider } from '../tokens/ids.ts'
 import { parseImport } from '../upstreams/vault/import.ts'
 import { deleteAccounts, iterateAccounts } from '../upstreams/vault/manage.ts'
 import type { AccountFilter, ListedAccount } from '../upstreams/vault/manage.ts'
@@ -117,9 +117,9 @@ export function removeAccounts(
 
 function parseFilter({ user, provider, account }: AccountOptions): AccountFilter {
   return {
-    user_id: user === undefined ? undefined : checkId(user, '--user'),
-    provider: provider === undefined ? undefined : wireProvider(checkProvider(provider, '--provider')),
-    external_account_id: account === undefined ? undefined : checkId(account, '--account'),
+    userId: user === undefined ? null : checkId(user, '--user'),
+    provider: provider === undefined ? null : checkProvider(provider, '--provider'),
+    externalAccountId: account === undefined ? null : checkId(account, '--account'),
   }
 }
 

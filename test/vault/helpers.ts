@@ -7,9 +7,9 @@ import type { SQLInputValue } from 'node:sqlite'
 import { onTestFinished } from 'vitest'
 import { importAccounts } from '../../src/commands/vault.ts'
 import { reveal, secret } from '../../src/lib/secret.ts'
-import type { Many, UpstreamEvent } from '../../src/upstreams/platform.ts'
+import type { Call, Many, UpstreamEvent } from '../../src/upstreams/platform.ts'
 import { vault } from '../../src/upstreams/vault/index.ts'
-import type { OAuthAccessToken } from '../../src/tokens/types.ts'
+import type { OAuthAccessToken, TokenKey } from '../../src/tokens/types.ts'
 import type { VaultOptions } from '../../src/upstreams/vault/options.ts'
 import { openStore } from '../../src/upstreams/vault/store.ts'
 import type { Store } from '../../src/upstreams/vault/store.ts'
@@ -17,7 +17,7 @@ import type { Store } from '../../src/upstreams/vault/store.ts'
 export const k1 = { id: 'k1', secret: secret('invented secret number one, 32 characters') }
 export const k2 = { id: 'k2', secret: secret('invented secret number two, 32 characters') }
 
-/** A folder that goes when the test ends. */
+/** A folder that is removed when the test ends. */
 export function tempFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'tokengraph-vault-'))
   onTestFinished(() => {
@@ -39,7 +39,7 @@ export function open(options: VaultOptions): Store {
   return store
 }
 
-/** A record as it stands in a file; valid unless `changes` break it. */
+/** A record as a file has it; valid unless `changes` break it. */
 export function record(changes: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
   return {
     object: 'oauth_access_token',
@@ -83,18 +83,31 @@ async function* chunks(text: string | Uint8Array) {
 /** An opened upstream, the events that it reported, and its fetchers as what they are. */
 export function openUpstream(options: VaultOptions) {
   const events: UpstreamEvent[] = []
-  const upstream = vault.open(options, { name: 'tokens', observe: (event) => events.push(event) })
+  const upstream = vault.open(options, {
+    name: 'tokens',
+    observe: (event) => events.push({ ...event, upstream: 'tokens' }),
+  })
   onTestFinished(() => upstream.close())
-  const call = { signal: new AbortController().signal }
+  const call = callOf()
   const { tokens, accounts } = upstream
   if (tokens.kind !== 'many' || accounts?.kind !== 'many') throw new Error('expected bulk fetchers')
   return { upstream, events, tokens, accounts, call, read: createRead(tokens) }
 }
 
-function createRead(tokens: Many<{ user_id: string; provider: string }, readonly OAuthAccessToken[]>) {
-  return async (user_id: string, provider = 'oauth_google') => {
-    const key = { user_id, provider }
-    return (await tokens.many([key], { signal: new AbortController().signal })).get(tokens.id(key))
+/** A call that is not aborted, unless a signal is given. */
+export function callOf(signal = new AbortController().signal): Call {
+  return { signal, deadline: () => Infinity, viewer: null }
+}
+
+/** The key of a user at a provider, by its bare name. */
+export function keyOf(userId: string, provider = 'google'): TokenKey {
+  return { userId, provider, credential: null }
+}
+
+function createRead(tokens: Many<TokenKey, readonly OAuthAccessToken[]>) {
+  return async (userId: string, provider?: string) => {
+    const key = keyOf(userId, provider)
+    return (await tokens.many([key], callOf())).get(tokens.id(key))
   }
 }
 
@@ -104,7 +117,7 @@ export function texts(answer: readonly OAuthAccessToken[] | Error | undefined): 
   return answer?.map((token) => reveal(token.token))
 }
 
-/** Runs one statement on the file, as somebody with access to it could. */
+/** Runs one statement on the file, as anyone with access to it could. */
 export function tamper(options: VaultOptions, sql: string, ...values: SQLInputValue[]) {
   const database = new DatabaseSync(options.path)
   try {

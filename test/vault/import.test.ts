@@ -185,11 +185,12 @@ test('normalises bare providers and milliseconds, and strips keys that could rea
     toLines([record({ provider: 'google', expires_at: 1_893_456_000_123, public_metadata: metadata })]),
   )
   const answer = await openUpstream(options).read('user_1')
-  expect(answer).toMatchObject([{ provider: 'oauth_google', expires_at: 1_893_456_000 }])
+  expect(answer).toMatchObject([{ provider: 'google', expires_at: 1_893_456_000 }])
+  expect(tamper(options, 'SELECT provider FROM accounts')).toEqual([{ provider: 'oauth_google' }])
   expect(answer instanceof Error ? null : JSON.stringify(answer?.[0]?.public_metadata)).toBe('{"b":{"c":[{}]}}')
 })
 
-test('counts up on a terminal alone', async () => {
+test('shows progress only on a terminal', async () => {
   const text = toLines(Array.from({ length: 2500 }, (_, index) => record({ user_id: `user_${String(index)}` })))
   const printed = capture(true)
   expect(await importAccounts(open(newVault()), { input: Readable.from([text]), name: 'a' }, printed)).toBe(0)

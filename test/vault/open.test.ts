@@ -19,7 +19,7 @@ import {
   toLines,
 } from './helpers.ts'
 
-test('creates the folder and the files for their owner alone, in WAL mode', async () => {
+test('creates the folder and the files with permissions for their owner only, in WAL mode', async () => {
   const path = join(tempFolder(), 'new', 'folder', 'vault.sqlite')
   const store = open({ path, keys: [k1] })
   await importText(store, toLines([record()]))

@@ -1,8 +1,9 @@
 /** Batched reads: what a statement answers for its keys, and how many statements there are. */
 import { expect, test } from 'vitest'
 import { reveal } from '../../src/lib/secret.ts'
+import { wireProvider } from '../../src/tokens/ids.ts'
 import { selectAccountsSql, selectTokensSql } from '../../src/upstreams/vault/read.ts'
-import { importText, newVault, open, openUpstream, record, tamper, texts, toLines } from './helpers.ts'
+import { callOf, importText, keyOf, newVault, open, openUpstream, record, tamper, texts, toLines } from './helpers.ts'
 
 async function filled(records: readonly unknown[]) {
   const options = newVault()
@@ -13,25 +14,21 @@ async function filled(records: readonly unknown[]) {
 
 test('200 keys are one statement, and every key is answered', async () => {
   const users = Array.from({ length: 100 }, (_, index) => `user_${String(index)}`)
-  const keys = users.flatMap((user_id) => [
-    { user_id, provider: 'oauth_google' },
-    { user_id, provider: 'oauth_github' },
-  ])
-  const stored = keys.map((key) => record({ ...key, token: `invented-${key.user_id}-${key.provider}` }))
+  const keys = users.flatMap((userId) => [keyOf(userId, 'google'), keyOf(userId, 'github')])
+  const stored = keys.map(({ userId, provider }) =>
+    record({ user_id: userId, provider: wireProvider(provider), token: `invented-${userId}-${provider}` }),
+  )
   const { tokens, call, events } = await filled(stored)
   const answers = await tokens.many(keys, call)
   expect(keys.map((key) => texts(answers.get(tokens.id(key))))).toEqual(
-    keys.map((key) => [`invented-${key.user_id}-${key.provider}`]),
+    keys.map(({ userId, provider }) => [`invented-${userId}-${provider}`]),
   )
   expect(events).toMatchObject([{ upstream: 'tokens', operation: 'select tokens', keys: 200, outcome: 'ok' }])
 })
 
 test('20,000 keys are one statement for each chunk of `max`', async () => {
   const { tokens, call, events } = await filled([record({ user_id: 'user_19999' })])
-  const keys = Array.from({ length: 20_000 }, (_, index) => ({
-    user_id: `user_${String(index)}`,
-    provider: 'oauth_google',
-  }))
+  const keys = Array.from({ length: 20_000 }, (_, index) => keyOf(`user_${String(index)}`))
   let found = 0
   for (let from = 0; from < keys.length; from += tokens.max) {
     const answers = await tokens.many(keys.slice(from, from + tokens.max), call)
@@ -50,19 +47,11 @@ test('both statements search by the primary key, whatever the number of keys', a
   expect(plan(selectAccountsSql)).toContain('SEARCH accounts USING INDEX sqlite_autoindex_accounts_2 (user_id=?)')
 })
 
-test('keys without an account, repeated keys and bare provider names are all answered', async () => {
+test('answers keys without an account, repeated keys and names that are not providers', async () => {
   const { tokens, call } = await filled([record()])
-  const keys = ['oauth_google', 'google', 'oauth_github', 'not a provider'].map((provider) => ({
-    user_id: 'user_1',
-    provider,
-  }))
+  const keys = ['google', 'github', 'not a provider', 'oauth_google'].map((provider) => keyOf('user_1', provider))
   const answers = await tokens.many([...keys, ...keys], call)
-  expect(keys.map((key) => texts(answers.get(tokens.id(key))))).toEqual([
-    ['invented-token-1'],
-    ['invented-token-1'],
-    [],
-    [],
-  ])
+  expect(keys.map((key) => texts(answers.get(tokens.id(key))))).toEqual([['invented-token-1'], [], [], []])
 })
 
 test('several accounts at one provider come in the order in which they were added, then by id', async () => {
@@ -109,19 +98,18 @@ test('connected accounts of users are one statement and hold no secret', async (
 test('a database that fails as a whole is UPSTREAM_UNAVAILABLE and is reported', async () => {
   const { upstream, tokens, call, events } = await filled([record()])
   await upstream.close()
-  await expect(
-    tokens.many([{ user_id: 'user_1', provider: 'oauth_google', credential: null }], call),
-  ).rejects.toMatchObject({
+  await expect(tokens.many([keyOf('user_1')], call)).rejects.toMatchObject({
     code: 'UPSTREAM_UNAVAILABLE',
     message: 'The vault could not be read.',
   })
   expect(events).toMatchObject([{ operation: 'select tokens', outcome: 'error' }])
 })
 
-test('an answer that nobody wants any more runs no statement', async () => {
+test('an aborted call runs no statement', async () => {
   const { tokens, events } = await filled([record()])
-  const key = { user_id: 'user_1', provider: 'oauth_google' }
-  await expect(tokens.many([key], { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' })
+  await expect(tokens.many([keyOf('user_1')], callOf(AbortSignal.abort()))).rejects.toMatchObject({
+    name: 'AbortError',
+  })
   expect(events).toEqual([])
 })
 

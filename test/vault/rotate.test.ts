@@ -4,7 +4,20 @@ import { rotateKeys } from '../../src/commands/vault.ts'
 import type { VaultOptions } from '../../src/upstreams/vault/options.ts'
 import { rewrapBatch } from '../../src/upstreams/vault/rotate.ts'
 import { openStore } from '../../src/upstreams/vault/store.ts'
-import { capture, importText, k1, k2, newVault, open, openUpstream, record, tamper, texts, toLines } from './helpers.ts'
+import {
+  capture,
+  importText,
+  k1,
+  k2,
+  keyOf,
+  newVault,
+  open,
+  openUpstream,
+  record,
+  tamper,
+  texts,
+  toLines,
+} from './helpers.ts'
 
 const ROWS = 1200
 
@@ -57,10 +70,7 @@ test('an interrupted rotation is continued, and the old key can then be dropped'
 
   const after = openUpstream({ ...before, keys: [k2] })
   for (const { tokens, call } of [server, after]) {
-    const keys = Array.from({ length: ROWS }, (_, index) => ({
-      user_id: `user_${String(index)}`,
-      provider: 'oauth_google',
-    }))
+    const keys = Array.from({ length: ROWS }, (_, index) => keyOf(`user_${String(index)}`))
     const answers = [...(await tokens.many(keys, call)).values()].map(texts)
     expect(answers).toEqual(keys.map((_, index) => [`invented-${String(index)}`]))
   }

@@ -2,7 +2,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { reveal } from '../../src/lib/secret.ts'
-import { importText, newVault, open, openUpstream, toLines } from './helpers.ts'
+import { bareProvider, wireProvider } from '../../src/tokens/ids.ts'
+import { importText, keyOf, newVault, open, openUpstream, toLines } from './helpers.ts'
 
 const id = fc.stringMatching(/^[A-Za-z0-9_.:|@-]{0,80}[A-Za-z0-9]$/)
 const text = fc.string({ unit: 'binary', maxLength: 40 }).filter((value) => !/[\0\ufffd]/.test(value))
@@ -45,13 +46,14 @@ test('every valid record round-trips through import and read', async () => {
     const stored = { ...documented, user_id }
     const file = isArray ? JSON.stringify([stored], null, 1) : toLines([stored])
     expect((await importText(store, file)).err).toBe('')
-    const key = { user_id, provider: documented.provider }
+    const key = keyOf(user_id, bareProvider(documented.provider))
     const answer = (await tokens.many([key], call)).get(tokens.id(key))
     if (answer === undefined || answer instanceof Error) throw new Error('the key has no value')
     const found = answer.find((token) => token.external_account_id === documented.external_account_id)
     const plain = found && {
       object: 'oauth_access_token',
       ...found,
+      provider: wireProvider(found.provider),
       token: reveal(found.token),
       token_secret: found.token_secret && reveal(found.token_secret),
       id_token: found.id_token && reveal(found.id_token),

@@ -112,7 +112,7 @@ export function accountLister(http: Http, pageSize: number): ListAccounts {
     )
   }
 
-  /** Where items do not name their owner, each user is asked for alone: an account must not go to another user. */
+  /** Where items do not name their owner, each user is asked for separately: an account must not go to another user. */
   async function listTogether(
     userIds: readonly string[],
     toolkits: readonly string[] | null,

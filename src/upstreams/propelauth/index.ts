@@ -105,7 +105,7 @@ const storedEntry = z.object({
 /** What is stored of one provider, without its refresh token. */
 type StoredEntry = z.output<typeof storedEntry>
 
-/** By provider, as they came: each is parsed when it is asked for, so that a malformed entry fails alone. */
+/** By provider, as they came: each is parsed when it is asked for, so that a malformed entry fails only its provider. */
 type Stored = ReadonlyMap<string, unknown>
 
 type ReadStored = (userId: string, call: Call) => Promise<Stored>

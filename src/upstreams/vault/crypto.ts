@@ -1,13 +1,13 @@
 /**
- * How the vault keeps secrets (TRUST S12): AES-256-GCM under a random data key for each row, itself wrapped by a key of
- * the ring. Associated data binds every ciphertext to its row, user, provider, account and field, so that one which is
- * moved elsewhere does not decrypt. A blob is: version byte, 12-byte IV, ciphertext, 16-byte tag.
+ * How the vault keeps secrets (docs/promises.md S12, docs/adr/0003-vault-encryption.md): AES-256-GCM under a random data
+ * key for each row, which a key of the ring wraps. Associated data binds a ciphertext to its row, user, provider, account
+ * and field, so that a moved ciphertext does not decrypt. A blob is: version byte, 12-byte IV, ciphertext, 16-byte tag.
  */
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, randomBytes } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { CodedError } from '../../errors.ts'
-import { reveal } from '../../lib/secret.ts'
-import type { Secret } from '../../lib/secret.ts'
+import type { DatabaseSync } from 'node:sqlite'
+import { CodedError, reveal } from '../kit.ts'
+import type { Secret } from '../kit.ts'
 
 const LABEL = 'tokengraph-vault/1'
 const VERSION = 1
@@ -18,7 +18,7 @@ const TAG_BYTES = 16
 const ALGORITHM = 'aes-256-gcm'
 const CHECK_TEXT = 'tokengraph vault key check'
 
-/** What a ciphertext belongs to, beside its field. */
+/** The columns that a ciphertext is bound to, beside its field; `provider` is the name in the row, `oauth_google`. */
 export interface RowIdentity {
   readonly row_id: string
   readonly user_id: string
@@ -35,13 +35,13 @@ export interface RingKey {
   readonly key: KeyObject
 }
 
-/** HKDF-SHA256 (RFC 5869): the id in `info` gives two ids with one secret different keys. */
+/** HKDF-SHA256 (RFC 5869); with the id in `info`, two ids with one secret give different keys. */
 export function deriveRingKey(id: string, secret: Secret): RingKey {
   const bytes = hkdfSync('sha256', reveal(secret), '', JSON.stringify([LABEL, 'ring key', id]), KEY_BYTES)
   return { id, key: createSecretKey(Buffer.from(bytes)) }
 }
 
-/** A fresh data key for one row. */
+/** A random data key for one row. */
 export function newRowKey(): KeyObject {
   return createSecretKey(randomBytes(KEY_BYTES))
 }
@@ -64,21 +64,16 @@ export function unsealField(rowKey: KeyObject, row: RowIdentity, field: SealedFi
   return unseal(rowKey, blob, fieldData(row, field)).toString()
 }
 
-/** A ciphertext by which a later start can tell that the secret of a key id is still the same. */
-export function sealKeyCheck(ring: RingKey): Uint8Array {
+/** A ciphertext that shows a later start whether the secret of a key id is still the same. */
+function sealKeyCheck(ring: RingKey): Uint8Array {
   return seal(ring.key, Buffer.from(CHECK_TEXT), checkData(ring))
-}
-
-/** Throws `CodedError` when the check was sealed by another secret. */
-export function verifyKeyCheck(ring: RingKey, blob: Uint8Array): void {
-  unseal(ring.key, blob, checkData(ring))
 }
 
 function wrapData(ring: RingKey, row: RowIdentity): string {
   return boundTo('row key', row, ring.id)
 }
 
-// Without the key id: a rotation wraps the row key anew and leaves the fields alone.
+// Without the key id: a rotation wraps the row key again and does not change the fields.
 function fieldData(row: RowIdentity, field: SealedField): string {
   return boundTo('field', row, field)
 }
@@ -87,7 +82,7 @@ function checkData(ring: RingKey): string {
   return JSON.stringify([LABEL, 'vault_keys', 'check', ring.id])
 }
 
-// A JSON array, because joined strings would let a character move from one part to the next.
+// A JSON array: in joined strings, a character could move from one part to the next.
 function boundTo(purpose: string, row: RowIdentity, name: string): string {
   const { row_id, user_id, provider, external_account_id } = row
   return JSON.stringify([LABEL, 'accounts', purpose, row_id, user_id, provider, external_account_id, name])
@@ -112,20 +107,15 @@ function unseal(key: KeyObject, blob: Uint8Array, associated: string): Buffer {
   }
 }
 
-/** The keys that the operator configured: the first wraps what is written, the others only read what they once wrapped. */
-
-export interface KeySecret {
-  readonly id: string
-  readonly secret: Secret
-}
-
+/** The keys that the operator configured. */
 export interface Keyring {
+  /** The first: wraps what is written. The others only unwrap what they once wrapped. */
   readonly active: RingKey
   readonly byId: ReadonlyMap<string, RingKey>
 }
 
 /** Derives every key once; throws `Error` for an empty ring or for two keys of one id. */
-export function createKeyring(keys: readonly KeySecret[]): Keyring {
+export function createKeyring(keys: readonly { readonly id: string; readonly secret: Secret }[]): Keyring {
   const [first] = keys
   if (first === undefined) throw new Error('The vault needs at least one key in `keys`.')
   const repeated = findRepeatedId(keys)
@@ -139,4 +129,53 @@ export function createKeyring(keys: readonly KeySecret[]): Keyring {
 export function findRepeatedId(keys: readonly { readonly id: string }[]): string | null {
   const ids = keys.map((key) => key.id)
   return ids.find((id, index) => ids.indexOf(id) !== index) ?? null
+}
+
+/**
+ * Checks at start-up, and not at the first read, that the keys fit the file. Throws `Error` that names the key id when a
+ * secret is wrong, or when rows need a key that is not configured.
+ */
+export function checkKeys(database: DatabaseSync, keyring: Keyring): void {
+  const rows = database.prepare('SELECT key_id, key_check FROM vault_keys ORDER BY key_id').all()
+  const known = new Map(rows.map((row) => [row.key_id as string, row.key_check as Uint8Array]))
+  for (const [id, check] of known) {
+    const key = keyring.byId.get(id)
+    if (key === undefined) refuseIfUsed(database, id)
+    else verifySecret(key, check)
+  }
+}
+
+/** Records the key that will wrap new rows, if the file does not know it. */
+export function registerActiveKey(database: DatabaseSync, keyring: Keyring): void {
+  const { active } = keyring
+  if (database.prepare('SELECT 1 FROM vault_keys WHERE key_id = ?').get(active.id) !== undefined) return
+  database
+    .prepare('INSERT INTO vault_keys (key_id, key_check, created_at) VALUES (?, ?, unixepoch()) ON CONFLICT DO NOTHING')
+    .run(active.id, sealKeyCheck(active))
+}
+
+/** How many rows a key wraps. */
+export function countRows(database: DatabaseSync, keyId: string): number {
+  return Number(database.prepare('SELECT count(*) AS rows FROM accounts WHERE key_id = ?').get(keyId)?.rows)
+}
+
+function verifySecret(key: RingKey, check: Uint8Array): void {
+  try {
+    unseal(key.key, check, checkData(key))
+  } catch (cause) {
+    throw new Error(
+      `the secret of key ${key.id} is not the one that this file was written with; configure the original secret, ` +
+        'or give the new secret a new id and keep the old key after it',
+      { cause },
+    )
+  }
+}
+
+function refuseIfUsed(database: DatabaseSync, id: string): void {
+  const rows = countRows(database, id)
+  if (rows === 0) return
+  throw new Error(
+    `${String(rows)} ${rows === 1 ? 'account needs' : 'accounts need'} key ${id}, which is not in \`keys\`; ` +
+      'add it after the first key, and remove it when `tokengraph vault rotate-keys` says so',
+  )
 }

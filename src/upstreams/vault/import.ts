@@ -1,19 +1,21 @@
-/** Reads a file of records and checks every one, before anything is written. */
+/** Reads a file of records and checks all of them, before anything is written. No message shows a value. */
+import { distance } from 'fastest-levenshtein'
+import type { z } from 'zod'
+import { accountRecord, recordFields } from './record.ts'
 import type { AccountRecord } from './record.ts'
 import { splitRecords } from './split.ts'
-import type { Piece } from './piece.ts'
-import { validateRecord } from './validate.ts'
+import type { Piece } from './split.ts'
 
 const MAX_PROBLEMS = 50
 
-/** What a file holds: its records when all of them are valid; else what is wrong, and no records. */
+/** What a file holds: its records when all of them are valid; otherwise the problems, and no records. */
 export interface ParsedImport {
   readonly records: readonly AccountRecord[]
   /** How many records were read, valid or not. */
   readonly total: number
   /** How many of them are not valid. */
   readonly invalid: number
-  /** The first problems, each a line to print that names the line of the file and never holds a value. */
+  /** The first problems, each a line to print that names the line of the file. */
   readonly problems: readonly string[]
   /** How many more problems there are. */
   readonly more: number
@@ -35,28 +37,87 @@ export async function parseImport(
     const found = checkPiece(piece, lineByAccount, records)
     if (found.length > 0) invalid += 1
     const shown = found.slice(0, MAX_PROBLEMS - problems.length)
-    problems.push(...shown.map((problem) => `${place(piece)}: ${problem}`))
+    problems.push(...shown.map((problem) => `${placeOf(piece)}: ${problem}`))
     more += found.length - shown.length
-    // Nothing will be written any more, and the file may be long.
+    // Nothing will be written, and the file may be long.
     if (invalid > 0) records = []
     onProgress(total)
   }
   return { records, total, invalid, problems, more }
 }
 
+/** Adds the record of the piece to `records`, or returns its problems. */
 function checkPiece(piece: Piece, lineByAccount: Map<string, number>, records: AccountRecord[]): readonly string[] {
-  const validated = validateRecord(piece)
-  if (validated.record === null) return validated.problems
-  const { user_id, provider, external_account_id } = validated.record
-  const account = JSON.stringify([user_id, provider, external_account_id])
+  const { record, problems } = parseRecord(piece)
+  if (record === null) return problems
+  const account = JSON.stringify([record.user_id, record.provider, record.external_account_id])
   const earlier = lineByAccount.get(account)
   if (earlier !== undefined)
     return [`external_account_id: the same user_id, provider and external_account_id stand on line ${String(earlier)}`]
   lineByAccount.set(account, piece.line)
-  records.push(validated.record)
+  records.push(record)
   return []
 }
 
-function place(piece: Piece): string {
-  return `line ${String(piece.line)}${piece.index === null ? '' : `, record ${String(piece.index)}`}`
+function placeOf({ line, index }: Piece): string {
+  return `line ${String(line)}${index === null ? '' : `, record ${String(index)}`}`
+}
+
+interface ParsedRecord {
+  readonly record: AccountRecord | null
+  /** Sentences without a subject, such as `token: is missing`; some where there is no record. */
+  readonly problems: readonly string[]
+}
+
+function parseRecord({ text, index, problem }: Piece): ParsedRecord {
+  if (problem !== null) return invalid(problem)
+  if (text.trim() === '') return invalid('a record is missing between two commas')
+  // The decoder puts U+FFFD in the place of bytes that are not UTF-8.
+  if (text.includes('\ufffd')) return invalid('is not valid UTF-8')
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    // The message of JSON.parse shows a part of the text.
+    return invalid(`is not valid JSON${index === null ? '; expected one object on each line' : ''}`)
+  }
+  const result = accountRecord.safeParse(value, { error: describeIssue })
+  if (result.success) return { record: result.data, problems: [] }
+  return invalid(...result.error.issues.flatMap(formatIssue))
+}
+
+function invalid(...problems: readonly string[]): ParsedRecord {
+  return { record: null, problems }
+}
+
+// Called where the schema has no message of its own. Issues hold the input, which must not be printed.
+function describeIssue(issue: z.core.$ZodRawIssue): string {
+  if (issue.code === 'invalid_type')
+    return issue.input === undefined ? 'is missing' : `expected ${expectation(issue.expected)}`
+  if (issue.code === 'invalid_value') return `expected ${issue.values.map(String).join(' or ')}`
+  if (issue.code === 'too_small' || issue.code === 'too_big') return 'is out of range'
+  return 'is not valid'
+}
+
+function expectation(type: string): string {
+  if (type === 'int' || type === 'number') return 'an integer or null'
+  if (type === 'object' || type === 'record') return 'an object'
+  return type === 'array' ? 'an array or null' : 'a string'
+}
+
+function formatIssue(issue: z.core.$ZodIssue): string[] {
+  if (issue.code === 'unrecognized_keys') return issue.keys.map(describeUnknown)
+  const [field, ...inner] = issue.path
+  if (field === undefined) return [issue.message]
+  return [`${String(field)}${inner.map((key) => `[${String(key)}]`).join('')}: ${issue.message}`]
+}
+
+// A file of another shape may have a secret in the place of a name.
+const harmlessName = /^[A-Za-z_][A-Za-z0-9_]{0,31}$/
+
+function describeUnknown(name: string): string {
+  if (!harmlessName.test(name)) return 'unknown field with an unusual name'
+  const nearest = recordFields.toSorted((a, b) => distance(name, a) - distance(name, b))[0]
+  const isNear = nearest !== undefined && distance(name, nearest) <= Math.max(2, Math.floor(name.length / 3))
+  return `${name}: unknown field${isNear ? `; did you mean ${nearest}?` : ''}`
 }

@@ -1,11 +1,14 @@
-/** The embedded platform: OAuth access tokens in a SQLite file, for teams that have no token platform. */
-import type { Platform } from '../platform.ts'
+/**
+ * The vault: the embedded platform for teams that have no other, with tokens in an encrypted SQLite file
+ * (docs/platforms/vault.md).
+ */
+import type { Platform } from '../kit.ts'
 import { vaultOptions } from './options.ts'
 import type { VaultOptions } from './options.ts'
 import { createReader, tokenKeyId } from './read.ts'
 import { openStore } from './store.ts'
 
-/** Keys for one statement: bounds how long a synchronous read holds the thread. */
+/** Keys of one statement: bounds how long a synchronous read holds the thread. */
 const MAX_KEYS = 10_000
 
 export const vault: Platform<VaultOptions> = {
@@ -18,11 +21,11 @@ export const vault: Platform<VaultOptions> = {
     provider_user_id: 'as imported',
     external_accounts: 'yes',
   },
-  open(options, deps) {
+  open(options, { name, observe }) {
     const store = openStore(options)
-    const reader = createReader(store, deps)
+    const reader = createReader(store, observe)
     return {
-      name: deps.name,
+      name,
       platform: 'vault',
       autoRefreshes: false,
       inProcess: true,

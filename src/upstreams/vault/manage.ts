@@ -1,18 +1,20 @@
-/** What the operator does with stored accounts without reading a secret: lists and removes them. */
+/** Lists and removes stored accounts, without reading a secret. */
+import { wireProvider } from '../kit.ts'
 import { writeStore } from './store.ts'
 import type { Store } from './store.ts'
 
-/** Which accounts; a part that is left out does not restrict. */
+/** Which accounts; null does not restrict. */
 export interface AccountFilter {
-  readonly user_id?: string | undefined
-  /** A canonical name: `oauth_google`. */
-  readonly provider?: string | undefined
-  readonly external_account_id?: string | undefined
+  readonly userId: string | null
+  /** The bare name: `google`. */
+  readonly provider: string | null
+  readonly externalAccountId: string | null
 }
 
-/** What the list shows of an account. Times are whole Unix seconds. */
+/** A row of the list. Times are whole Unix seconds. */
 export interface ListedAccount {
   readonly user_id: string
+  /** As in the row: `oauth_google`. */
   readonly provider: string
   readonly external_account_id: string
   readonly provider_user_id: string
@@ -33,7 +35,7 @@ const whereSql = `
     AND (:provider IS NULL OR provider = :provider)
     AND (:external_account_id IS NULL OR external_account_id = :external_account_id)`
 
-/** One after the other, in the order of user, provider and account; the table may be larger than memory. */
+/** In the order of user, provider and account; an iterator, because the table may be larger than memory. */
 export function iterateAccounts(store: Store, filter: AccountFilter): Iterable<ListedAccount> {
   const statement = store.database.prepare(
     `SELECT user_id, provider, external_account_id, provider_user_id, expires_at, scopes, label, client,
@@ -49,10 +51,10 @@ export function deleteAccounts(store: Store, filter: AccountFilter): number {
   return writeStore(store, () => Number(statement.run(bind(filter)).changes))
 }
 
-function bind(filter: AccountFilter) {
+function bind({ userId, provider, externalAccountId }: AccountFilter) {
   return {
-    user_id: filter.user_id ?? null,
-    provider: filter.provider ?? null,
-    external_account_id: filter.external_account_id ?? null,
+    user_id: userId,
+    provider: provider === null ? null : wireProvider(provider),
+    external_account_id: externalAccountId,
   }
 }

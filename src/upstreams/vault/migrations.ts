@@ -1,10 +1,9 @@
-/** The tables of the vault and the number that says which version of them a file holds. */
+/** The tables of the vault, and the version of them that a file holds (docs/platforms/vault.md 2). */
 import type { DatabaseSync } from 'node:sqlite'
-import { inTransaction } from './store.ts'
 
 /** `PRAGMA user_version` of the files that this version writes. */
 const SCHEMA_VERSION = 1
-/** `PRAGMA application_id`: "tkgv". Tells a vault from another application's database. */
+/** `PRAGMA application_id`, "tkgv": distinguishes a vault from another application's database. */
 const APPLICATION_ID = 0x746b6776
 
 // One entry for each step from version n to n + 1. Times are whole Unix seconds.
@@ -43,14 +42,16 @@ const migrations = [
    CREATE INDEX accounts_by_key ON accounts (key_id, row_id);`,
 ] as const
 
-/** Brings the file to the current version; throws `Error` for a newer vault and for a foreign database. */
+/** Whether the file has the current version; throws `Error` for a newer vault and for a foreign database. */
+export function isCurrent(database: DatabaseSync): boolean {
+  return readVersion(database) === SCHEMA_VERSION
+}
+
+/** Brings the file to the current version, inside a transaction of the caller. Throws as `isCurrent` does. */
 export function migrate(database: DatabaseSync): void {
-  if (readVersion(database) === SCHEMA_VERSION) return
-  inTransaction(database, () => {
-    // Read again: another process may have created the tables while this one waited for the lock.
-    for (const step of migrations.slice(readVersion(database))) database.exec(step)
-    database.exec(`PRAGMA application_id = ${String(APPLICATION_ID)}; PRAGMA user_version = ${String(SCHEMA_VERSION)}`)
-  })
+  // Another process may have created the tables while this one waited for the lock.
+  for (const step of migrations.slice(readVersion(database))) database.exec(step)
+  database.exec(`PRAGMA application_id = ${String(APPLICATION_ID)}; PRAGMA user_version = ${String(SCHEMA_VERSION)}`)
 }
 
 function readVersion(database: DatabaseSync): number {

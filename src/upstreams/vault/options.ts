@@ -1,6 +1,6 @@
 /** The keys below `upstreams.<name>` in the configuration of a vault. */
 import { z } from 'zod'
-import { secret } from '../../lib/secret.ts'
+import { secret } from '../kit.ts'
 import { findRepeatedId } from './crypto.ts'
 
 const MIN_SECRET_LENGTH = 32
@@ -14,7 +14,7 @@ const key = z.strictObject({
     .string()
     .min(MIN_SECRET_LENGTH, `expected at least ${String(MIN_SECRET_LENGTH)} characters`)
     .transform((value) => secret(value))
-    // HKDF stretches it, which does not slow down guessing.
+    // HKDF derives a key from it and does not slow down guessing.
     .describe('At least 32 random characters, such as `openssl rand -base64 32` prints.'),
 })
 

@@ -1,9 +1,7 @@
 /** Batched reads: one constant statement for any number of keys, with the keys in a single JSON parameter. */
 import type { StatementSync } from 'node:sqlite'
-import { CodedError } from '../../errors.ts'
-import { checkProvider } from '../../tokens/ids.ts'
-import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../../tokens/types.ts'
-import type { UpstreamDeps } from '../platform.ts'
+import { CodedError, wireProvider } from '../kit.ts'
+import type { ExternalAccount, OAuthAccessToken, TokenKey, UpstreamDeps } from '../kit.ts'
 import { decodeProfile, decodeToken } from './rows.ts'
 import type { ProfileRow, TokenRow } from './rows.ts'
 import type { Store } from './store.ts'
@@ -25,7 +23,7 @@ export const selectAccountsSql = `
   ORDER BY position, created_at, external_account_id, provider`
 
 type Positioned<Row> = Row & { readonly position: number }
-/** For each asked key its rows, or the Error of that key alone. */
+/** By key id: the rows, or the Error of this key. */
 type Answers<V> = Map<string, readonly V[] | Error>
 
 export interface Reader {
@@ -37,32 +35,23 @@ export interface Reader {
 
 /** One string for a key; JSON, so that no two keys share one. */
 export function tokenKeyId(key: TokenKey): string {
-  return JSON.stringify([key.user_id, key.provider])
+  return JSON.stringify([key.userId, key.provider])
 }
 
 /** Prepares the statements. The reads throw `CodedError` when the database fails as a whole. */
-export function createReader(store: Store, deps: UpstreamDeps): Reader {
+export function createReader(store: Store, observe: UpstreamDeps['observe']): Reader {
   const selectTokens = store.database.prepare(selectTokensSql)
   const selectAccounts = store.database.prepare(selectAccountsSql)
   return {
     tokens(keys) {
-      const wanted = keys.map((key) => [key.user_id, canonicalProvider(key.provider)])
-      const rows = query<TokenRow>(selectTokens, wanted, 'select tokens', deps)
+      const wanted = keys.map(({ userId, provider }) => [userId, wireProvider(provider)])
+      const rows = query<TokenRow>(selectTokens, wanted, 'select tokens', observe)
       return answer(keys.map(tokenKeyId), rows, (row) => decodeToken(row, store.keyring))
     },
     accounts(userIds) {
-      const rows = query<ProfileRow>(selectAccounts, userIds, 'select accounts', deps)
+      const rows = query<ProfileRow>(selectAccounts, userIds, 'select accounts', observe)
       return answer(userIds, rows, decodeProfile)
     },
-  }
-}
-
-// A name that is no provider name finds nothing; it must not take the rest of its batch with it.
-function canonicalProvider(provider: string): string {
-  try {
-    return checkProvider(provider)
-  } catch {
-    return provider
   }
 }
 
@@ -70,12 +59,11 @@ function query<Row>(
   statement: StatementSync,
   keys: readonly unknown[],
   operation: string,
-  deps: UpstreamDeps,
+  observe: UpstreamDeps['observe'],
 ): readonly Positioned<Row>[] {
   const start = performance.now()
   const report = (outcome: 'ok' | 'error') => {
-    const duration_ms = performance.now() - start
-    deps.observe({ upstream: deps.name, operation, keys: keys.length, outcome, duration_ms })
+    observe({ operation, keys: keys.length, outcome, duration_ms: performance.now() - start })
   }
   try {
     const rows = statement.all(JSON.stringify(keys)) as unknown as readonly Positioned<Row>[]

@@ -1,9 +1,6 @@
-/** What may be written to the vault: the documented object, its user, and what only the vault keeps. */
+/** What can be written to the vault: the documented object, its user, and what only the vault keeps. */
 import { z } from 'zod'
-import { safeJsonObject } from '../../lib/json.ts'
-import { secret } from '../../lib/secret.ts'
-import { checkId, checkProvider } from '../../tokens/ids.ts'
-import { toUnixSeconds } from '../shapes.ts'
+import { checkId, checkProvider, safeJsonObject, secret, toUnixSeconds } from '../kit.ts'
 
 const MAX_METADATA_DEPTH = 64
 // RFC 6749 appendices A.12 and A.17: tokens are printable ASCII. A line break would break the header they go into.
@@ -30,8 +27,8 @@ function checked(check: (value: string) => string) {
 }
 
 /**
- * The ten documented fields; then those that the vault alone keeps. A field of the second group that is left out keeps
- * the value that is stored (a refresh token outlives an answer without one: RFC 6749 section 6); null clears it.
+ * The ten documented fields, then those that only the vault keeps. A field of the second group that is left out keeps
+ * the stored value (a refresh token outlives an answer without one: RFC 6749 section 6); null clears it.
  */
 export const accountRecord = z.strictObject({
   object: z.literal('oauth_access_token').optional(),
@@ -44,6 +41,7 @@ export const accountRecord = z.strictObject({
     .nonnegative()
     .nullish()
     .transform((value) => (value == null ? null : toUnixSeconds(value))),
+  /** The bare name; a file may write `oauth_google` or `google`. */
   provider: checked((value) => checkProvider(value, 'it')),
   public_metadata: z
     .record(z.string(), z.unknown())

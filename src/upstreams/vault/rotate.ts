@@ -1,9 +1,8 @@
-/** Wraps row keys anew under the active key of the ring. Fields stay as they are: only their row key is re-wrapped. */
+/** Wraps row keys again, under the active key of the ring. The sealed fields do not change. */
 import type { StatementSync } from 'node:sqlite'
-import { CodedError } from '../../errors.ts'
-import { unwrapRowKey, wrapRowKey } from './crypto.ts'
+import { CodedError } from '../kit.ts'
+import { countRows, registerActiveKey, unwrapRowKey, wrapRowKey } from './crypto.ts'
 import type { Keyring, RowIdentity } from './crypto.ts'
-import { countRows, registerActiveKey } from './key-checks.ts'
 import { writeStore } from './store.ts'
 import type { Store } from './store.ts'
 
@@ -14,9 +13,9 @@ interface WrappedRow extends RowIdentity {
   readonly wrapped_key: Uint8Array
 }
 
-/** Where a rotation stands: what a later batch continues from. */
-interface Position {
-  /** The row id of the last row that was looked at. */
+/** The result of one batch, which the next batch continues from. */
+interface Batch {
+  /** The row id of the last row of the batch. */
   readonly after: string
   readonly rewrapped: number
   /** Rows that could not be unwrapped; they stay as they are. */
@@ -26,33 +25,34 @@ interface Position {
 export interface Rotation {
   readonly rewrapped: number
   readonly damaged: readonly RowIdentity[]
-  /** Key ids that no row needs any more. */
+  /** Ids of keys that no row needs. */
   readonly unused: readonly string[]
-  /** Key ids that rows still need. */
+  /** Ids of old keys that rows still need. */
   readonly needed: readonly string[]
 }
 
 /**
- * One transaction for every 500 rows, so that readers and other writers get their turn and an interrupted rotation
- * loses nothing: the next one takes up what is not yet under the active key. `onProgress` gets the rows done so far.
+ * Uses one transaction for every 500 rows, so that readers and other writers get their turn and an interrupted rotation
+ * loses nothing: the next one continues with the rows that are not yet under the active key. `onProgress` gets the
+ * number of rows done so far.
  */
 export function rotateKeys(store: Store, onProgress: (done: number) => void = () => undefined): Rotation {
   let rewrapped = 0
   const damaged: RowIdentity[] = []
   for (const keyId of listOldKeys(store)) {
-    let position: Position | null = { after: '', rewrapped: 0, damaged: [] }
-    while (position !== null) {
-      position = rewrapBatch(store, keyId, position.after)
-      rewrapped += position?.rewrapped ?? 0
-      damaged.push(...(position?.damaged ?? []))
+    let batch = rewrapBatch(store, keyId, '')
+    while (batch !== null) {
+      rewrapped += batch.rewrapped
+      damaged.push(...batch.damaged)
       onProgress(rewrapped)
+      batch = rewrapBatch(store, keyId, batch.after)
     }
   }
   return { rewrapped, damaged, ...dropUnusedKeys(store) }
 }
 
 /** Re-wraps the next rows of an old key, in the order of their ids; null when there are none. */
-export function rewrapBatch(store: Store, keyId: string, after: string, size = BATCH_SIZE): Position | null {
+export function rewrapBatch(store: Store, keyId: string, after: string, size = BATCH_SIZE): Batch | null {
   const { database, keyring } = store
   return writeStore(store, () => {
     registerActiveKey(database, keyring)

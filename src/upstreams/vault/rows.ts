@@ -1,12 +1,9 @@
-/** Records ↔ rows: what stands in the columns as it is, and what is sealed. */
+/** Records ↔ rows: which columns are plain, and which are sealed. In rows, providers have their wire names. */
 import type { KeyObject } from 'node:crypto'
-import { CodedError } from '../../errors.ts'
-import type { JsonObject } from '../../lib/json.ts'
-import { reveal, secret } from '../../lib/secret.ts'
-import type { Secret } from '../../lib/secret.ts'
+import { account, bareProvider, CodedError, reveal, secret, token, wireProvider } from '../kit.ts'
+import type { ExternalAccount, JsonObject, OAuthAccessToken, Secret } from '../kit.ts'
 import { newRowKey, sealField, unsealField, unwrapRowKey, wrapRowKey } from './crypto.ts'
 import type { Keyring, RowIdentity, SealedField } from './crypto.ts'
-import type { ExternalAccount, OAuthAccessToken } from '../../tokens/types.ts'
 import type { AccountRecord } from './record.ts'
 
 /** The columns that identify a row and hold its documented object. */
@@ -46,25 +43,25 @@ export type FullRow = TokenRow &
 
 /** Throws `CodedError` when the row is damaged or its key is not in the ring. */
 export function decodeToken(row: TokenRow, keyring: Keyring): OAuthAccessToken {
-  const unsealed = openRow(row, keyring)
-  return {
+  const unseal = openRow(row, keyring)
+  return token({
     external_account_id: row.external_account_id,
     provider_user_id: row.provider_user_id,
-    token: unsealed('token', row.token),
+    token: unseal('token', row.token),
     expires_at: row.expires_at,
-    provider: row.provider,
+    provider: bareProvider(row.provider),
     public_metadata: JSON.parse(row.public_metadata) as JsonObject,
     label: row.label,
     scopes: parseScopes(row.scopes),
-    token_secret: row.token_secret && unsealed('token_secret', row.token_secret),
-    id_token: row.id_token && unsealed('id_token', row.id_token),
-  }
+    token_secret: row.token_secret && unseal('token_secret', row.token_secret),
+    id_token: row.id_token && unseal('id_token', row.id_token),
+  })
 }
 
 export function decodeProfile(row: ProfileRow): ExternalAccount {
-  return {
+  return account({
     id: row.external_account_id,
-    provider: row.provider,
+    provider: bareProvider(row.provider),
     provider_user_id: row.provider_user_id,
     email_address: row.email_address,
     username: row.username,
@@ -76,23 +73,35 @@ export function decodeProfile(row: ProfileRow): ExternalAccount {
     public_metadata: JSON.parse(row.public_metadata) as JsonObject,
     created_at: row.created_at,
     updated_at: row.updated_at,
-  }
+  })
 }
 
 /** Everything that the row holds, the refresh token included. Throws as `decodeToken` does. */
 export function decodeRecord(row: FullRow, keyring: Keyring): AccountRecord {
-  const { user_id, client, email_address, username, first_name, last_name, image_url } = row
-  const token = decodeToken(row, keyring)
-  const refresh_token = row.refresh_token && openRow(row, keyring)('refresh_token', row.refresh_token)
-  const scopes = token.scopes && [...token.scopes]
-  const own = { user_id, refresh_token, client, email_address, username, first_name, last_name, image_url }
-  return { ...token, scopes, ...own }
+  const decoded = decodeToken(row, keyring)
+  return {
+    ...decoded,
+    scopes: decoded.scopes && [...decoded.scopes],
+    user_id: row.user_id,
+    refresh_token: row.refresh_token && openRow(row, keyring)('refresh_token', row.refresh_token),
+    client: row.client,
+    email_address: row.email_address,
+    username: row.username,
+    first_name: row.first_name,
+    last_name: row.last_name,
+    image_url: row.image_url,
+  }
+}
+
+/** The primary key of the account's row. */
+export function primaryKeyOf(record: AccountRecord): readonly [userId: string, provider: string, accountId: string] {
+  return [record.user_id, wireProvider(record.provider), record.external_account_id]
 }
 
 /** The columns of a record, sealed under a new row key. */
-export function encodeRecord(record: AccountRecord, row_id: string, keyring: Keyring) {
-  const { user_id, provider, external_account_id } = record
-  const row = { row_id, user_id, provider, external_account_id }
+export function encodeRecord(record: AccountRecord, rowId: string, keyring: Keyring) {
+  const [userId, provider, accountId] = primaryKeyOf(record)
+  const row = { row_id: rowId, user_id: userId, provider, external_account_id: accountId }
   const rowKey = newRowKey()
   const sealed = (field: SealedField) => sealSecret(rowKey, row, field, record[field])
   return {

@@ -1,11 +1,10 @@
-/** Opens the database file of a vault, and says in words what keeps it from opening. */
+/** The database file of a vault: opens it, runs transactions, and explains to the operator why either fails. */
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { createKeyring } from './crypto.ts'
+import { checkKeys, createKeyring, registerActiveKey } from './crypto.ts'
 import type { Keyring } from './crypto.ts'
-import { checkKeys, registerActiveKey } from './key-checks.ts'
-import { migrate } from './migrations.ts'
+import { isCurrent, migrate } from './migrations.ts'
 import type { VaultOptions } from './options.ts'
 
 const BUSY_TIMEOUT_MS = 5000
@@ -19,12 +18,13 @@ export interface Store {
 }
 
 /**
- * Creates the file and its folder when they are missing, for their owner alone. Throws `Error` with a message for the
- * operator that names the path. `busyTimeoutMs`: how long to wait for another process that holds the lock.
+ * Opens the file; creates it and its folder when they are missing, with permissions for their owner only. Throws `Error`
+ * with a message for the operator that names the path. `busyTimeoutMs`: how long to wait for another process that holds
+ * the lock.
  */
 export function openStore(options: VaultOptions, busyTimeoutMs = BUSY_TIMEOUT_MS): Store {
   const keyring = createKeyring(options.keys)
-  // Absolute, so that SQLite takes no name such as `:memory:` or `file:` for something else.
+  // Absolute: SQLite would read `:memory:` or `file:` as names of its own.
   const path = resolve(options.path)
   try {
     createFile(path)
@@ -52,8 +52,12 @@ function openDatabase(path: string, busyTimeoutMs: number, keyring: Keyring): Da
   const database = new DatabaseSync(path, { enableForeignKeyConstraints: true })
   try {
     database.exec(`PRAGMA busy_timeout = ${String(busyTimeoutMs)}`)
-    // Before the switch to WAL mode, which would write to a database that is not ours.
-    migrate(database)
+    // Before the switch to WAL mode, which would write to a database of another application.
+    if (!isCurrent(database)) {
+      inTransaction(database, () => {
+        migrate(database)
+      })
+    }
     database.exec('PRAGMA journal_mode = WAL; PRAGMA secure_delete = ON')
     checkKeys(database, keyring)
     registerActiveKey(database, keyring)
@@ -68,7 +72,7 @@ function closeDatabase(database: DatabaseSync): void {
   if (database.isOpen) database.close()
 }
 
-/** One transaction that writes. Throws what `work` throws, and `Error` for the operator when the database fails. */
+/** Runs `work` in one transaction. Throws what `work` throws, and `Error` for the operator when the database fails. */
 export function writeStore<T>(store: Store, work: () => T): T {
   try {
     return inTransaction(store.database, work)
@@ -78,16 +82,14 @@ export function writeStore<T>(store: Store, work: () => T): T {
   }
 }
 
-/** Copies what is in the -wal file back and empties it, so that removed ciphertexts do not linger there. */
+/** Copies the -wal file into the database and empties it, so that removed ciphertexts do not remain there. */
 export function truncateLog(database: DatabaseSync): void {
-  // A reader may hold the log open; SQLite then says so in the row and empties it another time.
+  // A reader may hold the log open; SQLite then reports that in the row and empties it another time.
   database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()
 }
 
-/** Transactions of the vault. */
-
-/** Runs `work` and commits, or rolls back and throws what it threw. Takes the write lock at once, so it cannot deadlock. */
-export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
+/** Runs `work` and commits, or rolls back and throws what it threw. Takes the write lock first, so it cannot deadlock. */
+function inTransaction<T>(database: DatabaseSync, work: () => T): T {
   database.exec('BEGIN IMMEDIATE')
   try {
     const result = work()
@@ -99,8 +101,6 @@ export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
     throw error
   }
 }
-
-/** What keeps the database from working, in words for the operator. */
 
 // https://www.sqlite.org/rescode.html (primary result codes) and the codes of Node's file system errors.
 const explanations: Readonly<Record<string, string>> = {
@@ -121,7 +121,7 @@ const explanations: Readonly<Record<string, string>> = {
 }
 
 /** The middle of a sentence: what is wrong with the file, and what to do. */
-export function explain(error: unknown): string {
+function explain(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown reason'
   // The low byte of an extended result code is the primary code.
   if ('errcode' in error) return explanations[`SQLITE_${String(Number(error.errcode) & 0xff)}`] ?? error.message

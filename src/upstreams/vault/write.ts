@@ -1,12 +1,10 @@
-/** Writes records, all or none of them, and leaves alone what is already there. */
+/** Writes records, all or none of them; a record that is already stored changes nothing. */
 import { randomUUID } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
-import { CodedError } from '../../errors.ts'
-import { reveal } from '../../lib/secret.ts'
-import { sealedFields } from './crypto.ts'
-import { checkKeys, registerActiveKey } from './key-checks.ts'
+import { CodedError, reveal } from '../kit.ts'
+import { checkKeys, registerActiveKey, sealedFields } from './crypto.ts'
 import type { AccountRecord } from './record.ts'
-import { decodeRecord, encodeRecord } from './rows.ts'
+import { decodeRecord, encodeRecord, primaryKeyOf } from './rows.ts'
 import type { FullRow } from './rows.ts'
 import { writeStore } from './store.ts'
 import type { Store } from './store.ts'
@@ -39,7 +37,7 @@ export function writeAccounts(
 ): WriteCounts {
   const { database } = store
   return writeStore(store, () => {
-    // Again, because another process may have rotated the keys since this one opened the file.
+    // Checked again: another process may have rotated the keys since this one opened the file.
     checkKeys(database, store.keyring)
     registerActiveKey(database, store.keyring)
     const writeOne = prepareWrite(database, store)
@@ -56,8 +54,7 @@ function prepareWrite(database: DatabaseSync, store: Store): (record: AccountRec
   const select = database.prepare(selectSql)
   const upsert = database.prepare(upsertSql)
   return (record) => {
-    const row = select.get(record.user_id, record.provider, record.external_account_id) as unknown as
-      FullRow | undefined
+    const row = select.get(...primaryKeyOf(record)) as unknown as FullRow | undefined
     if (row === undefined) {
       upsert.run(encodeRecord(record, randomUUID(), store.keyring))
       return 'added'
@@ -84,7 +81,7 @@ function withoutUndefined(record: AccountRecord): AccountRecord {
   return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as AccountRecord
 }
 
-// As JSON a Secret is `[redacted]`, so the values of the secrets stand by themselves.
+// In JSON a Secret is `[redacted]`: the values of the secrets are compared separately.
 function fingerprint(record: AccountRecord): string {
   const secrets = sealedFields.map((field) => (record[field] ? reveal(record[field]) : null))
   const fields = Object.entries(record).filter(([name]) => name !== 'object')
