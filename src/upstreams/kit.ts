@@ -26,9 +26,8 @@ export type { ExternalAccount, OAuthAccessToken, SubjectCredential, TokenKey } f
 export { openHttp } from './http/client.ts'
 export { answerError, statusError, traceId } from './http/errors.ts'
 export { createClientCredentials } from './http/oauth-client.ts'
-export { httpOptionFields, httpTuning } from './http/options.ts'
-export type { HttpTuning } from './http/options.ts'
-export type { Authorize, Http, HttpAnswer, RequestSpec } from './http/types.ts'
+export { httpOptionFields, httpTuning } from './http/types.ts'
+export type { Authorize, Http, HttpAnswer, HttpTuning, RequestSpec } from './http/types.ts'
 export type { All, Call, Grouped, Many, One, Platform, PlatformEvent, Upstream, UpstreamDeps } from './platform.ts'
 export * from './shapes.ts'
 

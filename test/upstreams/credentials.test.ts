@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { secret } from '../../src/lib/secret.ts'
 import { createClientCredentials } from '../../src/upstreams/http/oauth-client.ts'
-import { httpDefaults } from '../../src/upstreams/http/options.ts'
+import { httpDefaults } from '../../src/upstreams/http/types.ts'
 import type { UpstreamEvent } from '../../src/upstreams/platform.ts'
 import { startLocal, type Reply } from '../servers/local.ts'
 import { answers, holds, silence } from '../servers/misbehaviour.ts'
@@ -24,13 +24,12 @@ async function startPlatform({ expires_in = 3600, client_auth = 'form' }: Platfo
   const credentials = createClientCredentials({
     ...httpDefaults,
     timeout_ms: 1000,
-    upstream: 'local',
     token_url: `${server.url}/token`,
     client_id: 'invented client',
     client_secret: secret('invented/secret'),
     client_auth,
     parameters: { audience: 'https://api.example.com', scope: 'a b' },
-    observe: (event) => events.push(event),
+    observe: (event) => events.push({ ...event, upstream: 'local' }),
   })
   const http = openTestHttp(server.url, { headers: () => ({}), authorize: credentials })
   return {
@@ -91,7 +90,7 @@ describe('the exchange', () => {
     const gate = Promise.withResolvers<undefined>()
     platform.server.misbehave(holds(gate.promise), { path: /token/ })
     const caller = new AbortController()
-    const left = platform.http.request(spec, { signal: caller.signal })
+    const left = platform.http.request(spec, call(caller.signal))
     const stayed = platform.http.request(spec, call())
     await platform.server.arrived(1)
     caller.abort(new Error('gone'))
@@ -181,7 +180,7 @@ describe('a token endpoint that refuses', () => {
     await using platform = await startPlatform()
     platform.server.misbehave(answers(status, body), { path: /token/ })
     const error = await failureOf(platform.http.request(spec, call()))
-    expect(error.extensions).toMatchObject({ ...expected, upstream: 'local' })
+    expect(error.extensions).toMatchObject(expected)
     expect(everythingOf(error)).not.toMatch(/invented|127\.0\.0\.1/)
     expect(platform.server.calls).toHaveLength(1)
   })

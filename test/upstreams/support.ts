@@ -4,18 +4,24 @@ import { CodedError, withDetails } from '../../src/errors.ts'
 import { reveal } from '../../src/lib/secret.ts'
 import { clerk } from '../../src/upstreams/clerk/index.ts'
 import { openHttp } from '../../src/upstreams/http/client.ts'
-import type { Http, HttpOptions, RequestSpec } from '../../src/upstreams/http/client.ts'
+import type { Http, HttpOptions, RequestSpec } from '../../src/upstreams/http/types.ts'
 import type { Call, Many, One, Upstream, UpstreamEvent } from '../../src/upstreams/platform.ts'
 import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../../src/tokens/types.ts'
 import { bareProvider } from '../../src/tokens/ids.ts'
 import type { ClerkServer } from '../servers/clerk.ts'
 
-/** A call that nobody takes back. */
+/** A call that is only aborted by `signal`. */
 export const call = (signal = new AbortController().signal): Call => ({
   signal,
   deadline: () => Infinity,
   viewer: null,
 })
+
+/** A call whose deadline is so many milliseconds from now. */
+export function callWithin(ms: number): Call {
+  const deadline = performance.now() + ms
+  return { ...call(), deadline: () => deadline }
+}
 
 export interface OpenedHttp extends Http, AsyncDisposable {
   readonly events: UpstreamEvent[]

@@ -1,38 +1,38 @@
 /**
- * A circuit breaker: an upstream of whose last requests most failed is left alone for a while, and then tried with one
- * request at a time. cockatiel keeps the count and the states. Three things are added around it: its half-open state
- * lets everybody else wait for the probe (here they fail at once), takes a probe that its caller withdrew for a success
- * (here for a failure), and does not tell when the next probe is due.
+ * A circuit breaker: while most of the last requests to an upstream failed, it sends none for a pause, and then tries one
+ * at a time. cockatiel keeps the count and the states. Three things are added, because its half-open state lets other
+ * callers wait for the probe (here they fail at once), counts a probe that its caller withdrew as a success (here as a
+ * failure), and does not tell when the next probe is due.
  */
 import { BrokenCircuitError, circuitBreaker, CircuitState, CountBreaker, DelegateBackoff, handleWhen } from 'cockatiel'
 import type { CircuitBreakerPolicy } from 'cockatiel'
 import type { UpstreamState } from '../platform.ts'
 
 export interface BreakerOptions {
-  /** Fewer requests than these never open it. */
+  /** Fewer requests than this never open it. */
   readonly minimum_requests: number
-  /** The share of failures, above which it opens. */
+  /** The share of failures above which it opens. */
   readonly failure_rate: number
 }
 
-/** `failed`: the upstream itself is in trouble, whoever asks; a 4xx is not, because it may be about one user. */
-export interface Attempt<T> {
+/** `failed`: the upstream itself is in trouble; a 4xx is no failure, because it may concern one user. */
+export interface Result<T> {
   readonly failed: boolean
   readonly outcome: T
 }
 
 export interface Breaker {
-  /** Throws what `refuse` gives while nothing may be sent. */
+  /** Throws what `refuse` makes while nothing may be sent. */
   check(): void
-  /** The same check, then the attempt, whose end is counted; one that throws was withdrawn and counts neither way. */
-  run<T>(attempt: () => Promise<Attempt<T>>): Promise<T>
+  /** Checks, runs `attempt` and counts its result; one that throws was withdrawn and counts neither way. */
+  run<T>(attempt: () => Promise<Result<T>>): Promise<T>
   state(): UpstreamState['breaker']
 }
 
 const FIRST_PAUSE_MS = 1000
 const MAX_PAUSE_MS = 10_000
-/** How many times the minimum is looked back. */
-const MEMORY = 3
+/** The window is so many times the minimum of requests. */
+const WINDOWS = 3
 
 const names: Readonly<Record<CircuitState, UpstreamState['breaker']>> = {
   [CircuitState.Closed]: 'closed',
@@ -41,36 +41,36 @@ const names: Readonly<Record<CircuitState, UpstreamState['breaker']>> = {
   [CircuitState.Isolated]: 'open',
 }
 
-/** `refuse` makes the error for a request that could be tried in `retry_after_ms` milliseconds. */
+/** `refuse` makes the error for a request that could be tried in so many milliseconds. */
 export function createBreaker(
-  { minimum_requests, failure_rate }: BreakerOptions,
-  refuse: (retry_after_ms: number) => Error,
+  { minimum_requests: minimumRequests, failure_rate: failureRate }: BreakerOptions,
+  refuse: (waitMs: number) => Error,
 ): Breaker {
-  let pause_ms = 0
-  let probe_at = 0
+  let pauseMs = 0
+  let probeAt = 0
   const policy: CircuitBreakerPolicy = circuitBreaker(
     handleWhen(() => policy.state === CircuitState.HalfOpen).orWhenResult(
-      (attempt) => (attempt as Attempt<unknown>).failed,
+      (result) => (result as Result<unknown>).failed,
     ),
     {
       halfOpenAfter: new DelegateBackoff(({ attempt, result }: { attempt: number; result: object }) => {
-        // Doubled with every probe that fails; one that was withdrawn (it threw) says nothing of the upstream.
-        if (attempt === 1) pause_ms = FIRST_PAUSE_MS
-        else if (!('error' in result)) pause_ms = Math.min(pause_ms * 2, MAX_PAUSE_MS)
-        probe_at = Date.now() + pause_ms
-        return pause_ms
+        // Doubles with every probe that fails; one that was withdrawn (it threw) tells nothing about the upstream.
+        if (attempt === 1) pauseMs = FIRST_PAUSE_MS
+        else if (!('error' in result)) pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)
+        probeAt = Date.now() + pauseMs
+        return pauseMs
       }),
       breaker: new CountBreaker({
-        threshold: failure_rate,
-        size: minimum_requests * MEMORY,
-        minimumNumberOfCalls: minimum_requests,
+        threshold: failureRate,
+        size: minimumRequests * WINDOWS,
+        minimumNumberOfCalls: minimumRequests,
       }),
     },
   )
 
   function check(): void {
     if (policy.state === CircuitState.HalfOpen) throw refuse(FIRST_PAUSE_MS)
-    const pause = probe_at - Date.now()
+    const pause = probeAt - Date.now()
     if (policy.state === CircuitState.Open && pause > 0) throw refuse(pause)
   }
 
@@ -81,7 +81,7 @@ export function createBreaker(
       try {
         return (await policy.execute(attempt)).outcome
       } catch (error) {
-        // Its clock and ours may differ by the millisecond between two readings.
+        // cockatiel reads the clock again, and a millisecond may have passed.
         throw error instanceof BrokenCircuitError ? refuse(1) : error
       }
     },

@@ -1,25 +1,24 @@
 /**
- * The HTTP core that every platform calls through. A request goes this way, and any part may end it:
+ * The HTTP client that every platform calls through. A request passes these stages, and each may end it:
  *
- *   deadline → credential → breaker → gate (concurrency, rate budget, turn) → exchange → retry
+ *   deadline → credential → breaker → limiter (concurrency, rate, turn) → exchange → retry
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CodedError } from '../../errors.ts'
+import { withDeadline } from '../../lib/abort.ts'
 import type { Call, UpstreamEvent } from '../platform.ts'
 import { createBreaker } from './breaker.ts'
-import { withDeadline } from '../../lib/abort.ts'
 import { transportError } from './errors.ts'
-import { createGate } from './limiter.ts'
-import type { Leave } from './limiter.ts'
-import { httpDefaults } from './options.ts'
+import { createLimiter } from './limiter.ts'
+import type { Release } from './limiter.ts'
 import { openPool } from './pool.ts'
 import type { Prepared } from './pool.ts'
-import { backoffMs, createRetryBudget, mayPass, rateLimitMs, retryAfterMs } from './retry.ts'
+import { backoffMs, createRetryBudget, isTransient, rateLimitMs, retryAfterMs } from './retry.ts'
+import { httpDefaults } from './types.ts'
 import type { Headers, Http, HttpAnswer, HttpOptions, RequestSpec } from './types.ts'
-export type { Authorize, Http, HttpAnswer, HttpOptions, RequestSpec } from './types.ts'
 
-/** A request on its way; `signal` also aborts at the deadline, `call.signal` only when nobody waits any more. */
-interface Passage {
+/** A request on its way; `signal` also aborts at the deadline, `call.signal` only when no caller waits any more. */
+interface Attempt {
   readonly spec: RequestSpec
   readonly prepared: Prepared
   readonly call: Call
@@ -30,44 +29,47 @@ interface Passage {
 /** Opens the pool; throws where the base URL or a header cannot be used. Connects on the first request. */
 export function openHttp(options: HttpOptions): Http {
   const { authorize, observe } = options
-  const { concurrency, timeout_ms, rate, retries, breaker: breaking } = { ...httpDefaults, ...options }
+  const { concurrency, timeout_ms: timeoutMs, rate, retries, breaker: breaking } = { ...httpDefaults, ...options }
   const pool = openPool({
     baseUrl: options.base_url,
     connections: concurrency,
-    connectTimeoutMs: timeout_ms,
+    connectTimeoutMs: timeoutMs,
     headers: options.headers?.() ?? {},
   })
   const refuse = (code: 'UPSTREAM_RATE_LIMITED' | 'UPSTREAM_UNAVAILABLE') => (waitMs: number) =>
     new CodedError(code, undefined, { retry_after_ms: Math.ceil(waitMs) })
   const expire = () => new CodedError('UPSTREAM_TIMEOUT')
-  const gate = createGate({ concurrency, rate, refuse: refuse('UPSTREAM_RATE_LIMITED'), expire })
+  const limiter = createLimiter({ concurrency, rate, refuse: refuse('UPSTREAM_RATE_LIMITED'), expire })
   const breaker = createBreaker(breaking, refuse('UPSTREAM_UNAVAILABLE'))
   const budget = createRetryBudget()
 
-  /** Tells what became of an exchange, or of a request that never led to one. */
-  function report({ spec, call }: Passage, outcome: UpstreamEvent['outcome'], started: number): void {
-    const duration_ms = performance.now() - started
+  /** Reports the end of an exchange, or of a request that never led to one. */
+  function report({ spec, call }: Attempt, outcome: UpstreamEvent['outcome'], started: number): void {
     const { operation, keys } = spec
-    observe({ operation, keys, outcome: call.signal.aborted ? 'aborted' : outcome, duration_ms })
+    observe({
+      operation,
+      keys,
+      outcome: call.signal.aborted ? 'aborted' : outcome,
+      duration_ms: performance.now() - started,
+    })
   }
 
-  /** Waits for its turn. */
-  async function enter(passage: Passage): Promise<Leave> {
-    const { call, signal, deadline } = passage
+  async function acquire(attempt: Attempt): Promise<Release> {
+    const { call, signal, deadline } = attempt
     const started = performance.now()
     try {
       breaker.check()
-      return await gate.enter({ viewer: call.viewer ?? '', signal, deadline })
+      return await limiter.acquire({ viewer: call.viewer ?? '', signal, deadline })
     } catch (error) {
-      report(passage, 'refused', started)
+      report(attempt, 'refused', started)
       throw error
     }
   }
 
   /** One exchange; a failure of the transport is an outcome like an answer. */
-  async function exchange(passage: Passage, credential: Headers): Promise<HttpAnswer | CodedError> {
-    const leave = await enter(passage)
-    const { prepared, signal, call } = passage
+  async function exchange(attempt: Attempt, credential: Headers): Promise<HttpAnswer | CodedError> {
+    const release = await acquire(attempt)
+    const { prepared, signal, call } = attempt
     const started = performance.now()
     let sent = false
     let outcome: UpstreamEvent['outcome'] = 'refused'
@@ -78,7 +80,7 @@ export function openHttp(options: HttpOptions): Http {
         try {
           const answer = await pool.send(prepared, credential, signal)
           if (answer.status < 300) outcome = 'ok'
-          if (answer.status === 429) gate.block(rateLimitMs(answer.header, Date.now()))
+          if (answer.status === 429) limiter.block(rateLimitMs(answer.header, Date.now()))
           return { failed: answer.status >= 500, outcome: answer }
         } catch (error) {
           if (call.signal.aborted) throw error
@@ -87,57 +89,58 @@ export function openHttp(options: HttpOptions): Http {
         }
       })
     } finally {
-      leave(sent)
-      report(passage, outcome, started)
+      release(sent)
+      report(attempt, outcome, started)
     }
   }
 
-  async function exchanges(passage: Passage, credential: Headers): Promise<HttpAnswer> {
-    const { spec, prepared, signal, deadline } = passage
+  async function exchangeWithRetries(attempt: Attempt, credential: Headers): Promise<HttpAnswer> {
+    const { spec, prepared, signal, deadline } = attempt
     const { idempotent = prepared.method === 'GET' } = spec
-    for (let sent_again = 0; ; sent_again++) {
-      const outcome = await exchange(passage, credential)
-      const wait_ms = waitFor(outcome, sent_again)
-      const again =
+    for (let retried = 0; ; retried++) {
+      const outcome = await exchange(attempt, credential)
+      const waitMs = waitBefore(outcome, retried)
+      const mayRetry =
         idempotent &&
-        sent_again < retries &&
-        mayPass(outcome) &&
-        performance.now() + wait_ms < deadline() &&
+        retried < retries &&
+        isTransient(outcome) &&
+        performance.now() + waitMs < deadline() &&
         budget.take()
-      if (again) await sleep(wait_ms, undefined, { signal, ref: false })
+      if (mayRetry) await sleep(waitMs, undefined, { signal, ref: false })
       else if ('status' in outcome) return outcome
       else throw outcome
     }
   }
 
-  /** A refused credential is fetched anew once: the platform did not look at the request, whatever its method. */
-  async function authorized(passage: Passage): Promise<HttpAnswer> {
-    const { prepared, call, signal } = passage
-    if (authorize === undefined || Object.hasOwn(prepared.headers, 'authorization')) return exchanges(passage, {})
+  /** Fetches another credential once after a 401: the platform did not look at the request, whatever its method. */
+  async function authorized(attempt: Attempt): Promise<HttpAnswer> {
+    const { prepared, call, signal } = attempt
+    if (authorize === undefined || Object.hasOwn(prepared.headers, 'authorization'))
+      return exchangeWithRetries(attempt, {})
     const first = await authorize.headers({ ...call, signal })
-    const answer = await exchanges(passage, first)
+    const answer = await exchangeWithRetries(attempt, first)
     if (answer.status !== 401) return answer
     authorize.invalidate(first)
     const second = await authorize.headers({ ...call, signal })
-    return second === first ? answer : exchanges(passage, second)
+    return second === first ? answer : exchangeWithRetries(attempt, second)
   }
 
   return {
     async request(spec, call) {
       const prepared = pool.prepare(spec)
-      const last = performance.now() + timeout_ms
+      const last = performance.now() + timeoutMs
       const deadline = (): number => Math.min(last, call.deadline())
       budget.count()
       const work = (signal: AbortSignal) => authorized({ spec, prepared, call, signal, deadline })
-      return withDeadline(call.signal, { timeoutMs: timeout_ms, deadline, timedOut: expire }, work)
+      return withDeadline(call.signal, { timeoutMs, deadline, timedOut: expire }, work)
     },
-    state: () => ({ breaker: breaker.state(), ...gate.state() }),
+    state: () => ({ breaker: breaker.state(), ...limiter.state() }),
     close: () => pool.close(),
   }
 }
 
-/** Milliseconds before another attempt: what the platform asks for, and never all at the same time. */
-function waitFor(outcome: HttpAnswer | CodedError, sent_again: number): number {
+/** Milliseconds before the next attempt: at least what the platform asks for, with jitter. */
+function waitBefore(outcome: HttpAnswer | CodedError, retried: number): number {
   const asked = 'status' in outcome ? retryAfterMs(outcome.header, Date.now()) : null
-  return Math.max(asked ?? 0, backoffMs(sent_again))
+  return Math.max(asked ?? 0, backoffMs(retried))
 }

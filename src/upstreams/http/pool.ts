@@ -1,12 +1,9 @@
-/**
- * One exchange with an upstream over its keep-alive pool: nothing followed, nothing decompressed, nothing large.
- */
+/** Exchanges with an upstream over a keep-alive pool; no redirect is followed, nothing is decompressed, sizes are bounded. */
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { Pool } from 'undici'
 import { badUserInput, CodedError } from '../../errors.ts'
-import { checkHost, guardedLookup } from './address.ts'
 import type { Headers, HttpAnswer, RequestBody, RequestSpec } from './types.ts'
-import { requestUrl } from './url.ts'
+import { checkHost, guardedLookup, requestUrl } from './url.ts'
 
 export interface PoolOptions {
   readonly baseUrl: string
@@ -17,7 +14,7 @@ export interface PoolOptions {
   readonly headers: Headers
 }
 
-/** A request that was checked and can be sent as it is, as often as it may be. */
+/** A checked request, which can be sent any number of times. */
 export interface Prepared {
   readonly method: 'GET' | 'POST' | 'PATCH'
   readonly path: string
@@ -26,23 +23,23 @@ export interface Prepared {
   readonly acceptsText: boolean
 }
 
-export interface Exchanges {
+export interface HttpPool {
   /** Throws BAD_USER_INPUT where a value does not fit into the URL or a header. */
   prepare(spec: RequestSpec): Prepared
-  /** Throws what undici throws, or UPSTREAM_PROTOCOL_ERROR; `extra` are headers that the request's own win over. */
+  /** Rejects with what undici throws, or UPSTREAM_PROTOCOL_ERROR; the request's own headers override `extra`. */
   send(prepared: Prepared, extra: Headers, signal: AbortSignal): Promise<HttpAnswer>
   close(): Promise<void>
 }
 
 const MAX_BODY_BYTES = 1024 * 1024
 const MAX_HEADER_BYTES = 16 * 1024
-/** Milliseconds an idle connection is kept where the platform does not announce its own time. */
+/** Milliseconds for which an idle connection is kept where the platform does not announce its own time. */
 const KEEP_ALIVE_MS = 30_000
 
 type RawHeaders = Readonly<Record<string, string | string[] | undefined>>
 
 /** Opens the pool; throws where the base URL or a header cannot be used. Connects on the first request. */
-export function openPool(options: PoolOptions): Exchanges {
+export function openPool(options: PoolOptions): HttpPool {
   const base = new URL(options.baseUrl)
   checkHost(base)
   const common = checkHeaders({
@@ -57,7 +54,7 @@ export function openPool(options: PoolOptions): Exchanges {
     pipelining: 1,
     allowH2: false,
     connect: { timeout: options.connectTimeoutMs, lookup: guardedLookup(base.protocol) },
-    // The deadline of the call is the only clock.
+    // The deadline of the call bounds the exchange.
     headersTimeout: 0,
     bodyTimeout: 0,
     keepAliveTimeout: KEEP_ALIVE_MS,

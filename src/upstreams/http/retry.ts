@@ -1,22 +1,22 @@
 /**
- * Whether and when a request is sent again (TRUST R8). Own code: undici's retry interceptor holds the connection while
- * it waits, comes back before a long `Retry-After` and hides the last answer; cockatiel's knows no budget that requests
- * share. Both would retry where the deadline leaves no time.
+ * Whether and when a request is sent again (docs/promises.md R8). Own code: undici's retry interceptor holds the
+ * connection while it waits, returns before a long `Retry-After` and hides the last answer; cockatiel's has no budget
+ * that requests share. Both would retry where the deadline leaves no time.
  */
 import type { CodedError } from '../../errors.ts'
 import type { HttpAnswer } from './types.ts'
 
-/** The share of requests that may be retries, and how many there may be in a quiet window. */
+/** The share of requests that may be retries. */
 const SHARE = 0.2
+/** So many retries are allowed in any window. */
 const FLOOR = 3
-/** The window: so many seconds, counted by the second. */
 const WINDOW_SECONDS = 10
 
 const FIRST_DELAY_MS = 100
 const MAX_DELAY_MS = 2000
 
 const retryable = new Set([429, 502, 503, 504])
-/** The connection broke or could not be made; not: a certificate, a name or an address that is refused. */
+/** The connection broke or could not be made; a refused certificate, name or address is not among them. */
 const broken = new Set([
   'ECONNRESET',
   'ECONNREFUSED',
@@ -29,23 +29,23 @@ const broken = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ])
 
-/** Whether the outcome of one attempt may be another with the next. */
-export function mayPass(outcome: HttpAnswer | CodedError): boolean {
+/** Whether the next attempt may have another outcome. */
+export function isTransient(outcome: HttpAnswer | CodedError): boolean {
   if ('status' in outcome) return retryable.has(outcome.status)
   const { cause } = outcome
   return outcome.code === 'UPSTREAM_UNAVAILABLE' && cause instanceof Error && broken.has(cause.message)
 }
 
-/** Full jitter: anything between nothing and a bound that doubles, in milliseconds; `retries` is how many there were. */
+/** Milliseconds with full jitter: anything below a bound that doubles with each of the `retries` so far. */
 export function backoffMs(retries: number): number {
   return Math.floor(Math.random() * Math.min(FIRST_DELAY_MS * 2 ** retries, MAX_DELAY_MS))
 }
 
-/** One for each upstream: retries are a fifth of the requests of the last ten seconds, and three in a quiet time. */
+/** The budget of one upstream: a fifth of the requests of the last ten seconds, and three where there were fewer. */
 export interface RetryBudget {
-  /** A caller's request is sent for the first time. */
+  /** Counts a request that is sent for the first time. */
   count(): void
-  /** Takes one retry; false: there is none left. */
+  /** Takes one retry; false where none is left. */
   take(): boolean
 }
 
@@ -82,28 +82,27 @@ export function createRetryBudget(now: () => number = () => performance.now()): 
   }
 }
 
-/** How long a platform asks us to wait: `Retry-After` (RFC 9110 section 10.2.3) and the headers used in its place. */
-
-/** Milliseconds to wait where the platform does not say it in a way that we understand. */
+/** Milliseconds to wait where the platform does not say how long, or in no known form. */
 const DEFAULT_MS = 1000
-/** Milliseconds; no platform documents a longer block, and a caller should not be told to wait for ever. */
+/** Milliseconds; no platform documents a longer block, and a caller should not be told to wait without end. */
 const MAX_MS = 3_600_000
 /** Seconds; a smaller reset is a span and not a time (which would be in 2001). */
 const FIRST_EPOCH = 1e9
 
 const wholeSeconds = /^-?\d{1,15}$/
-// Only the form that RFC 9110 section 5.6.7 lets a sender produce: Date.parse alone reads "-5" as a month.
+// Only the form that RFC 9110 section 5.6.7 lets a sender produce: Date.parse reads "-5" as a month.
 const httpDate = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/
 
 type Header = (name: string) => string | undefined
 
 /**
- * Milliseconds that an answer asks to wait, within 0 and one hour; null where it does not say. `nowMs` (Unix
- * milliseconds) counts only where the answer has no `Date`: a time is meant by the platform's clock, not by ours.
+ * Milliseconds that an answer asks to wait, within 0 and one hour; null where it does not say. Reads `Retry-After` (RFC
+ * 9110 section 10.2.3) and the headers used in its place. `nowMs` (Unix milliseconds) counts only where the answer has
+ * no `Date`: a time is meant by the platform's clock.
  */
 export function retryAfterMs(header: Header, nowMs: number): number | null {
   const theirs = parseDate(header('date')) ?? nowMs
-  // better-auth sends the second alone, and Auth0 often only the third (upstreams/better-auth.md, auth0.md section 8).
+  // better-auth sends only the second, and Auth0 often only the third (docs/platforms/auth0.md section 6).
   const said = header('retry-after') ?? header('x-retry-after')
   if (said !== undefined) return parseRetryAfter(said, theirs)
   const reset = header('x-ratelimit-reset')?.trim() ?? ''

@@ -1,26 +1,82 @@
-/** What goes through the HTTP core: types only. */
+/** What goes through the HTTP client: its options, its requests and its answers. */
+import { z } from 'zod'
 import type { Call, PlatformEvent, UpstreamState } from '../platform.ts'
-import type { HttpTuning } from './options.ts'
 import type { UrlParts } from './url.ts'
+
+/** The options that every platform with an HTTP API has in common: spread into its own, handed on to `openHttp`. */
+export const httpOptionFields = {
+  concurrency: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(50)
+    .describe('How many requests to this upstream may be under way at the same time; the rest wait their turn.'),
+  timeout_ms: z
+    .int()
+    .min(100)
+    .max(120_000)
+    .default(10_000)
+    .describe('Milliseconds that one request may take, the wait for its turn and any retry included.'),
+  rate: z
+    .strictObject({
+      requests: z.int().min(1).max(1_000_000).describe('How many requests the platform accepts.'),
+      per_seconds: z.number().min(0.1).max(3600).describe('In any span of so many seconds.'),
+    })
+    .optional()
+    .meta({
+      description: 'The rate limit of the credential: no request goes out that the platform would refuse.',
+      fallback: "the platform's documented limit, where there is one",
+    }),
+  retries: z
+    .int()
+    .min(0)
+    .max(5)
+    .default(2)
+    .describe(
+      'How often a read is sent again after 429, 502, 503, 504 or a broken connection; a fifth of all requests at most.',
+    ),
+  breaker: z
+    .strictObject({
+      minimum_requests: z.int().min(5).max(10_000).default(20).describe('Fewer requests than these never open it.'),
+      failure_rate: z
+        .number()
+        .min(0.05)
+        .max(0.95)
+        .default(0.5)
+        .describe('The share of failed requests (5xx, timeouts, broken connections) above which it opens.'),
+    })
+    .prefault({})
+    .describe('When an upstream that fails is left alone for a while.'),
+}
+
+export type HttpTuning = z.output<z.ZodObject<typeof httpOptionFields>>
+
+/** What holds where an option is left out. */
+export const httpDefaults: HttpTuning = z.object(httpOptionFields).parse({})
+
+/** The common options out of a platform's own: `openHttp({ ...httpTuning(options), base_url, observe })`. */
+export function httpTuning({ concurrency, timeout_ms, rate, retries, breaker }: HttpTuning): HttpTuning {
+  return { concurrency, timeout_ms, rate, retries, breaker }
+}
 
 export type Headers = Readonly<Record<string, string>>
 
-/** A credential that expires, such as the token of an OAuth client; `credentials.ts` makes one. */
+/** A credential that expires, such as the access token of an OAuth client (`oauth-client.ts`). */
 export interface Authorize {
-  /** The headers for one request; throws a CodedError where there is no credential to be had. */
+  /** The headers for one request; rejects with a CodedError where no credential can be had. */
   headers(call: Call): Promise<Headers>
-  /** The platform refused these headers with a 401: the next ones should be others. */
+  /** Called when the platform refused these headers with a 401: the next ones should differ. */
   invalidate(refused: Headers): void
 }
 
-/** What `httpOptionFields` leaves to the operator has a default here, too. */
+/** Options that are left out have the defaults of `httpOptionFields`. */
 export interface HttpOptions extends Partial<HttpTuning> {
   /** @deprecated Put on errors and events by the server. */
   readonly upstream?: string
   readonly base_url: string
   /** The same for every request; called once, when the pool opens. */
   headers?(): Headers
-  /** Asked before every request that brings no `authorization` of its own; a 401 makes it fetch another credential. */
+  /** Asked before every request that has no `authorization` header of its own; a 401 makes it fetch another one. */
   readonly authorize?: Authorize
   observe(event: PlatformEvent): void
 }
@@ -33,14 +89,14 @@ export interface RequestSpec extends UrlParts {
   /** GET where left out. */
   readonly method?: 'GET' | 'POST' | 'PATCH'
   readonly body?: RequestBody
-  /** For this request alone; they win over those of the pool. */
+  /** For this request only; they override those of the pool. */
   readonly headers?: Headers
   /**
-   * Whether a second request after a lost one does no harm. Left out: a GET is idempotent, the others are not; a POST
-   * that only reads says so here.
+   * Whether the request may be repeated when its answer was lost. Left out: only a GET may; a POST that only reads says
+   * so here.
    */
   readonly idempotent?: boolean
-  /** A success may be something else than JSON; its text is then in the answer. */
+  /** Whether a success may be something other than JSON; its text is then in the answer. */
   readonly acceptsText?: boolean
 }
 
@@ -60,12 +116,13 @@ export interface HttpAnswer {
 
 export interface Http {
   /**
-   * One request, sent again where that may help and does no harm (`retry.ts`). Throws the reason of `call.signal`, or a
-   * CodedError: BAD_USER_INPUT (nothing was sent), UPSTREAM_RATE_LIMITED (nothing was sent), UPSTREAM_TIMEOUT,
-   * UPSTREAM_UNAVAILABLE, UPSTREAM_PROTOCOL_ERROR. Failures with a status are answers, for the platform to judge.
+   * Sends one request, again where that may help and does no harm (`retry.ts`). Rejects with the reason of
+   * `call.signal`, or with a CodedError: BAD_USER_INPUT (nothing was sent), UPSTREAM_RATE_LIMITED (nothing was sent),
+   * UPSTREAM_TIMEOUT, UPSTREAM_UNAVAILABLE, UPSTREAM_PROTOCOL_ERROR. A failure with a status is an answer, which the
+   * platform reads.
    */
   request(spec: RequestSpec, call: Call): Promise<HttpAnswer>
   state(): UpstreamState
-  /** Waits for the requests under way, each bounded by its deadline. */
+  /** Waits for the requests in flight, each bounded by its deadline. */
   close(): Promise<void>
 }

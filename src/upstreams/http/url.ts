@@ -1,13 +1,17 @@
 /**
- * URLs out of a template and values that callers chose (TRUST S9). Two independent rules: the value must match the
- * allow-list of characters, and the finished URL must still be the template's.
+ * Where a request may go. Two independent rules guard its URL (docs/promises.md S9): a value that a caller chose must
+ * match the allow-list of characters, and the finished URL must still fit its template. The address is checked when the
+ * connection is made, because a name can be rebound after it was checked (docs/promises.md S10).
  */
+import { lookup } from 'node:dns'
+import { BlockList, isIP } from 'node:net'
+import type { LookupFunction } from 'node:net'
 import { badUserInput } from '../../errors.ts'
 import { checkId } from '../../tokens/ids.ts'
 
 /** What a request adds to the base URL. */
 export interface UrlParts {
-  /** A path such as `/users/{user_id}`; written by us, never by a caller. */
+  /** A path such as `/users/{user_id}`; from the platform's code, never from a caller. */
   readonly template: string
   /** One value for each `{name}` in the template. */
   readonly params?: Readonly<Record<string, string>>
@@ -56,4 +60,49 @@ function isPlaceholder(segment: string): boolean {
 /** The path of the base URL without slashes at its end. */
 function pathPrefix(base: URL): string {
   return base.pathname.replace(/\/+$/, '')
+}
+
+// No platform has these addresses, but the metadata services of clouds do. Other private ranges stay allowed: a
+// self-hosted platform in the same network is a normal upstream, and only the operator sets its URL.
+const never = new BlockList()
+never.addSubnet('0.0.0.0', 8, 'ipv4')
+never.addSubnet('169.254.0.0', 16, 'ipv4')
+never.addSubnet('224.0.0.0', 3, 'ipv4')
+never.addAddress('::', 'ipv6')
+never.addSubnet('fe80::', 10, 'ipv6')
+never.addSubnet('ff00::', 8, 'ipv6')
+never.addAddress('fd00:ec2::254', 'ipv6')
+
+const loopback = new BlockList()
+loopback.addSubnet('127.0.0.0', 8, 'ipv4')
+loopback.addAddress('::1', 'ipv6')
+
+/** Whether a request may go to this IP address; over plain http only to this machine, because it carries a key. */
+export function mayConnect(address: string, protocol: string): boolean {
+  const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
+  return !never.check(address, family) && (protocol === 'https:' || loopback.check(address, family))
+}
+
+/** Refuses a URL whose host is an address that `mayConnect` forbids; a name is checked once it is resolved. */
+export function checkHost(url: URL): void {
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  if (isIP(host) !== 0 && !mayConnect(host, url.protocol))
+    throw new Error('base_url: the address is link-local, unspecified or multicast; no platform can be there')
+}
+
+/** Resolves like the operating system, and fails where any address of the name is forbidden. */
+export function guardedLookup(protocol: string): LookupFunction {
+  return (hostname, options, callback) => {
+    lookup(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error) {
+        callback(error, '')
+        return
+      }
+      const [first] = addresses
+      if (first === undefined || !addresses.every(({ address }) => mayConnect(address, protocol)))
+        callback(Object.assign(new Error('The address may not be connected to.'), { code: 'EADDRFORBIDDEN' }), '')
+      else if (options.all === true) callback(null, addresses)
+      else callback(null, first.address, first.family)
+    })
+  }
 }
