@@ -1,6 +1,7 @@
 /** The `audit` part of the configuration: where every decision about a token is recorded. */
 import { z } from 'zod'
-import type { Checker, Mode } from '../config/checks.ts'
+import type { Checker } from '../config/checks.ts'
+import type { Mode } from '../mode.ts'
 import { secret } from '../lib/secret.ts'
 import type { Secret } from '../lib/secret.ts'
 

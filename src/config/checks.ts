@@ -2,11 +2,10 @@
  * Rules between the parts of a file. They read the plain data, so that they are reported together with the mistakes
  * that the schemas find; whatever has the wrong type is skipped, because a schema reports it.
  */
+import type { Mode } from '../mode.ts'
 import type { Path, Problem } from './problems.ts'
 import { isMapping, problemAt, valueAt } from './source.ts'
 import type { Source } from './source.ts'
-
-export type Mode = 'production' | 'development'
 
 export interface Checker {
   readonly source: Source

@@ -1,7 +1,8 @@
 /** Where the server listens: command line, then file, then environment, then default. */
 import { z } from 'zod'
 import { isLoopback } from '../lib/url.ts'
-import type { Checker, Mode } from './checks.ts'
+import type { Checker } from './checks.ts'
+import type { Mode } from '../mode.ts'
 import type { Problem } from './problems.ts'
 import type { Variables } from './environment.ts'
 import { parsePart } from './parse.ts'

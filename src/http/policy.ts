@@ -4,6 +4,7 @@
  */
 import type { ErrorCode } from '../errors.ts'
 import { isLoopback } from '../lib/url.ts'
+import type { Mode } from '../mode.ts'
 
 export const GRAPHQL_PATH = '/graphql'
 
@@ -26,7 +27,7 @@ export interface HttpFacts {
   /** As the headers say them. */
   readonly contentLength: string | null
   readonly contentEncoding: string | null
-  readonly mode: 'development' | 'production'
+  readonly mode: Mode
 }
 
 export interface Refusal {

@@ -5,6 +5,7 @@ import { createAccess } from '../auth/policy.ts'
 import type { CheckProof } from '../gateway-proof/proof.ts'
 import { GRAPHQL_PATH } from '../http/policy.ts'
 import { createTextCache } from '../lib/cache.ts'
+import type { Mode } from '../mode.ts'
 import { usePage } from './graphiql.ts'
 import type { Page } from './graphiql.ts'
 import { createKeyRate } from './limits/caller-rate.ts'
@@ -39,7 +40,7 @@ import { createContext } from './context.ts'
 import type { RequestState, ServerContext } from './context.ts'
 
 export interface AppOptions {
-  readonly mode: 'development' | 'production'
+  readonly mode: Mode
   readonly source: TokenSource
   readonly auth: AuthOptions
   readonly audit: Audit

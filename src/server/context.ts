@@ -7,6 +7,7 @@ import { maySeeSchema } from '../auth/policy.ts'
 import type { Access } from '../auth/policy.ts'
 import type { Viewer } from '../auth/viewer.ts'
 import { secret } from '../lib/secret.ts'
+import type { Mode } from '../mode.ts'
 import type { GraphContext } from '../schema/builder.ts'
 import type { SubgraphOptions } from '../schema/sdl.ts'
 import { createLoaders } from '../tokens/loaders.ts'
@@ -39,7 +40,7 @@ interface ContextParts {
   readonly source: TokenSource
   readonly access: Access
   readonly audit: Audit
-  readonly mode: 'development' | 'production'
+  readonly mode: Mode
   /** Token keys of one operation. */
   readonly maxKeys: number
   readonly takeKey: TakeKey

@@ -3,8 +3,9 @@ import type { Plugin } from 'graphql-yoga'
 import { refuse } from '../../http/error-response.ts'
 import { isPreflight, preflightHeaders, refuseRequest } from '../../http/policy.ts'
 import type { HttpLimits } from '../../http/policy.ts'
+import type { Mode } from '../../mode.ts'
 
-export function useHttpPolicy(mode: 'development' | 'production', limits: HttpLimits): Plugin {
+export function useHttpPolicy(mode: Mode, limits: HttpLimits): Plugin {
   return {
     onRequest({ request, url, endResponse }) {
       const { method, headers } = request

@@ -8,9 +8,10 @@ import { isEnumType, isInputObjectType, isInterfaceType, isObjectType, NoSchemaI
 import type { GraphQLSchema, validate } from 'graphql'
 import { maySeeSchema } from '../../auth/policy.ts'
 import type { RequestState } from '../context.ts'
+import type { Mode } from '../../mode.ts'
 import { replaceMessage } from './errors.ts'
 
-export function useSchemaPrivacy(mode: 'development' | 'production'): Plugin<object, RequestState> {
+export function useSchemaPrivacy(mode: Mode): Plugin<object, RequestState> {
   if (mode === 'development') return {}
   let hideNames: ReturnType<typeof createHideNames> = (message) => message
   return {

@@ -1,6 +1,7 @@
 /** The `documents` part of the configuration: which operations are registered, and whether any other is executed. */
 import { z } from 'zod'
-import type { Checker, Mode } from '../../config/checks.ts'
+import type { Checker } from '../../config/checks.ts'
+import type { Mode } from '../../mode.ts'
 
 const file = z.string().min(1)
 

@@ -8,6 +8,7 @@ import type { ASTVisitor, DocumentNode, ValidationContext } from 'graphql'
 import { maySeeSchema } from '../../auth/policy.ts'
 import type { Viewer } from '../../auth/viewer.ts'
 import type { RequestState } from '../context.ts'
+import type { Mode } from '../../mode.ts'
 import { canonicalId } from './manifest.ts'
 
 export interface TrustedDocuments {
@@ -20,7 +21,7 @@ export interface TrustedDocuments {
 
 export function useTrustedDocuments(
   { documents, mode, free_services }: TrustedDocuments,
-  serverMode: 'development' | 'production',
+  serverMode: Mode,
 ): Plugin<object, RequestState> {
   const isFree = (viewer: Viewer | undefined) => viewer?.kind === 'service' && free_services.includes(viewer.id)
   const mayAskForSchema = (viewer: Viewer | undefined) =>
