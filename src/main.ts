@@ -1,7 +1,7 @@
 /** Opens the upstreams, listens, and closes everything in order when it is told to stop. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openAudit } from './audit/open.ts'
-import { createIdentify } from './auth/viewer.ts'
+import { createIdentify } from './auth/identify.ts'
 import type { Config } from './config.ts'
 import { createCheckProof } from './gateway-proof/proof.ts'
 import { listen } from './http/node.ts'

@@ -57,8 +57,8 @@ export function createContext(
     access,
     audit: createTrail(audit, {
       viewer,
-      request_id,
-      operation_name,
+      requestId: request_id ?? null,
+      operationName: operation_name ?? null,
       traceparent: request.headers.get('traceparent'),
     }),
     load: createLoaders(
@@ -88,7 +88,7 @@ export function describeCaller({ request, viewer, deadline, forwards }: CallerFa
     signal: deadline?.signal ?? request.signal,
     deadline: deadline?.at,
     viewer: callerOf(viewer) ?? undefined,
-    subject: forwards && viewer.kind === 'user' ? subjectOf(viewer.user_id, request) : undefined,
+    subject: forwards && viewer.kind === 'user' ? subjectOf(viewer.userId, request) : undefined,
   }
 }
 

@@ -1,8 +1,8 @@
-/** TRUST S14: adding a grant never removes a right, removing one never adds a right. */
+/** docs/promises.md S14: adding a grant never removes a right, removing one never adds a right. */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { createAccess } from '../../src/auth/policy.ts'
 import type { Grant } from '../../src/auth/options.ts'
+import { compileGrants, createAccess } from '../../src/auth/policy.ts'
 import { anonymous } from '../../src/auth/viewer.ts'
 import type { Viewer } from '../../src/auth/viewer.ts'
 import { secretFields } from '../../src/tokens/token.ts'
@@ -23,7 +23,12 @@ const grant: fc.Arbitrary<Grant> = fc.record({
   users: fc.uniqueArray(fc.constantFrom(...subjects, 'acme_*', 'acme_1*', '*'), { minLength: 1 }),
 })
 
-const viewerWith = (grants: readonly Grant[]): Viewer => ({ kind: 'service', id: 'a', grants, schema: false })
+const viewerWith = (grants: readonly Grant[]): Viewer => ({
+  kind: 'service',
+  id: 'a',
+  grants: compileGrants(grants),
+  schema: false,
+})
 const rights = (grants: readonly Grant[]) =>
   new Set(
     questions.filter((question) => access.decide(viewerWith(grants), question).allowed).map((q) => JSON.stringify(q)),
@@ -78,9 +83,9 @@ it('refuses anonymous and every other user, whatever is asked', () => {
     field: fc.constantFrom('metadata' as const, ...secretFields),
   })
   fc.assert(
-    fc.property(question, fc.string(), (asked, user_id) => {
+    fc.property(question, fc.string(), (asked, userId) => {
       expect(access.decide(anonymous, asked).allowed).toBe(false)
-      expect(access.decide({ kind: 'user', user_id, issuer: 'i' }, asked).allowed).toBe(user_id === asked.subject)
+      expect(access.decide({ kind: 'user', userId, issuer: 'i' }, asked).allowed).toBe(userId === asked.subject)
     }),
   )
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { allowOrThrow, createAccess, maySeeSchema } from '../../src/auth/policy.ts'
+import { allowOrThrow, compileGrants, createAccess, maySeeSchema } from '../../src/auth/policy.ts'
 import type { ReadableField } from '../../src/auth/policy.ts'
 import { anonymous } from '../../src/auth/viewer.ts'
 import type { Viewer } from '../../src/auth/viewer.ts'
@@ -9,12 +9,12 @@ const fields = ['metadata', 'token', 'token_secret', 'id_token'] as const satisf
 const subjects = ['acme_1', 'acme_2', 'other_1'] as const
 const providers = ['oauth_google', 'oauth_github'] as const
 
-const user: Viewer = { kind: 'user', user_id: 'acme_1', issuer: 'https://id.example.com' }
+const user: Viewer = { kind: 'user', userId: 'acme_1', issuer: 'https://id.example.com' }
 
 /** A service with these grants; what is left out has the defaults of the configuration. */
 function service(grants: unknown[], schema = false): Viewer {
   const [options] = auth({ services: [{ id: 'a', key_sha256: '0'.repeat(64), grants, schema }] }).services
-  return { kind: 'service', id: options!.id, grants: options!.grants, schema: options!.schema }
+  return { kind: 'service', id: options!.id, grants: compileGrants(options!.grants), schema: options!.schema }
 }
 
 /** Every allowed cell of subjects x providers x fields, as `subject provider field`; the rest must be refused. */

@@ -10,7 +10,7 @@ describe('a user token', () => {
   it.each(jwtAlgorithms)('is accepted with %s', async (alg) => {
     await using issuer = await startIssuer({ alg })
     const viewer = await bearerOf(issuer)(await issuer.sign({ sub: 'user_7' }))
-    expect(viewer).toEqual({ kind: 'user', user_id: 'user_7', issuer: issuer.issuer })
+    expect(viewer).toEqual({ kind: 'user', userId: 'user_7', issuer: issuer.issuer })
   })
 
   it.each([
@@ -29,13 +29,13 @@ describe('a user token', () => {
     ],
   ])('may have %s', async (_name, claims, header) => {
     await using issuer = await startIssuer()
-    expect(await bearerOf(issuer)(await issuer.sign(claims, { header }))).toMatchObject({ user_id: 'user_1' })
+    expect(await bearerOf(issuer)(await issuer.sign(claims, { header }))).toMatchObject({ userId: 'user_1' })
   })
 
   it('names the user in the configured claim', async () => {
     await using issuer = await startIssuer()
     const identify = bearerOf(issuer.options({ user_claim: 'uid' }))
-    expect(await identify(await issuer.sign({ uid: 'user_9' }))).toMatchObject({ user_id: 'user_9' })
+    expect(await identify(await issuer.sign({ uid: 'user_9' }))).toMatchObject({ userId: 'user_9' })
     expect((await failure(identify(await issuer.sign()))).code).toBe('UNAUTHENTICATED')
   })
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { authOptions } from '../../src/auth/options.ts'
-import { createIdentify } from '../../src/auth/viewer.ts'
+import { createIdentify } from '../../src/auth/identify.ts'
 import { newKey } from '../../src/commands/keys.ts'
 
 function run(id?: string): { code: number; text: string } {
@@ -24,7 +24,7 @@ it('prints a key once, and lines for the configuration with which that key is ac
   expect(viewer).toMatchObject({
     kind: 'service',
     id: 'calendar-sync',
-    grants: [{ providers: ['oauth_google'], fields: ['token'], users: ['*'] }],
+    grants: [{ providers: new Set(['oauth_google']), fields: new Set(['token']), users: 'all' }],
   })
 })
 

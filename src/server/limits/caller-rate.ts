@@ -27,7 +27,7 @@ export function createAdmitKey(max: number, caller: string | null, take: TakeKey
 /** null: nobody, who is refused before any key. */
 export function callerOf(viewer: Viewer): string | null {
   if (viewer.kind === 'anonymous') return null
-  return JSON.stringify(viewer.kind === 'service' ? [viewer.id] : [viewer.issuer, viewer.user_id])
+  return JSON.stringify(viewer.kind === 'service' ? [viewer.id] : [viewer.issuer, viewer.userId])
 }
 
 interface Bucket {
