@@ -41,7 +41,7 @@ describe('a signed request', () => {
 })
 
 describe('the store of nonces', () => {
-  const options = { window_seconds: 60, max_nonces: 3 }
+  const options = { windowSeconds: 60, maxNonces: 3 }
 
   it('forgets a nonce when its signature is too old, and not before', () => {
     const store = createNonceStore(options)

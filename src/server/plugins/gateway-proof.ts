@@ -26,14 +26,14 @@ export function useGatewayProof(check: CheckProof, body_bytes: number, log: Log)
       try {
         const { method, headers } = request
         const header = (name: string) => headers.get(name)
-        const verdict = await within(deadline, check({ method, path: url.pathname, header, body }))
-        if (!verdict.holds) {
-          log.info({ request_id, reason: verdict.reason }, 'gateway proof refused')
+        const result = await within(deadline, check({ method, path: url.pathname, header, body }))
+        if (!result.ok) {
+          log.info({ request_id, reason: result.reason }, 'gateway proof refused')
           const headers = { 'www-authenticate': 'Bearer' }
           endResponse(refuse({ status: 401, code: 'UNAUTHENTICATED', message: MESSAGE, headers }))
           return
         }
-        serverContext.gateway = verdict.by
+        serverContext.gateway = result.method
         // A body can be read once; the operation is read out of the very bytes that were checked.
         if (bytes !== undefined)
           setRequest(new fetchAPI.Request(request.url, { method, headers, body: await body(), signal: request.signal }))
