@@ -44,14 +44,19 @@ type AuditOptions = z.output<typeof auditOptions>
 export type AuditConfig =
   | { readonly sink: 'none'; readonly key: Secret | null }
   | { readonly sink: 'stdout'; readonly key: Secret | null }
-  | {
-      readonly sink: 'file'
-      readonly key: Secret
-      readonly path: string
-      readonly max_bytes: number
-      readonly keep: number | null
-      readonly fsync: boolean
-    }
+  | FileAuditConfig
+
+export interface FileAuditConfig {
+  readonly sink: 'file'
+  readonly key: Secret
+  readonly path: string
+  /** A file that would grow beyond this is rotated. */
+  readonly max_bytes: number
+  /** How many rotated files are kept; null: all of them. */
+  readonly keep: number | null
+  /** Whether each write waits until the disk has it, and not only the operating system. */
+  readonly fsync: boolean
+}
 
 /** A file without a key is refused before (`checkAudit`). */
 export function resolveAudit(mode: Mode, options: AuditOptions): AuditConfig {
