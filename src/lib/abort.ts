@@ -1,0 +1,65 @@
+/** Waiting for a promise under an AbortSignal, and bounding work by a deadline. */
+
+/**
+ * Settles with `promise`, or rejects with the reason of `signal` as soon as it aborts. The promise goes on: a rejection
+ * of it that comes later is handled here. The listener is removed when either settles, so that a signal that outlives
+ * many promises does not collect listeners.
+ */
+export function raceSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const onAbort = (): void => {
+      reject(signal.reason as Error)
+    }
+    if (signal.aborted) onAbort()
+    else signal.addEventListener('abort', onAbort, { once: true })
+    promise.then(resolve, reject).finally(() => {
+      signal.removeEventListener('abort', onAbort)
+    })
+  })
+}
+
+export interface Bound {
+  /** Milliseconds from now that the work may take. */
+  readonly timeoutMs: number
+  /** Milliseconds on the clock of `performance.now()`. Asked again when it is reached, because it may move. */
+  deadline(): number
+  /** Makes the error for work that ran out of time. */
+  timedOut(): Error
+}
+
+/**
+ * Runs `work` with a signal that aborts together with `outer`, after `timeoutMs`, or at the deadline, and settles at
+ * that moment even when `work` does not. Rejects with the reason of `outer`, or with what `timedOut` returns.
+ */
+export async function withDeadline<T>(
+  outer: AbortSignal,
+  { timeoutMs, deadline, timedOut }: Bound,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  outer.throwIfAborted()
+  const last = performance.now() + timeoutMs
+  const leftMs = (): number => Math.min(last, deadline()) - performance.now()
+  if (leftMs() <= 0) throw timedOut()
+  const controller = new AbortController()
+  const onAbort = (): void => {
+    controller.abort(outer.reason)
+  }
+  let timer: NodeJS.Timeout | undefined
+  const watch = (): void => {
+    const left = leftMs()
+    if (left <= 0) controller.abort(timedOut())
+    else timer = setTimeout(watch, Math.ceil(left)).unref()
+  }
+  outer.addEventListener('abort', onAbort, { once: true })
+  watch()
+  try {
+    return await raceSignal(work(controller.signal), controller.signal)
+  } catch (error) {
+    // A refused answer may still have a body on its way: the abort closes the connection.
+    controller.abort(error)
+    throw error
+  } finally {
+    clearTimeout(timer)
+    outer.removeEventListener('abort', onAbort)
+  }
+}
