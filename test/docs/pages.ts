@@ -55,14 +55,14 @@ function slug(heading: string): string {
     .replaceAll(' ', '-')
 }
 
-const markdownIn = (folder: string): string[] =>
-  readdirSync(join(root, folder))
+const markdownIn = (folder: string, options: { readonly recursive: boolean } = { recursive: false }): string[] =>
+  readdirSync(join(root, folder), { ...options, encoding: 'utf8' })
     .filter((name) => name.endsWith('.md'))
     .map((name) => join(folder, name))
 
 export const pages: readonly Page[] = [
   ...markdownIn('.'),
-  ...markdownIn('docs'),
+  ...markdownIn('docs', { recursive: true }),
   ...readdirSync(join(root, 'examples')).flatMap((name) => markdownIn(join('examples', name))),
 ].map(readPage)
 
