@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-/** The command line: parses the arguments and calls one function each. What a command needs is loaded when it runs. */
+/** The command line: parses the arguments and calls one function per command, which is imported when it runs. */
 import { enableCompileCache } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError, Option } from 'commander'
 
-// Beside the dependencies, not in the shared temporary folder, where others could plant code.
+// Beside the dependencies, and not in the shared temporary folder, where another user could plant code.
 enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/tokengraph', import.meta.url)))
 
 const config = ['--config <file>', 'the configuration file (YAML)'] as const
@@ -12,6 +12,12 @@ const upstream = ['--upstream <name>', 'which vault, where several are configure
 const user = ['--user <id>', 'the user'] as const
 const provider = ['--provider <name>', 'the provider, as oauth_google or google'] as const
 const output = { out: process.stdout, err: process.stderr }
+
+// `tokengraph schema | head` closes the pipe early, which is no failure. Other errors stay uncaught.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
 
 interface VaultFlags {
   readonly config?: string
@@ -29,7 +35,7 @@ program
   .option('--port <number>', 'the port to listen on', parsePort)
   .action(async (flags: { config?: string; port?: number }) => {
     const { serve } = await import('./commands/serve.ts')
-    await serve({ file: flags.config, port: flags.port, env: await environment(), ...output })
+    await serve({ file: flags.config, port: flags.port, env: await environment() }, output)
   })
 
 program
@@ -43,8 +49,8 @@ program
     ),
   )
   .action(async (flags: { subgraph?: boolean; authenticated: boolean; introspection?: boolean }) => {
-    const { printSdl } = await import('./commands/schema.ts')
-    process.exitCode = printSdl({ ...flags, ...output })
+    const { printSchema } = await import('./commands/schema.ts')
+    process.exitCode = printSchema(flags, output)
   })
 
 program
@@ -53,7 +59,7 @@ program
   .option(...config)
   .action(async (flags: { config?: string }) => {
     const { checkConfig } = await import('./commands/check-config.ts')
-    process.exitCode = checkConfig({ file: flags.config, env: await environment(), ...output })
+    process.exitCode = checkConfig({ file: flags.config, env: await environment() }, output)
   })
 
 program
@@ -64,7 +70,7 @@ program
   .option('--id <id>', 'the id of the service')
   .action(async (flags: { id?: string }) => {
     const { newKey } = await import('./commands/keys.ts')
-    process.exitCode = newKey({ ...flags, ...output })
+    process.exitCode = newKey(flags, output)
   })
 
 const audit = program.command('audit').description('the record of every decision about a token')
