@@ -3,12 +3,12 @@ import { parse } from 'yaml'
 import { authOptions } from '../../src/auth/options.ts'
 import { createIdentify } from '../../src/auth/identify.ts'
 import { newKey } from '../../src/commands/keys.ts'
+import { captureOutput } from '../support/output.ts'
 
 function run(id?: string): { code: number; text: string } {
-  let text = ''
-  const out = { write: (more: string) => (text += more) }
-  const code = newKey(id === undefined ? { out } : { out, id })
-  return { code, text }
+  const output = captureOutput()
+  const code = newKey(id === undefined ? {} : { id }, output)
+  return { code, text: output.out.text() }
 }
 
 it('prints a key once, and lines for the configuration with which that key is accepted', async () => {

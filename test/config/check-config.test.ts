@@ -1,17 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { checkConfig } from '../../src/commands/check-config.ts'
+import { captureOutput } from '../support/output.ts'
 import { clerkKey, designSample, env, hash, vaultKey, writeConfig } from './sample.ts'
 
 function run(file: string | undefined, variables: NodeJS.ProcessEnv = env): { code: number; out: string; err: string } {
-  const written = { out: '', err: '' }
-  const code = checkConfig({
-    file,
-    env: variables,
-    out: { write: (text) => (written.out += text) },
-    err: { write: (text) => (written.err += text) },
-  })
-  return { code, ...written }
+  const output = captureOutput()
+  const code = checkConfig({ file, env: variables }, output)
+  return { code, out: output.out.text(), err: output.err.text() }
 }
 
 describe('check-config', () => {
