@@ -1,4 +1,4 @@
-/** Who may import whom (DESIGN section 4). */
+/** The import rules; docs/architecture.md explains them. */
 const only = (name, from, forbidden, comment) => ({
   name,
   comment,

@@ -71,7 +71,7 @@ export default [
     languageOptions: graphqlLanguage,
     rules: {
       ...graphql.configs['flat/schema-recommended'].rules,
-      // One rule for the whole schema (DESIGN section 2): names on the wire are the documented names.
+      // Names on the wire are the documented snake_case names (docs/adr/0001-snake-case-on-the-wire.md).
       '@graphql-eslint/naming-convention': [
         'error',
         {
@@ -107,7 +107,7 @@ export default [
     languageOptions: graphqlLanguage,
     rules: {
       ...operationRules,
-      // Variables are named as the arguments that they fill (DESIGN section 2).
+      // Variables are named like the arguments that they fill.
       '@graphql-eslint/naming-convention': [
         'error',
         { ...operationRules['@graphql-eslint/naming-convention'][1], VariableDefinition: 'snake_case' },

@@ -1,6 +1,6 @@
 /**
  * Runs the whole test suite with logs at level debug, and searches everything that the servers and commands wrote for
- * the secrets that the tests plant (TRUST S7). Arguments go to vitest. Exit code 1: a test failed, or something leaked.
+ * the secrets that the tests plant (docs/promises.md S7). Arguments go to vitest. Exit code 1: a test failed, or something leaked.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

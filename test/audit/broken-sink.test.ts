@@ -1,4 +1,4 @@
-/** What cannot be recorded does not leave (TRUST S13): a full disk, a killed reader, a reader that stopped. */
+/** What cannot be recorded does not leave (docs/promises.md S13): a full disk, a killed reader, a reader that stopped. */
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { expect, it } from 'vitest'

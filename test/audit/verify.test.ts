@@ -1,4 +1,4 @@
-/** A chain that was touched names the first record that shows it (TRUST S13). */
+/** A chain that was touched names the first record that shows it (docs/promises.md S13). */
 import { appendFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'

@@ -1,4 +1,4 @@
-/** TRUST S3: a corpus of forged and odd tokens, against real keys of a real issuer. */
+/** docs/promises.md S3: a corpus of forged and odd tokens, against real keys of a real issuer. */
 import { importJWK } from 'jose'
 import type { JWK } from 'jose'
 import { afterAll, expect, it } from 'vitest'

@@ -1,4 +1,4 @@
-/** What a good token looks like; forged ones are in `jwt-forged.test.ts` (TRUST S3). */
+/** What a good token looks like; forged ones are in `jwt-forged.test.ts` (docs/promises.md S3). */
 import { describe, expect, it } from 'vitest'
 import { jwtAlgorithms } from '../../src/auth/options.ts'
 import { startIssuer } from '../servers/jwks.ts'

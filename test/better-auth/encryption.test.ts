@@ -7,7 +7,7 @@ import { appSecret } from './app.ts'
 import { createAppFile, openBetterAuth } from './open.ts'
 
 const token = 'invented-token-1'
-// Forty hex digits, as GitHub's older tokens: better-auth takes it for ciphertext (TRUST finding 9).
+// Forty hex digits, as GitHub's older tokens: better-auth takes it for ciphertext (docs/platforms/better-auth.md section 2).
 const hexToken = '0123456789abcdef0123456789abcdef01234567'
 const longHexToken = hexToken.repeat(4)
 

@@ -13,7 +13,7 @@ function everyObject(value: unknown): object[] {
 }
 
 describe('a valid file', () => {
-  it('reads the sample of DESIGN 5 as it stands there', () => {
+  it('reads the sample as it is written', () => {
     const config = load(designSample)
     expect(config).toMatchObject({
       mode: 'production',

@@ -1,4 +1,4 @@
-/** The sample of DESIGN 5, and helpers to load a text as a file. */
+/** A sample with every part of a configuration, and helpers to load a text as a file. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -7,8 +7,10 @@ import type { PlatformFixture } from './fixture.ts'
 
 export const auth0TokenVault: PlatformFixture = {
   unsupported: {
-    'many accounts': 'the exchange answers for one account of a user at a connection (auth0.md part C)',
-    'unknown user': 'the exchange has no answer of its own for a user that nobody knows (auth0.md, errors)',
+    'many accounts':
+      'the exchange answers for one account of a user at a connection (docs/platforms/auth0-token-vault.md section 7)',
+    'unknown user':
+      'the exchange has no answer of its own for a user that nobody knows (docs/platforms/auth0-token-vault.md section 5)',
   },
   async start() {
     const server = await startAuth0Worker()

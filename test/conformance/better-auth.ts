@@ -13,8 +13,9 @@ const secret = 'invented-better-auth-secret-of-enough-length'
 
 export const betterAuth: PlatformFixture = {
   unsupported: {
-    'unknown user': 'the account table has accounts and no users (better-auth.md section 2)',
-    'provider not configured': 'the database does not know which providers are configured (better-auth.md section 2)',
+    'unknown user': 'the account table has accounts and no users (docs/platforms/better-auth.md section 5)',
+    'provider not configured':
+      'the database does not know which providers are configured (docs/platforms/better-auth.md section 5)',
     'our key refused': noServer,
     'rate limited': noServer,
     outage: noServer,

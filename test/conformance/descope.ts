@@ -6,7 +6,8 @@ import type { PlatformFixture } from './fixture.ts'
 
 export const descope: PlatformFixture = {
   unsupported: {
-    'many accounts': 'the newest token of an app is the only one that can be asked for (descope.md section A)',
+    'many accounts':
+      'the newest token of an app is the only one that can be asked for (docs/platforms/descope.md section 2)',
   },
   async start() {
     const server = await startDescope()

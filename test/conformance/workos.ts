@@ -6,7 +6,8 @@ import type { PlatformFixture } from './fixture.ts'
 
 export const workos: PlatformFixture = {
   unsupported: {
-    'many accounts': 'the token call answers for one account of a user at a provider (workos.md section 5)',
+    'many accounts':
+      'the token call answers for one account of a user at a provider (docs/platforms/workos.md section 7)',
   },
   async start() {
     const server = await startWorkos()

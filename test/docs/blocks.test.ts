@@ -1,5 +1,5 @@
 /** Every block of every page has a test that checks it: a new kind of block fails here until it has one. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ownerOf } from './configurations.ts'
@@ -16,6 +16,7 @@ const checkers: Readonly<Record<string, string>> = {
   ts: 'code.test.ts',
   js: 'test/tools, on its page alone',
   text: 'a picture or an outline: there is nothing to check',
+  mermaid: 'a picture: its folders are checked here',
 }
 
 it('every block has a checker', () => {
@@ -45,6 +46,12 @@ it('no configuration is of an unknown program', () => {
 it('an outline is no command in disguise', () => {
   const commands = blocksOf('text').filter(({ block }) => /^(\$ |npm |npx |curl |tokengraph |node )/m.test(block.text))
   expect(commands.map(({ where }) => where)).toEqual([])
+})
+
+it('the folders in a picture are there', () => {
+  const folders = blocksOf('mermaid').flatMap(({ block }) => block.text.match(/\bsrc\/[\w/-]+/g) ?? [])
+  expect(folders.length).toBeGreaterThan(4)
+  expect(folders.filter((folder) => !existsSync(join(root, folder)))).toEqual([])
 })
 
 describe('JSON', () => {

@@ -1,4 +1,4 @@
-/** The real Hive Gateway's `hmacSignature`: proof of the caller, never of the user (TRUST section 0, finding 2). */
+/** The real Hive Gateway's `hmacSignature`: proof of the caller, never of the user (docs/promises.md S2). */
 import type { GatewayPlugin } from '@graphql-hive/gateway-runtime'
 import { describe, expect, it } from 'vitest'
 import { stableJson } from '../../src/gateway-proof/hive-hmac.ts'

@@ -1,4 +1,4 @@
-/** TRUST S2: the window around the clock, keys that overlap and retire, and Ed25519. */
+/** docs/promises.md S2: the window around the clock, keys that overlap and retire, and Ed25519. */
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { createCheckProof } from '../../src/gateway-proof/check-proof.ts'

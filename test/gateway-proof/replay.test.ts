@@ -1,4 +1,4 @@
-/** TRUST S2: a nonce counts once, for as long as its signature could count at all. */
+/** docs/promises.md S2: a nonce counts once, for as long as its signature could count at all. */
 import { describe, expect, it } from 'vitest'
 import { createNonceStore } from '../../src/gateway-proof/nonces.ts'
 import { codesOf, KEY, sign, startProved } from './support.ts'

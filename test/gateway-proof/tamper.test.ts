@@ -1,4 +1,4 @@
-/** TRUST S2: every signed part, changed one at a time on its way to the real server, is 401 and calls nobody. */
+/** docs/promises.md S2: every signed part, changed one at a time on its way to the real server, is 401 and calls nobody. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { codesOf, KEY, sign, startProved, TOKEN } from './support.ts'
 import type { Proved, Signed, SignOptions } from './support.ts'

@@ -1,4 +1,4 @@
-/** What Prometheus reads, on a port of its own (issue 3, point 9). */
+/** The metrics for Prometheus, on a separate port. */
 import { expect, it } from 'vitest'
 import { answers } from '../servers/misbehaviour.ts'
 import { clerkFailure, startClerk } from '../servers/clerk.ts'

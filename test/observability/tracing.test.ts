@@ -1,4 +1,4 @@
-/** OpenTelemetry spans, at a collector that keeps every byte (issue 3, point 9; TRUST S7). */
+/** OpenTelemetry spans, at a collector that keeps every byte (docs/promises.md S7). */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -1,4 +1,4 @@
-/** The first minute: an empty folder, no configuration (DESIGN section 5). */
+/** The first start: an empty folder and no configuration. */
 import { once } from 'node:events'
 import { readFileSync, statSync } from 'node:fs'
 import { request } from 'node:http'

@@ -1,4 +1,4 @@
-/** SIGTERM: stop accepting, finish what runs, close, exit 0 (issue 2, point 8). */
+/** SIGTERM: stop accepting, finish running requests, close, exit 0 (docs/promises.md R11). */
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { expect, it } from 'vitest'

@@ -1,4 +1,4 @@
-/** TRUST S14: adding a grant never takes a right, removing one never gives one, and time only takes. */
+/** docs/promises.md S14: adding a grant never takes a right, removing one never gives one, and time only takes. */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { compileGrants, createAccess } from '../../src/auth/policy.ts'

@@ -1,4 +1,4 @@
-/** The one door: which requests reach GraphQL at all, and what every answer carries (TRUST S5, S6). */
+/** The one door: which requests reach GraphQL at all, and what every answer carries (docs/promises.md S5, S6). */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startDoor } from './support.ts'
 import type { Door } from './support.ts'

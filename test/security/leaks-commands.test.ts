@@ -1,4 +1,4 @@
-/** TRUST S7 for the command line: what it prints of good and bad input, and what it leaves on disk. */
+/** docs/promises.md S7 for the command line: what it prints of good and bad input, and what it leaves on disk. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'

@@ -1,4 +1,4 @@
-/** Token keys: how many an operation and a caller may ask for (TRUST S17). */
+/** Token keys: how many an operation and a caller may ask for (docs/promises.md S17). */
 import { expect, test } from 'vitest'
 import { createKeyRate } from '../../src/server/limits/caller-rate.ts'
 import { startDoor } from './support.ts'

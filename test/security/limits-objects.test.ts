@@ -1,4 +1,4 @@
-/** What aliases and lists multiply to (TRUST S17). */
+/** What aliases and lists multiply to (docs/promises.md S17). */
 import { parse } from 'graphql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { countObjects } from '../../src/server/limits/objects.ts'

@@ -1,4 +1,4 @@
-/** TRUST S8: whatever is done to a Secret but `reveal`, what comes out does not depend on its value. */
+/** docs/promises.md S8: whatever is done to a Secret but `reveal`, what comes out does not depend on its value. */
 import { format, inspect } from 'node:util'
 import { deserialize, serialize } from 'node:v8'
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads'

@@ -1,4 +1,4 @@
-/** The token exchange of Token Vault for a privileged worker (auth0.md part C): every claim is checked. */
+/** The token exchange of Token Vault for a privileged worker (docs/platforms/auth0-token-vault.md): every claim is checked. */
 import { jwtVerify } from 'jose'
 import type { CryptoKey, KeyObject } from 'jose'
 import type { Reply } from './local.ts'

@@ -1,4 +1,4 @@
-/** A strict local Composio, written from `upstreams/others.md` and not from our client. */
+/** A strict local Composio, written from `docs/platforms/composio.md` and not from our client. */
 import { startLocal, type LocalServer, type Received, type Reply } from './local.ts'
 
 export interface ComposioAccount {

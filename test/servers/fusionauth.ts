@@ -1,4 +1,4 @@
-/** A strict local FusionAuth, written from `upstreams/fusionauth.md` and not from our client. */
+/** A strict local FusionAuth, written from `docs/platforms/fusionauth.md` and not from our client. */
 import { startLocal, type LocalServer, type Received, type Reply } from './local.ts'
 
 export interface FusionAuthLink {

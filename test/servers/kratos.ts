@@ -1,4 +1,4 @@
-/** A strict local Ory Kratos, written from `upstreams/ory-kratos.md` and not from our client. */
+/** A strict local Ory Kratos, written from `docs/platforms/kratos.md` and not from our client. */
 import { startLocal, type LocalServer, type Received, type Reply } from './local.ts'
 
 /** One entry of `credentials.oidc.config.providers`. */

@@ -1,4 +1,4 @@
-/** A strict local Logto, written from `upstreams/logto.md` and not from our client. */
+/** A strict local Logto, written from `docs/platforms/logto.md` and not from our client. */
 import { startLocal, type LocalServer, type Received, type Reply } from './local.ts'
 
 /** A linked account, and the token set that is stored for it. */

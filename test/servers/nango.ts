@@ -1,4 +1,4 @@
-/** A strict local Nango, written from `upstreams/nango.md` and not from our client. */
+/** A strict local Nango, written from `docs/platforms/nango.md` and not from our client. */
 import { startLocal, type LocalServer, type Received, type Reply } from './local.ts'
 
 export interface NangoConnection {

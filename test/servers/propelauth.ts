@@ -1,4 +1,4 @@
-/** A strict local PropelAuth, written from `upstreams/others.md` and not from our client. */
+/** A strict local PropelAuth, written from `docs/platforms/propelauth.md` and not from our client. */
 import { startLocal, type LocalServer, type Received, type Reply } from './local.ts'
 
 export interface PropelAuthEntry {

@@ -1,4 +1,4 @@
-/** An answer, data or a typed error, by the caller's deadline plus 50 ms, whatever the upstream does (TRUST R9). */
+/** An answer, data or a typed error, by the caller's deadline plus 50 ms, whatever the upstream does (docs/promises.md R9). */
 import { createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { expect, it } from 'vitest'

@@ -1,4 +1,4 @@
-/** How a server leaves: nobody who sent a request before the end goes without an answer (TRUST R11). */
+/** How a server leaves: nobody who sent a request before the end goes without an answer (docs/promises.md R11). */
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'

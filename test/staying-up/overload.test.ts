@@ -1,4 +1,4 @@
-/** Three times as much as there is capacity for (TRUST R10). */
+/** Three times as much as there is capacity for (docs/promises.md R10). */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { responseHeaders } from '../../src/http/policy.ts'

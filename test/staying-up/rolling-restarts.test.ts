@@ -1,5 +1,5 @@
 /**
- * Restarts under load, one replica after another behind a balancer, and no failed request (TRUST R11): fifty of the
+ * Restarts under load, one replica after another behind a balancer, and no failed request (docs/promises.md R11): fifty of the
  * server within this process, and a few of real processes with SIGTERM. `RESTARTS` says how many of those.
  */
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -1,4 +1,4 @@
-/** A rejection that nobody handles ends the process, and fails the tests (TRUST R13). */
+/** A rejection that nobody handles ends the process, and fails the tests (docs/promises.md R13). */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, symlinkSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** Looks for secrets in what was written, in every form in which a program might have written them (TRUST S7). */
+/** Looks for secrets in what was written, in every form in which a program might have written them (docs/promises.md S7). */
 import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -2,7 +2,7 @@ import type { LookupOptions } from 'node:dns'
 import { describe, expect, test } from 'vitest'
 import { checkHost, guardedLookup, mayConnect } from '../../src/upstreams/http/address.ts'
 
-describe('TRUST S10: where a connection may go', () => {
+describe('docs/promises.md S10: where a connection may go', () => {
   test.each([
     '169.254.169.254',
     '0.0.0.0',

@@ -1,4 +1,4 @@
-/** The exchange of Token Vault: what is signed and sent, and what the answers mean (auth0.md part C). */
+/** The exchange of Token Vault: what is signed and sent, and what the answers mean (docs/platforms/auth0-token-vault.md). */
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { generateKeyPairSync } from 'node:crypto'
 import { expect, test } from 'vitest'

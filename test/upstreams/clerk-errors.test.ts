@@ -3,7 +3,7 @@ import { clerkFailure, startClerk } from '../servers/clerk.ts'
 import { answers, cut, drip, garbage, gzipBomb, html, hugeBody, reset, silence } from '../servers/misbehaviour.ts'
 import { everythingOf, failureOf, openClerk } from './support.ts'
 
-describe('every row of the table of upstreams/clerk.md section 5', () => {
+describe('every row of the table of docs/platforms/clerk.md section 5', () => {
   test.each([
     [401, 'clerk_key_invalid', 'UPSTREAM_REJECTED'],
     [401, 'authentication_invalid', 'UPSTREAM_REJECTED'],

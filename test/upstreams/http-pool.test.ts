@@ -38,7 +38,7 @@ describe('concurrency', () => {
   })
 })
 
-describe('the deadline (TRUST R9)', () => {
+describe('the deadline (docs/promises.md R9)', () => {
   test.each([
     ['a black hole', silence],
     ['one byte at a time', drip],
@@ -64,7 +64,7 @@ describe('the deadline (TRUST R9)', () => {
   })
 })
 
-describe('the deadline of the caller (TRUST R9)', () => {
+describe('the deadline of the caller (docs/promises.md R9)', () => {
   test('ends a request that the upstream would have more time for, and closes the connection', async () => {
     await using server = await startLocal(fine)
     await using http = openTestHttp(server.url)

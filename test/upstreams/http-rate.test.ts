@@ -7,7 +7,7 @@ import { call, failureOf, openTestHttp, spec } from './support.ts'
 const fine = (): Reply => ({ status: 200, body: { fine: true } })
 const times = <T>(count: number, what: (n: number) => T): T[] => Array.from({ length: count }, (_, n) => what(n))
 
-describe.concurrent('a rate limit (TRUST R7)', () => {
+describe.concurrent('a rate limit (docs/promises.md R7)', () => {
   test('is never exceeded, in any span, and every request that has the time is answered', async () => {
     await using server = await startStrict({ requests: 20, per_ms: 500 })
     await using http = openTestHttp(server.url, { concurrency: 8, rate: { requests: 20, per_seconds: 0.5 } })

@@ -1,4 +1,4 @@
-/** Every form in which a provider's answer was stored (upstreams/keycloak.md part A and the field map). */
+/** Every form in which a provider's answer is stored (docs/platforms/keycloak.md section 2). */
 import { UnsecuredJWT } from 'jose'
 import { expect, test } from 'vitest'
 import { startKeycloak } from '../servers/keycloak.ts'

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createRateWindow } from '../../src/upstreams/http/limiter.ts'
 
-test('no span of the platform ever sees more, however long requests are on their way (TRUST R7)', () => {
+test('no span of the platform ever sees more, however long requests are on their way (docs/promises.md R7)', () => {
   const request = fc.record({
     after: fc.integer({ min: 0, max: 400 }),
     there: fc.integer({ min: 0, max: 900 }),

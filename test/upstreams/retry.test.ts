@@ -84,7 +84,7 @@ describe('when', () => {
   })
 })
 
-describe('the budget (TRUST R8)', () => {
+describe('the budget (docs/promises.md R8)', () => {
   test('a platform that answers nothing but 503 sees at most 1.2 requests for each of ours', async () => {
     await using server = await startLocal(() => ({ status: 503, body: {} }))
     // The breaker, which would keep most requests away, is held shut.

@@ -24,7 +24,7 @@ const hostile = fc.oneof(
     .map((parts) => parts.join('')),
 )
 
-describe('TRUST S9: no value leaves its segment of the path', () => {
+describe('docs/promises.md S9: no value leaves its segment of the path', () => {
   test('any pair of ids is refused, or its URL is inside the template', () => {
     fc.assert(
       fc.property(hostile, hostile, (user_id, provider) => {

@@ -86,7 +86,7 @@ test.each([
   expect(await client.tokens('user_1', 'oauth_github')).toMatchObject([{ expires_at }])
 })
 
-describe('every row of the table of upstreams/workos.md section 4', () => {
+describe('every row of the table of docs/platforms/workos.md section 5', () => {
   test.each([
     [400, { message: 'invented-upstream-text' }, 'BAD_USER_INPUT'],
     [401, {}, 'UPSTREAM_REJECTED'],

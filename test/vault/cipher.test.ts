@@ -1,4 +1,4 @@
-/** TRUST S12: a ciphertext that was moved or changed does not decrypt, and takes nothing else with it. */
+/** docs/promises.md S12: a ciphertext that was moved or changed does not decrypt, and takes nothing else with it. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
