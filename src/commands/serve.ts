@@ -58,7 +58,7 @@ function stopOnSignals(running: Running, unreadySeconds: number, log: Log): void
     if (stopping) process.exit(1)
     stopping = true
     log.info({ signal }, 'stopping')
-    const times = signal === 'SIGTERM' ? { notice_ms: unreadySeconds * 1000, idle_ms: IDLE_MS } : {}
+    const times = signal === 'SIGTERM' ? { noticeMs: unreadySeconds * 1000, idleMs: IDLE_MS } : {}
     void running.stop(times).then(() => process.exit(0))
   }
   process.on('SIGTERM', onSignal)

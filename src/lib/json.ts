@@ -5,13 +5,16 @@ export interface JsonObject {
   readonly [key: string]: JsonValue
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
 /**
- * Parses a text; returns undefined, which no JSON text means, where it is not JSON. Drops the error of `JSON.parse`,
- * because its message quotes the text.
+ * Parses JSON text, or its bytes in UTF-8; returns undefined, which no JSON text means, where it is neither. Drops the
+ * error of `JSON.parse`, because its message quotes the text. Invalid bytes are refused and not replaced, so that what is
+ * read is what was sent.
  */
-export function parseJson(text: string): unknown {
+export function parseJson(json: string | Uint8Array): unknown {
   try {
-    return JSON.parse(text)
+    return JSON.parse(typeof json === 'string' ? json : utf8.decode(json))
   } catch {
     return undefined
   }

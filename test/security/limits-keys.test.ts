@@ -1,6 +1,6 @@
 /** Token keys: how many an operation and a caller may ask for (docs/promises.md S17). */
 import { expect, test } from 'vitest'
-import { createKeyRate } from '../../src/server/limits/caller-rate.ts'
+import { createCallerRate } from '../../src/server/limits/caller-rate.ts'
 import { startDoor } from './support.ts'
 
 const query = `query ($ids: [ID!]!) { users(ids: $ids) { oauth_access_tokens(provider: "google") { label } } }`
@@ -52,7 +52,7 @@ test('a caller who asks too fast waits; another one does not', async () => {
 
 test('the allowance of a caller fills up again, to the burst and no further', () => {
   let now = 0
-  const take = createKeyRate({ burst: 2, per_second: 10 }, () => now)
+  const take = createCallerRate({ burst: 2, per_second: 10 }, () => now)
   expect([take('a'), take('a'), take('a')]).toStrictEqual([null, null, 100])
   now = 50
   expect(take('a')).toBe(50)
@@ -63,7 +63,7 @@ test('the allowance of a caller fills up again, to the burst and no further', ()
 })
 
 test('callers are forgotten when there are too many, the quietest first', () => {
-  const take = createKeyRate({ burst: 1, per_second: 0.001 }, () => 0)
+  const take = createCallerRate({ burst: 1, per_second: 0.001 }, () => 0)
   expect([take('first'), take('second')]).toStrictEqual([null, null])
   for (let n = 0; n < 9999; n++) {
     take(`caller ${String(n)}`)

@@ -5,20 +5,20 @@ import type { Concurrency } from '../../src/http/overload.ts'
 const options = { concurrent_requests: 500, loop_delay_ms: 25 }
 
 function enter(concurrency: Concurrency, count: number): number {
-  return Array.from({ length: count }, () => concurrency.enter()).filter(Boolean).length
+  return Array.from({ length: count }, () => concurrency.acquire()).filter(Boolean).length
 }
 
 /** So many windows in which the loop is always at least so late. */
-function late(concurrency: Concurrency, late_ms: number, windows: number): void {
-  for (let reading = 0; reading < windows * 5; reading++) concurrency.observe(late_ms)
+function late(concurrency: Concurrency, lateMs: number, windows: number): void {
+  for (let reading = 0; reading < windows * 5; reading++) concurrency.observe(lateMs)
 }
 
 test('the fixed limit, and a place for whoever leaves', () => {
   const concurrency = createConcurrency({ concurrent_requests: 3, loop_delay_ms: 25 })
   expect(enter(concurrency, 5)).toBe(3)
-  concurrency.leave()
+  concurrency.release()
   expect(enter(concurrency, 2)).toBe(1)
-  expect(concurrency.under_way).toBe(3)
+  expect(concurrency.inFlight).toBe(3)
 })
 
 test('a loop that stays late lowers the limit below what is under way, and a punctual one raises it again', () => {
@@ -26,7 +26,7 @@ test('a loop that stays late lowers the limit below what is under way, and a pun
   enter(concurrency, 300)
   late(concurrency, 40, 5)
   expect(concurrency.limit).toBe(270)
-  expect(concurrency.enter()).toBe(false)
+  expect(concurrency.acquire()).toBe(false)
   late(concurrency, 40, 5)
   expect(concurrency.limit).toBeLessThan(170)
   late(concurrency, 1, 20)

@@ -65,7 +65,7 @@ it('fifty restarts of the server within one process', async () => {
   for (let restart = 0; restart < 50; restart++) {
     replicas.push(await startReplica())
     const old = replicas.shift()
-    await old?.stop({ notice_ms: 4 * PROBE_EVERY_MS, idle_ms: PROBE_EVERY_MS })
+    await old?.stop({ noticeMs: 4 * PROBE_EVERY_MS, idleMs: PROBE_EVERY_MS })
     balancer.remove(old?.url ?? '')
   }
   const { sent, failures } = await load.stop()

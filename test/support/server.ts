@@ -80,7 +80,7 @@ export async function startTestServer({ file = {}, services = [] }: TestServerOp
     key,
     logged,
     events,
-    metrics_url: running.metrics_url,
+    metrics_url: running.metricsUrl ?? undefined,
     post,
     settle,
     async waitForRequests(count) {
