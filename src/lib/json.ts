@@ -41,7 +41,7 @@ export function safeJsonObject(value: unknown): JsonObject {
 }
 
 /**
- * Whether a value has at most `max` levels of arrays and objects. Goes level by level instead of recursing, so that a
+ * Whether a value has at most `max` levels below the outermost one. Goes level by level instead of recursing, so that a
  * deeply nested value cannot exhaust the stack.
  */
 export function isWithinDepth(value: unknown, max: number): boolean {

@@ -1,4 +1,4 @@
-/** What cannot be recorded does not leave (docs/promises.md S13): a full disk, a killed reader, a reader that stopped. */
+/** docs/promises.md S13: answers that cannot be recorded are withheld: a full disk, a killed reader, a stopped reader. */
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { expect, it } from 'vitest'
@@ -8,10 +8,10 @@ import { auditPath, startAudited, withheld } from './graph.ts'
 
 const answered = { data: { user: { oauth_access_tokens: [{ token: 'invented-token-1' }] } } }
 
-it('returns no token while the disk takes nothing, keeps no half record, and goes on when there is room', async () => {
+it('withholds tokens while the disk is full, keeps no partial record, and continues when there is room', async () => {
   using folder = makeFolder()
   const path = auditPath(folder)
-  // The kernel refuses to grow any file beyond 8 KiB, part of a write included, just as a full disk does.
+  // The kernel refuses to grow a file beyond 8 KiB, also in the middle of a write, as a full disk does.
   await using server = await startAudited(folder, { audit: { sink: 'file', path }, shell: 'ulimit -S -f 8;' })
   let returned = 0
   let answer = await server.askToken()
@@ -34,7 +34,7 @@ it('returns no token while the disk takes nothing, keeps no half record, and goe
   expect(await verify([path])).toMatchObject({ broken: null, records: returned + 1 })
 })
 
-it('returns no token when standard output goes to a full device', async () => {
+it('withholds tokens while standard output is a full device', async () => {
   using folder = makeFolder()
   await using server = await startAudited(folder, { audit: { sink: 'stdout' }, redirect: '> /dev/full' })
   for (let n = 0; n < 3; n++) expect(await server.askToken()).toEqual(withheld)
@@ -42,7 +42,7 @@ it('returns no token when standard output goes to a full device', async () => {
   expect(server.stderr()).toContain('ENOSPC')
 })
 
-it('returns no token once whoever collects standard output was killed', async () => {
+it('withholds tokens after the collector of standard output was killed', async () => {
   using folder = makeFolder()
   const redirect = '> >(exec tee collected > /dev/null)'
   await using server = await startAudited(folder, { audit: { sink: 'stdout' }, redirect })
@@ -58,7 +58,7 @@ it('returns no token once whoever collects standard output was killed', async ()
   expect((await once(server.child, 'close'))[0]).toBe(0)
 })
 
-it('returns no token while whoever collects standard output has stopped reading, and stays alive', async () => {
+it('withholds tokens while the collector of standard output does not read, and stays alive', async () => {
   using folder = makeFolder()
   const redirect = '> >(exec sleep 1000)'
   await using server = await startAudited(folder, { audit: { sink: 'stdout' }, redirect })
@@ -66,7 +66,7 @@ it('returns no token while whoever collects standard output has stopped reading,
     .toString()
     .trim()
   try {
-    // Nobody reads: the pipe takes 64 KiB.
+    // Without a reader the pipe takes 64 KiB.
     const answers = await Promise.all(Array.from({ length: 200 }, () => server.askToken()))
     expect(answers.filter(({ errors }) => errors === undefined).length).toBeLessThan(120)
     expect(answers.filter(({ errors }) => errors !== undefined)).not.toHaveLength(0)

@@ -1,4 +1,4 @@
-/** `tokengraph audit`: what an operator asks of the records, and what the configuration says about them. */
+/** `tokengraph audit`, and the `audit` part of the configuration. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { createAuditKeys } from '../../src/audit/record.ts'
@@ -17,7 +17,7 @@ function writeConfig(folder: Folder, audit: object): string {
   return folder.write('audit.yaml', JSON.stringify({ mode: 'development', audit }))
 }
 
-it('verifies the configured file with those that were put aside, and names the first broken record', async () => {
+it('verifies the configured file and its rotated files, and names the first broken record', async () => {
   using folder = makeFolder()
   const path = auditPath(folder)
   const config = writeConfig(folder, { sink: 'file', path, key: auditKey })
@@ -36,7 +36,7 @@ it('verifies the configured file with those that were put aside, and names the f
   expect(await verify('nowhere')).toMatchObject({ code: 1, stdout: '' })
 })
 
-it('prints the fingerprint of a token from standard input, and needs a key for it', async () => {
+it('prints the fingerprint of a token from standard input, and requires a key', async () => {
   using folder = makeFolder()
   const config = writeConfig(folder, { sink: 'stdout', key: auditKey })
   const expected = createAuditKeys(secret(auditKey)).fingerprint(secret('invented-token-1'))
@@ -53,7 +53,7 @@ it('prints the fingerprint of a token from standard input, and needs a key for i
   })
 })
 
-it('is on in production, off in development, and never in a file without a key', () => {
+it('is on in production, off in development, and refuses a file without a key', () => {
   expect(load(minimal).audit).toEqual({ sink: 'stdout', key: null })
   expect(loadConfig({ env: {} }).audit).toEqual({ sink: 'none', key: null })
   expect(problemsOf(`${minimal}audit: { sink: file }\n`)).toEqual([
@@ -64,7 +64,7 @@ it('is on in production, off in development, and never in a file without a key',
   ])
 })
 
-it('does not start when the file cannot be continued', async () => {
+it('the server does not start when the chain of the file cannot be continued', async () => {
   using folder = makeFolder()
   const path = auditPath(folder)
   await writeRecords(path, accounts)

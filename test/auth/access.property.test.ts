@@ -34,7 +34,7 @@ const rights = (grants: readonly Grant[]) =>
     questions.filter((question) => access.decide(viewerWith(grants), question).allowed).map((q) => JSON.stringify(q)),
   )
 
-it('is the union of what each grant alone gives: more grants never take, fewer never give', () => {
+it('allows the union of what each grant allows: more grants never deny, fewer never allow', () => {
   fc.assert(
     fc.property(fc.array(grant, { maxLength: 4 }), grant, fc.nat(4), (grants, added, position) => {
       const before = rights(grants)
@@ -76,7 +76,7 @@ it('lists a provider as readable exactly when its metadata is', () => {
   )
 })
 
-it('refuses anonymous and every other user, whatever is asked', () => {
+it('denies anonymous and every other user, for every request', () => {
   const question = fc.record({
     subject: fc.string(),
     provider: fc.string(),

@@ -11,7 +11,7 @@ function run(id?: string): { code: number; text: string } {
   return { code, text: output.out.text() }
 }
 
-it('prints a key once, and lines for the configuration with which that key is accepted', async () => {
+it('prints a key once, with configuration lines that accept it', async () => {
   const { code, text } = run('calendar-sync')
   expect(code).toBe(0)
   const [key, ...more] = text.match(/tgk_[\w-]+/g)!
@@ -28,7 +28,7 @@ it('prints a key once, and lines for the configuration with which that key is ac
   })
 })
 
-it('makes another key each time, and needs no id', () => {
+it('makes a new key each time, and requires no id', () => {
   const [a, b] = [run(), run()]
   expect(a.code).toBe(0)
   expect(a.text).not.toBe(b.text)

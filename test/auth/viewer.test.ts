@@ -44,7 +44,7 @@ describe('the Authorization header', () => {
     'Bearer invented-kéy-1',
     'Bearer =invented-key-1',
     'Bearer invented-key-2',
-  ])('never falls back to anonymous: %j', async (header) => {
+  ])('is refused and never falls back to anonymous: %j', async (header) => {
     const error = await failure(identify(header))
     expect(error.code).toBe('UNAUTHENTICATED')
     expect(error.message).toBe('No valid credentials were presented.')
@@ -80,7 +80,7 @@ describe('a service key', () => {
     }
   })
 
-  it('finds its own service, wherever it stands in the list', async () => {
+  it('identifies its service at any position of the list', async () => {
     for (const [index, { key }] of keys.entries())
       expect(await identify(`Bearer ${key}`)).toEqual({
         kind: 'service',
@@ -106,7 +106,7 @@ describe('a service key', () => {
     expect((await failure(createIdentify(auth())(`Bearer ${keys[0]!.key}`))).code).toBe('UNAUTHENTICATED')
   })
 
-  it('stands beside user tokens', async () => {
+  it('works beside user tokens', async () => {
     await using issuer = await startIssuer()
     const both = createIdentify(auth({ services, issuers: [issuer.options()] }))
     expect(await both(`Bearer ${keys[2]!.key}`)).toMatchObject({ kind: 'service', id: 'service-2' })

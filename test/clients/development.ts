@@ -1,4 +1,4 @@
-/** The development server as `npm start` runs it, on a free port and in a folder that goes away with it. */
+/** The development server as `npm start` runs it, on a free port and in a temporary folder. */
 import { startServer } from '../../src/main.ts'
 import { createPage } from '../../src/server/graphiql.ts'
 import { loadConfig } from '../../src/config.ts'
