@@ -1,4 +1,4 @@
-/** The real Hive Gateway's `hmacSignature`: a proof of the sender, never of a user. */
+/** The real Hive Gateway's `hmacSignature`: a proof of the sender, never of a user (docs/promises.md S2). */
 import type { GatewayPlugin } from '@graphql-hive/gateway-runtime'
 import { describe, expect, it } from 'vitest'
 import { stableJson } from '../../src/gateway-proof/hive-hmac.ts'
