@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest'
-import { createConcurrency } from '../../src/http/overload.ts'
+import { toFetchHandler } from '../../src/http/fetch.ts'
+import type { HttpResponse } from '../../src/http/message.ts'
+import { createConcurrency, shedLoad } from '../../src/http/overload.ts'
 import type { Concurrency } from '../../src/http/overload.ts'
+import { writeLog } from '../../src/log.ts'
 
 const options = { concurrent_requests: 500, loop_delay_ms: 25 }
 
@@ -68,4 +71,27 @@ test('0 milliseconds: the loop is not looked at', () => {
   enter(concurrency, 300)
   late(concurrency, 1000, 50)
   expect(concurrency.limit).toBe(500)
+})
+
+test('over the Fetch API a place is released with the response, also with a failed one', async () => {
+  const concurrency = createConcurrency({ concurrent_requests: 1, loop_delay_ms: 0 })
+  const gate = Promise.withResolvers<HttpResponse>()
+  let refused = 0
+  const handle = shedLoad(() => gate.promise, {
+    concurrency,
+    origins: ['https://app.example'],
+    log: writeLog('silent', { write: () => undefined }),
+    onRefused: () => refused++,
+  })
+  const send = () =>
+    toFetchHandler(handle)(new Request('http://localhost/graphql', { headers: { origin: 'https://app.example' } }))
+  const first = send()
+  const second = await send()
+  expect(second.status).toBe(503)
+  expect(second.headers.get('retry-after')).toBe('1')
+  expect(second.headers.get('access-control-allow-origin')).toBe('https://app.example')
+  expect(refused).toBe(1)
+  gate.reject(new Error('invented'))
+  await expect(first).rejects.toThrow('invented')
+  expect(concurrency.inFlight).toBe(0)
 })

@@ -1,4 +1,4 @@
-/** The `limits` and `cors` parts of the configuration: how much one request and one caller may ask for (TRUST S11, S17). */
+/** The `limits` and `cors` parts of the configuration (docs/promises.md S11 and S17). */
 import { z } from 'zod'
 
 const atLeastOne = z.int().min(1)
@@ -17,7 +17,7 @@ export const limitsOptions = z.strictObject({
       'Milliseconds that the one thread may be late all the time; beyond that fewer requests are accepted, but never fewer than 64 at a time. `0`: it is not looked at.',
     ),
   body_bytes: atLeastOne.max(16_777_216).default(65_536).describe('Bytes of a request body.'),
-  // Parsing and measuring are recursive: more would run out of stack before any other limit is reached.
+  // Parsing and measuring are recursive: more tokens could exhaust the stack before another limit is reached.
   tokens: atLeastOne.max(5000).default(1000).describe('Lexical tokens of an operation, comments not counted.'),
   depth: atLeastOne.default(8).describe('Levels of fields below each other.'),
   aliases: z.int().min(0).default(30).describe('Aliases of an operation, `__typename` included.'),
