@@ -86,11 +86,11 @@ export default {
       to: { path: '^src/server/' },
     },
     {
-      name: 'config-knows-the-options-of-the-server',
+      name: 'config-knows-options-only',
       comment: 'options stand beside the code that uses them; config puts them together and knows nothing else of it',
       severity: 'error',
       from: { path: '^src/config' },
-      to: { path: '^src/(server|http)/', pathNot: '/options\\.ts$' },
+      to: { path: '^src/(audit|auth|gateway-proof|server|http)/', pathNot: '/options\\.ts$' },
     },
   ],
   options: {

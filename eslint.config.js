@@ -13,7 +13,7 @@ const typescript = tseslint.config(
       'max-lines': ['error', { max: 350, skipBlankLines: false, skipComments: false }],
       'no-restricted-properties': [
         'error',
-        { object: 'process', property: 'env', message: 'Only src/config.ts reads the environment.' },
+        { object: 'process', property: 'env', message: 'Only src/config/load.ts reads the environment.' },
       ],
       'no-restricted-imports': [
         'error',
@@ -43,7 +43,7 @@ const typescript = tseslint.config(
   },
   { files: ['bench/**', 'scripts/**'], rules: { 'no-console': 'off' } },
   {
-    files: ['src/config.ts', 'test/**', 'bench/**', 'scripts/**'],
+    files: ['src/config/load.ts', 'test/**', 'bench/**', 'scripts/**'],
     rules: { 'no-restricted-properties': 'off' },
   },
 )

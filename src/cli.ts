@@ -155,13 +155,13 @@ try {
 }
 
 async function environment() {
-  const { readEnvironment } = await import('./config.ts')
+  const { readEnvironment } = await import('./config/load.ts')
   return readEnvironment()
 }
 
 async function auditConfig(file: string | undefined) {
-  const { loadConfig, readEnvironment } = await import('./config.ts')
-  return loadConfig({ file, env: readEnvironment() }).audit
+  const { loadConfig, readEnvironment } = await import('./config/load.ts')
+  return loadConfig({ file: file ?? null, env: readEnvironment() }).audit
 }
 
 async function openVault(flags: VaultFlags) {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Audit } from './audit/log.ts'
 import { openAudit } from './audit/open.ts'
-import type { Config } from './config.ts'
+import type { Config } from './config/load.ts'
 import type { Page } from './http/edge.ts'
 import { listen, toRequestListener } from './http/node.ts'
 import type { DrainTimes, Listening } from './http/node.ts'
@@ -45,7 +45,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
   const { app, metrics } = server
   let scraped: Listening | null = null
   try {
-    if (metrics !== null && config.metrics !== undefined) scraped = await serveMetrics(metrics, config.metrics)
+    if (metrics !== null && config.metrics !== null) scraped = await serveMetrics(metrics, config.metrics)
     const listening = await listen(toRequestListener(app.handle), config.listen)
 
     const stop = async (times?: DrainTimes): Promise<void> => {
@@ -94,9 +94,9 @@ export async function openServer(
     const documents = openDocuments(config)
     const audit = await openAudit(config.audit, log)
     closers.push(audit.close)
-    const tracing = config.tracing === undefined ? null : await createTracing(config.tracing)
+    const tracing = config.tracing === null ? null : await createTracing(config.tracing)
     if (tracing !== null) closers.push(tracing.close)
-    const metrics = config.metrics === undefined ? null : await createMetrics(() => source.states())
+    const metrics = config.metrics === null ? null : await createMetrics(() => source.states())
     const observeAll = (event: UpstreamEvent): void => {
       log.debug(event, 'upstream')
       metrics?.upstream(event)

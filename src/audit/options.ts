@@ -1,6 +1,5 @@
 /** The `audit` part of the configuration: where every decision about a token is recorded. */
 import { z } from 'zod'
-import type { Checker } from '../config/checks.ts'
 import type { Mode } from '../mode.ts'
 import { secret } from '../lib/secret.ts'
 import type { Secret } from '../lib/secret.ts'
@@ -58,14 +57,9 @@ export interface FileAuditConfig {
   readonly fsync: boolean
 }
 
-/** A file without a key is refused before (`checkAudit`). */
+/** A file without a key is refused before (`config/rules.ts`). */
 export function resolveAudit(mode: Mode, options: AuditOptions): AuditConfig {
   const { sink = mode === 'production' ? 'stdout' : 'none', path, max_bytes, keep = null, fsync, key = null } = options
   if (sink === 'file' && key !== null) return { sink, key, path, max_bytes, keep, fsync }
   return { sink: sink === 'file' ? 'none' : sink, key }
-}
-
-export function checkAudit({ at, report }: Checker): void {
-  if (at(['audit', 'sink']) === 'file' && at(['audit', 'key']) === undefined)
-    report(['audit', 'key'], 'missing; a file is only worth something when its records cannot be forged', 'key')
 }

@@ -1,7 +1,7 @@
 /** `tokengraph check-config`: reports every problem of the configuration, or the values that take effect. */
 import { stringify } from 'yaml'
-import { ConfigError, loadConfig } from '../config.ts'
-import type { Config } from '../config.ts'
+import { ConfigError, loadConfig } from '../config/load.ts'
+import type { Config } from '../config/load.ts'
 import { openDocuments } from '../server/trusted-documents/check.ts'
 import type { Output } from './terminal.ts'
 
@@ -16,7 +16,7 @@ export interface CheckConfigOptions {
  */
 export function checkConfig({ file, env }: CheckConfigOptions, { out, err }: Output): 0 | 1 {
   try {
-    const config = loadConfig({ file, env })
+    const config = loadConfig({ file: file ?? null, env })
     openDocuments(config)
     out.write(summarize(config))
     return 0

@@ -1,6 +1,6 @@
 /** `tokengraph serve`: the server as a process, from its configuration to its last signal. */
-import { loadConfig } from '../config.ts'
-import type { Config } from '../config.ts'
+import { loadConfig } from '../config/load.ts'
+import type { Config } from '../config/load.ts'
 import { createLog } from '../log.ts'
 import type { Log } from '../log.ts'
 import { startServer } from '../main.ts'
@@ -15,7 +15,7 @@ export interface ServeOptions {
 
 /** Resolves when the server listens; rejects with a message for the operator when it cannot start. */
 export async function serve({ file, port, env }: ServeOptions, { out }: Output): Promise<void> {
-  const configured = loadConfig({ file, env, overrides: { port } })
+  const configured = loadConfig({ file: file ?? null, env, port: port ?? null })
   const isDevelopment = configured.mode === 'development'
   const log = await createLog({
     level: configured.log.level,

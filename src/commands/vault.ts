@@ -1,6 +1,6 @@
 /** `tokengraph vault`: each command prints what it did, never a secret, and returns its exit code. */
 import { createReadStream } from 'node:fs'
-import { loadConfig } from '../config.ts'
+import { loadConfig } from '../config/load.ts'
 import { DATA_FOLDER, developmentVault } from '../development/development.ts'
 import { checkId, checkProvider } from '../tokens/token.ts'
 import { parseImport } from '../upstreams/vault/import.ts'
@@ -26,7 +26,7 @@ export interface VaultChoice {
  * message for the operator.
  */
 export function openConfiguredVault({ file, upstream, env }: VaultChoice): Store {
-  const config = loadConfig({ file, env })
+  const config = loadConfig({ file: file ?? null, env })
   if (config.upstreams.length === 0) return openStore(developmentVault(DATA_FOLDER))
   const vaults = config.upstreams.filter(({ platform }) => platform === 'vault')
   const chosen = upstream === undefined ? vaults : vaults.filter(({ name }) => name === upstream)

@@ -1,5 +1,5 @@
 /** The pipeline of one request, from its head to its response; the adapters of http/ connect it to a server. */
-import type { Config } from '../config.ts'
+import type { Config } from '../config/load.ts'
 import { errorCodes } from '../errors.ts'
 import { createEdge } from '../http/edge.ts'
 import type { Page } from '../http/edge.ts'

@@ -1,7 +1,7 @@
 /** Authenticates a request: first the gateway that sends it, where one is configured, then the caller. */
 import { createIdentify } from '../auth/identify.ts'
 import type { Viewer } from '../auth/viewer.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/load.ts'
 import { CodedError } from '../errors.ts'
 import { createCheckProof } from '../gateway-proof/check-proof.ts'
 import type { CheckProof, ProofResult } from '../gateway-proof/proof.ts'
@@ -28,7 +28,7 @@ export function createAuthenticate({ auth, gateway }: Pick<Config, 'auth' | 'gat
   const identify = createIdentify(auth, (issuer) => {
     log.warn({ issuer }, 'the keys of an issuer cannot be read')
   })
-  const checkProof = gateway === undefined ? null : createCheckProof(gateway)
+  const checkProof = gateway === null ? null : createCheckProof(gateway)
 
   /** Resolves to the proof that the gateway gave; null when none is required. */
   async function proveGateway(authentication: Authentication): Promise<string | null> {

@@ -1,6 +1,6 @@
 /** The GraphQL part of the server: Yoga with its ordered list of plugins parses, validates and executes operations. */
 import { createYoga, useExecutionCancellation } from 'graphql-yoga'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/load.ts'
 import { errorCodes } from '../errors.ts'
 import type { HttpResponse } from '../http/message.ts'
 import { GRAPHQL_PATH } from '../http/policy.ts'

@@ -1,7 +1,7 @@
 /** The development server as `npm start` runs it, on a free port and in a temporary folder. */
 import { startServer } from '../../src/main.ts'
 import { createPage } from '../../src/server/graphiql.ts'
-import { loadConfig } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/load.ts'
 import { demoQuery } from '../../src/development/demo.ts'
 import { prepareDevelopment } from '../../src/development/development.ts'
 import { writeLog } from '../../src/log.ts'

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
-import { loadConfig } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/load.ts'
 import { platforms } from '../../src/upstreams/registry.ts'
 import { reveal } from '../../src/lib/secret.ts'
 import type { Secret } from '../../src/lib/secret.ts'

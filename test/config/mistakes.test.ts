@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { loadConfig } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/load.ts'
 import { platforms } from '../../src/upstreams/registry.ts'
 import { configErrorOf, env, hash, minimal, problemsOf, writeConfig } from './sample.ts'
 

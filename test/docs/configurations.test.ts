@@ -1,6 +1,6 @@
 import { parseDocument } from 'yaml'
 import { describe, expect, it } from 'vitest'
-import { loadConfig } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/load.ts'
 import { makeFolder } from '../support/folder.ts'
 import { completeConfig, inventEnvironment, ownerOf } from './configurations.ts'
 import { blocksOf } from './pages.ts'

@@ -1,7 +1,7 @@
 /** The `documents` part of the configuration. */
 import { describe, expect, test } from 'vitest'
 import { checkConfig } from '../../src/commands/check-config.ts'
-import { loadConfig } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/load.ts'
 import { makeFolder } from '../support/folder.ts'
 import { captureOutput } from '../support/output.ts'
 import { run } from '../support/process.ts'

@@ -1,7 +1,7 @@
 /** What a manifest may hold: a server with a mistake in one does not start, and says which document and which mistake. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openDocuments } from '../../src/server/trusted-documents/check.ts'
-import { ConfigError } from '../../src/config.ts'
+import { ConfigError } from '../../src/config/load.ts'
 import { configOf } from '../support/server.ts'
 import { makeFolder } from '../support/folder.ts'
 import type { Folder } from '../support/folder.ts'
