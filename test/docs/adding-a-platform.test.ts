@@ -1,4 +1,4 @@
-/** The worked example of docs/adding-a-platform.md, through the real server and against a strict local Acme. */
+/** Runs the worked example of docs/adding-a-platform.md in the real server, against a strict local Acme. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'

@@ -1,4 +1,4 @@
-/** The record that docs/audit.md shows has the members of a real one, in their order. */
+/** Compares the record that docs/audit.md shows with a real one: the same members in the same order. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'

@@ -1,11 +1,11 @@
-/** TypeScript in the pages compiles: against the packages that are installed, and as far as it can against the others. */
+/** Compiles the TypeScript in the pages against the installed packages, and as far as possible without the others. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
 import { blocksOf, root } from './pages.ts'
 
-/** What a reader installs and this project does not; what they would infer is then unknown. */
+/** Packages that a reader installs and this project does not; types inferred from them are unknown. */
 const absent: Readonly<Record<string, string>> = {
   '@apollo/server': 'the HTTP server of the recipe; the tests put a smaller one in front of the gateway',
   '@graphql-hive/gateway': 'the command line of a gateway whose runtime is installed and tested',
@@ -18,12 +18,12 @@ const IMPLICIT_ANY = [7006, 7031]
 const options: ts.CompilerOptions = {
   ...ts.parseJsonConfigFileContent(ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile).config, ts.sys, root)
     .options,
-  // Recipes are for programs that are set up in many ways.
+  // Recipes have to compile under other settings, too.
   noUncheckedIndexedAccess: false,
   exactOptionalPropertyTypes: false,
 }
 
-/** As a file in this folder, beside the others that the page shows. */
+/** Compiles the text as a file in the folder, beside the other files that the page shows. */
 function problemsOf(text: string, folder = 'docs'): string[] {
   const file = join(root, folder, 'block-of-a-page.ts')
   const host = ts.createCompilerHost(options)
@@ -42,18 +42,18 @@ function problemsOf(text: string, folder = 'docs'): string[] {
 
 const usesAbsent = (text: string): boolean => Object.keys(absent).some((name) => text.includes(`'${name}'`))
 
-/** Compiled with the repository, and in a project of its own by test/tools. */
+/** Pages compiled elsewhere: with the repository, and by test/tools in a separate project. */
 const elsewhere = ['docs/adding-a-platform.md', 'docs/tools.md']
 const blocks = blocksOf('ts').filter(({ page }) => !elsewhere.includes(page.file))
 
-describe('it compiles', () => {
+describe('every block compiles', () => {
   it.each(blocks.map(({ where, page, block }) => [where, block.text, page.file] as const))('%s', (_, text, page) => {
     const folder = page.replace(/\.md$/, '')
     expect(problemsOf(text, existsSync(join(root, folder)) ? folder : undefined)).toEqual([])
   })
 })
 
-it('a mistake would be found', () => {
+it('finds a mistake', () => {
   expect(problemsOf("import { ApolloGateway } from '@apollo/gateway'\nnew ApolloGateway({ nowhere: 1 })")).not.toEqual(
     [],
   )

@@ -1,4 +1,4 @@
-/** Every command of every page runs, in the order of the page. */
+/** Runs every command of every page, in the order of the page. */
 import { expect, it } from 'vitest'
 import { openShell, skipped } from './commands.ts'
 import { blocksOf, pages } from './pages.ts'
@@ -25,6 +25,6 @@ it.each(
   180_000,
 )
 
-it('what is left out is used, and has a reason', () => {
+it('every command that is left out appears on a page and has a reason', () => {
   expect(met).toEqual(new Set(Object.keys(skipped)))
 })

@@ -1,4 +1,4 @@
-/** The comments of a source file, each as one line of text. */
+/** Finds the comments of a source file, each as one line of text. */
 import ts from 'typescript'
 
 export interface Comment {
@@ -8,8 +8,8 @@ export interface Comment {
 }
 
 /**
- * Literals are blanked out first, so that `//` in a string is no comment. Line comments that follow each other are one
- * comment, because a reference may be wrapped.
+ * Literals are blanked out first, so that `//` in a string is not a comment. Adjacent line comments are joined, because
+ * a reference may be wrapped.
  */
 export function commentsIn(file: string, text: string): readonly Comment[] {
   const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, false)

@@ -16,12 +16,12 @@ describe('every configuration takes effect', () => {
     expect(loadConfig({ file, env: inventEnvironment(whole) }).source).toBe('file')
   })
 
-  it('and there are some', () => {
+  it('at least one page shows one', () => {
     expect(blocks.filter(([, block]) => ownerOf(block) === 'tokengraph').length).toBeGreaterThan(5)
   })
 })
 
-describe("another program's file is YAML, and of a program that is named", () => {
+describe('a file of another program is YAML and of a listed program', () => {
   it.each(blocks.filter(([, block]) => ownerOf(block) !== 'tokengraph'))('%s', (_, block) => {
     expect(ownerOf(block)).toBe('foreign')
     expect(parseDocument(block.text).errors).toEqual([])

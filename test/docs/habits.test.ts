@@ -1,4 +1,4 @@
-/** What the host of the repository and the editors read: each name in it is one that there is. */
+/** Checks the files for the repository's host and for editors: every name in them exists. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -49,7 +49,7 @@ describe('the workflow', () => {
     expect(manifest.devDependencies.node).toMatch(new RegExp(`^${String(used)}\\.`))
   })
 
-  it('may read and nothing else', () => {
+  it('may only read', () => {
     expect(workflow.permissions).toEqual({ contents: 'read' })
   })
 })
@@ -68,7 +68,7 @@ it('every form is YAML', () => {
   for (const name of forms) expect(parse(read(join('.github/ISSUE_TEMPLATE', name)))).toBeTypeOf('object')
 })
 
-it('the owners are owners of something', () => {
+it('every path with an owner exists', () => {
   const paths = read('.github/CODEOWNERS')
     .split('\n')
     .filter((line) => line.startsWith('/'))
@@ -77,7 +77,7 @@ it('the owners are owners of something', () => {
   expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([])
 })
 
-it('the rules of updates name packages that are installed', () => {
+it('the update rules name installed packages', () => {
   const { packageRules } = z
     .object({
       packageRules: z.array(
@@ -93,6 +93,6 @@ it('the rules of updates name packages that are installed', () => {
   expect(patterns.filter((pattern) => !matches(pattern))).toEqual([])
 })
 
-it('what the package exports is there', () => {
+it('every exported file exists', () => {
   expect(Object.values(manifest.exports).filter((file) => !existsSync(join(root, file)))).toEqual([])
 })

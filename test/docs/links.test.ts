@@ -3,7 +3,7 @@ import { join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { pages, readPage, root } from './pages.ts'
 
-/** What is wrong with a link; null: nothing. */
+/** Returns what is wrong with a link, or null. */
 function problemOf(from: string, target: string): string | null {
   if (/^[a-z]+:/.test(target)) return target.startsWith('https://') ? null : `${target} is not https`
   const [path = '', anchor] = target.split('#')
@@ -18,7 +18,7 @@ describe('every link leads somewhere', () => {
     expect(links.flatMap((target) => problemOf(file, target) ?? [])).toEqual([])
   })
 
-  it('links are found, and broken ones are noticed', () => {
+  it('finds links, and notices broken ones', () => {
     expect(pages.flatMap(({ links }) => links).length).toBeGreaterThan(40)
     expect(problemOf('docs/errors.md', 'nowhere.md')).toMatch('there is no')
     expect(problemOf('docs/errors.md', '../README.md#no-such-heading')).toMatch('no heading')

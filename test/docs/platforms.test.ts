@@ -1,4 +1,4 @@
-/** The contract of each platform: one page with the same numbered sections, and errors that are in the closed list. */
+/** Checks the contract pages of the platforms: the same numbered sections, and errors of the closed list. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -21,7 +21,7 @@ const sections = [
 const names = Object.keys(platforms)
 const read = (name: string): string => readFileSync(join(root, 'docs/platforms', `${name}.md`), 'utf8')
 
-/** The text of a section, by its number. */
+/** Returns the text of a section by its number. */
 function section(name: string, number: number): string {
   return read(name).split(/^## /m)[number] ?? ''
 }

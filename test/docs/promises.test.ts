@@ -1,4 +1,4 @@
-/** Every promise has its number, its words, and a test that there is or the work that will bring it. */
+/** Checks the promises: every promise has a number, a text, and existing tests or the work that will bring it. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -22,7 +22,7 @@ describe.each(rows.map(([number = '', promise = '', held = '']) => ({ number, pr
       expect(promise.length).toBeGreaterThan(40)
     })
 
-    it('names tests that there are, or says what will bring it', () => {
+    it('names existing tests, or the work that will bring it', () => {
       const files = codeIn(held).filter((code) => /^(test|scripts)\//.test(code))
       if (files.length === 0) expect(held, number).toMatch(/^not yet held: \w+/)
       for (const file of files) {

@@ -1,4 +1,4 @@
-/** Every reference in a comment leads to something in this repository. */
+/** Resolves every reference in a comment to a file, a heading or a promise of this repository. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -20,14 +20,14 @@ const repository = [...atRoot, ...folders.flatMap((folder) => filesIn(folder, /.
 const basenames = new Set(repository.map((file) => basename(file)))
 const promises = new Set(rowsOf('docs/promises.md', 'number').map(([number]) => number))
 
-/** Documents that were never in the repository, and numbers of requests that no reader can open. */
+/** Documents that were never in the repository, and issue numbers that no reader can open. */
 const elsewhere =
   /\b(TRUST|DESIGN|ANCHORS|HOUSE|VAULT-LIFE)\b|\b(upstreams\/|ory-kratos|others)[a-z0-9-]*\.md\b|\b(a|an|the|our)? ?issue \d+\b(, point \d+)?/i
 
 const path = /(?<![\w./-])(?:docs|src|test|scripts|bench|examples)\/[\w./-]*\w\.(?:md|tsx?|js|json|graphql)(?![\w/])/g
 const name = /(?<![\w./*{}<>-])[A-Za-z][\w-]*\.(?:md|ts)(?![\w/])/g
 
-/** What is wrong with the references in a text. */
+/** Returns what is wrong with the references in a text. */
 function problemsIn(text: string): string[] {
   const unknown = elsewhere.exec(text.replaceAll(/\btrust\b|\bdesign\b|\bhouse\b|\banchors\b/g, ''))
   return [
@@ -51,7 +51,7 @@ function problemsIn(text: string): string[] {
   ]
 }
 
-/** Most files have no reference that fails: only the others are parsed. */
+/** Parses only files with a suspect reference, which are few. */
 function problemsInComments(file: string): string[] {
   const text = readFileSync(join(root, file), 'utf8')
   if (problemsIn(text.replaceAll(/\n\s*(?:\*|\/\/)?/g, ' ').replaceAll(/ +/g, ' ')).length === 0) return []
@@ -87,7 +87,7 @@ it('in the titles and messages of tests', () => {
 
 it('paths in the text of pages', () => {
   const problems = pages
-    // Pages about files of other repositories, and about a reader's own project.
+    // These pages are about files of other repositories, and of the reader's own project.
     .filter(({ file }) => !file.startsWith('docs/platforms/') && file !== 'docs/tools.md')
     .flatMap(({ file, code }) =>
       code
@@ -98,7 +98,7 @@ it('paths in the text of pages', () => {
   expect(problems).toEqual([])
 })
 
-describe('what would be found', () => {
+describe('finds', () => {
   it.each([
     ['as docs/promises.md S99 says', 'there is no promise S99'],
     ['as docs/promises.md says', 'docs/promises.md without the number of a promise'],
@@ -117,11 +117,11 @@ describe('what would be found', () => {
     'docs/promises.md R6, S1 and S13; docs/platforms/clerk.md section 5; docs/security.md#what-it-is-made-of',
     'RFC 9110 section 10.2.3; better-auth#2701; NangoHQ/nango#1005; trust is earned',
     'packages/backend/src/api/request.ts of somebody else',
-  ])('and not: %s', (text) => {
+  ])('accepts %s', (text) => {
     expect(problemsIn(text)).toEqual([])
   })
 
-  it('a reference that is wrapped, and none in a string', () => {
+  it('reads wrapped references, and no strings', () => {
     const text =
       "/** One of\n * docs/platforms/clerk.md\n * section 5. */\nconst url = 'https://example.com' // the\n// end\n"
     expect(commentsIn('a.ts', text)).toEqual([

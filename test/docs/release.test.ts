@@ -1,4 +1,4 @@
-/** `npm run release` in a repository of its own: version, lockfile, changelog, commit and tag. */
+/** Runs `npm run release` in a temporary repository: version, lockfile, changelog, commit and tag. */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
