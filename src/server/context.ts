@@ -74,7 +74,7 @@ export function createContextFactory(
   { source, audit }: ContextDeps,
 ): (request: OperationRequest & YogaInitialContext) => GraphContext {
   const access = createAccess(auth)
-  const consume = createCallerRate(limits.viewer_keys)
+  const consume = createCallerRate(limits.caller_rate)
   return ({ state, viewer, caller, traceparent }) => ({
     viewer,
     access,
@@ -84,7 +84,7 @@ export function createContextFactory(
       operationName: state.operationName,
       traceparent,
     }),
-    load: createLoaders(source, caller, createReadLimit(limits.keys, callerOf(viewer), consume)),
+    load: createLoaders(source, caller, createReadLimit(limits.token_reads, callerOf(viewer), consume)),
     providers: source.providers,
     maySeeSchema: mode === 'development' || maySeeSchema(viewer),
     subgraph,

@@ -20,6 +20,16 @@ describe('each kind of mistake, with its line and what was expected', () => {
     ['a key that does not look like one', withLine(`${'s'.repeat(41)}: x`), '5:1 …: unknown key'],
     ['a nested unknown key', withLine('listen: { prot: 1 }'), '5:11 listen.prot: unknown key; did you mean "port"?'],
     [
+      'a key that was renamed',
+      withLine('limits: { keys: 5 }'),
+      '5:11 limits.keys: unknown key; limits.keys is now limits.token_reads',
+    ],
+    [
+      'a mapping that was renamed',
+      withLine('limits: { viewer_keys: { burst: 5 } }'),
+      '5:11 limits.viewer_keys: unknown key; limits.viewer_keys is now limits.caller_rate',
+    ],
+    [
       'a word',
       withLine('mode: prodution'),
       `5:7 mode: expected ${words('production', 'development')}; did you mean "production"?`,

@@ -25,7 +25,7 @@ export async function startConformance(
       providers: { default: 'tokens', ...routesOf(fixture) },
       ...(fixture.auth && { auth: fixture.auth }),
       // 100 users x 3 providers is more than one operation may ask for by default, and fifty of them more than one caller.
-      limits: { keys: 300, viewer_keys: { burst: 1_000_000, per_second: 1_000_000 } },
+      limits: { token_reads: 300, caller_rate: { burst: 1_000_000, per_second: 1_000_000 } },
     },
   })
 

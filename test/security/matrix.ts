@@ -64,7 +64,7 @@ export async function startMatrix(): Promise<Matrix> {
         services: callers.flatMap(({ service }) => (service === null ? [] : [service])),
       },
       audit: { sink: 'file', path: auditPath, key: auditKey, fsync: false, max_bytes: 1_000_000_000 },
-      limits: { viewer_keys: { burst: 1_000_000, per_second: 1_000_000 } },
+      limits: { caller_rate: { burst: 1_000_000, per_second: 1_000_000 } },
     },
   })
   let count = 0

@@ -43,7 +43,7 @@ const MAX_CALLERS = 10_000
 
 /** A token bucket for each caller. `now` gives milliseconds of a monotonic clock; tests pass their own. */
 export function createCallerRate(
-  { burst, per_second }: Limits['viewer_keys'],
+  { burst, per_second }: Limits['caller_rate'],
   now: () => number = () => performance.now(),
 ): ConsumeAllowance {
   const buckets = createCache<Bucket>({ entries: MAX_CALLERS })
