@@ -64,7 +64,7 @@ type RedactNames = (message: string, sent: string) => string
  * are not in the text: GraphQL's own messages name the types and arguments next to a mistake. GraphQL quotes every name
  * that it mentions, so only quotations are searched.
  */
-export function createRedactNames(schema: GraphQLSchema): RedactNames {
+function createRedactNames(schema: GraphQLSchema): RedactNames {
   const names = namesOf(schema)
   return (message, sent) => {
     if (!message.includes('"')) return message

@@ -12,7 +12,7 @@ import { idText, readManifest } from './manifest.ts'
 import type { TrustedDocuments } from './plugin.ts'
 
 /** Returns a function from the text of a document to its mistakes, in the words that a caller would read. */
-export function createCheckDocument(schema: GraphQLSchema, limits: Limits): (text: string) => readonly string[] {
+function createCheckDocument(schema: GraphQLSchema, limits: Limits): (text: string) => readonly string[] {
   const { parse, validate } = createYoga({
     schema,
     plugins: [useDocumentLimits(limits)],

@@ -82,7 +82,7 @@ function refuse(message: string): GraphQLError {
   return operationError(message, { status: 400 })
 }
 
-export type RequestedId =
+type RequestedId =
   | { readonly kind: 'none' }
   | { readonly kind: 'id'; readonly id: string }
   | { readonly kind: 'unreadable'; readonly message: string }
@@ -91,7 +91,7 @@ export type RequestedId =
  * Reads the id of the registered document that a request asks for, in either of two forms: `documentId` (GraphQL over
  * HTTP, appendix A) and `extensions.persistedQuery.sha256Hash` (Apollo's clients). Pure.
  */
-export function readRequestedId(params: GraphQLParams): RequestedId {
+function readRequestedId(params: GraphQLParams): RequestedId {
   const { documentId } = params as { readonly documentId?: unknown }
   const persistedQuery: unknown = params.extensions?.persistedQuery
   const ids: string[] = []
