@@ -78,7 +78,7 @@ export function asksForPage({ method, header }: RequestHead): boolean {
   return method === 'GET' && (header('accept') ?? '').includes('text/html')
 }
 
-/** The host alone is compared: behind a proxy that ends TLS the scheme differs. */
+/** Compares the host only: behind a proxy that ends TLS the scheme differs. */
 function isOwnOrigin(origin: string, host: string): boolean {
   return URL.canParse(origin) && new URL(origin).host === host.toLowerCase()
 }

@@ -53,7 +53,7 @@ it('names every mistake of a file at once', async () => {
   expect(message).toMatch(/:4:.*did you mean "clerk"/)
 })
 
-it('names the vault whose key is wrong, whose file is no database, and whose folder cannot be had', async () => {
+it('names the vault whose key is wrong, whose file is not a database, or whose folder cannot be made', async () => {
   using folder = makeFolder()
   const good = vaultFile(folder, [{ id: 'k1', secret: ring }])
   expect((await run(['vault', 'list', '--config', good], { cwd: folder.path })).code).toBe(0)

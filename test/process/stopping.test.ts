@@ -62,7 +62,7 @@ it('finishes the running request, refuses new connections, and exits 0', async (
   await clerk.close()
 })
 
-it('cuts what does not finish within drain_seconds, says so, and exits 0', async () => {
+it('cuts requests that do not finish within drain_seconds, logs that, and exits 0', async () => {
   using folder = makeFolder()
   const { clerk, server, post } = await startOverClerk(folder, 0)
   await using _stop = server

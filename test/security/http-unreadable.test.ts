@@ -1,4 +1,4 @@
-/** What is hardly HTTP, over a plain socket: never a 5xx, and the headers that every answer has. */
+/** Requests that are hardly HTTP, over a plain socket: no 5xx, and the headers of every response. */
 import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { startDoor } from './support.ts'

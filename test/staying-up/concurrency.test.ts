@@ -11,12 +11,12 @@ function enter(concurrency: Concurrency, count: number): number {
   return Array.from({ length: count }, () => concurrency.acquire()).filter(Boolean).length
 }
 
-/** So many windows in which the loop is always at least so late. */
+/** Samples for so many windows, each with the event loop delayed by `lateMs`. */
 function late(concurrency: Concurrency, lateMs: number, windows: number): void {
   for (let reading = 0; reading < windows * 5; reading++) concurrency.observe(lateMs)
 }
 
-test('the fixed limit, and a place for whoever leaves', () => {
+test('admits up to the fixed limit, and again once a request is done', () => {
   const concurrency = createConcurrency({ concurrent_requests: 3, loop_delay_ms: 25 })
   expect(enter(concurrency, 5)).toBe(3)
   concurrency.release()
@@ -24,7 +24,7 @@ test('the fixed limit, and a place for whoever leaves', () => {
   expect(concurrency.inFlight).toBe(3)
 })
 
-test('a loop that stays late lowers the limit below what is under way, and a punctual one raises it again', () => {
+test('a lasting event loop delay lowers the limit below the requests in flight, and its end raises it again', () => {
   const concurrency = createConcurrency(options)
   enter(concurrency, 300)
   late(concurrency, 40, 5)
@@ -36,7 +36,7 @@ test('a loop that stays late lowers the limit below what is under way, and a pun
   expect(concurrency.limit).toBe(500)
 })
 
-test('a burst is served: the loop must be late for longer', () => {
+test('serves a burst: only a longer delay lowers the limit', () => {
   const concurrency = createConcurrency(options)
   enter(concurrency, 300)
   late(concurrency, 200, 4)
@@ -45,7 +45,7 @@ test('a burst is served: the loop must be late for longer', () => {
   expect(concurrency.limit).toBe(500)
 })
 
-test('one punctual reading in each window is enough: a queue is always there, a pause is not', () => {
+test('one sample on time in each window keeps the limit: a pause delays some samples, a queue all of them', () => {
   const concurrency = createConcurrency(options)
   enter(concurrency, 300)
   for (let window = 0; window < 20; window++) {
@@ -55,7 +55,7 @@ test('one punctual reading in each window is enough: a queue is always there, a 
   expect(concurrency.limit).toBe(500)
 })
 
-test('64 are always let in: with so little under way it is something else that keeps the loop', () => {
+test('always admits 64: with so few in flight something else delays the event loop', () => {
   const concurrency = createConcurrency(options)
   enter(concurrency, 300)
   late(concurrency, 1000, 200)
@@ -66,7 +66,7 @@ test('64 are always let in: with so little under way it is something else that k
   expect(idle.limit).toBe(500)
 })
 
-test('0 milliseconds: the loop is not looked at', () => {
+test('0 milliseconds ignore the event loop delay', () => {
   const concurrency = createConcurrency({ ...options, loop_delay_ms: 0 })
   enter(concurrency, 300)
   late(concurrency, 1000, 50)

@@ -1,4 +1,4 @@
-/** A defect of ours costs one request, and shows nothing of itself. */
+/** A defect costs one request, and its error shows nothing of itself. */
 import { expect, it } from 'vitest'
 import { openAudit } from '../../src/audit/open.ts'
 import { responseHeaders } from '../../src/http/policy.ts'
@@ -25,7 +25,7 @@ async function expectMasked(response: Response, canary: string, lines: readonly 
   expect(await response.json()).toEqual(masked)
   const defects = lines.filter((line) => line.includes('"msg":"unexpected error"'))
   expect(defects).toHaveLength(1)
-  // Where it was thrown is for the operator; what it said may be anything.
+  // The operator sees where it was thrown; its message may quote anything.
   expect(defects[0]).toContain('"frames":[')
   expect(lines.join('')).not.toContain(canary)
 }

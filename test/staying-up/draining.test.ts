@@ -1,4 +1,4 @@
-/** How a server leaves: nobody who sent a request before the end goes without an answer (docs/promises.md R11). */
+/** A server that stops answers every request that was sent before its end (docs/promises.md R11). */
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
@@ -42,7 +42,7 @@ async function serve(hold: Promise<unknown> = Promise.resolve()) {
   return { ...server, arrived: held.promise }
 }
 
-it('accepts during the notice, and says on every answer that the connection ends', async () => {
+it('accepts during the notice, and closes the connection after each response', async () => {
   const server = await serve()
   const known = await open(server.url)
   expect(await known.ask()).toContain('Connection: keep-alive')
@@ -54,7 +54,7 @@ it('accepts during the notice, and says on every answer that the connection ends
   expect(await drained).toBe(0)
 })
 
-it('says so also on the answer to a request that came before', async () => {
+it('closes the connection also after the response to an earlier request', async () => {
   const gate = Promise.withResolvers<undefined>()
   const server = await serve(gate.promise)
   const connection = await open(server.url)
@@ -66,7 +66,7 @@ it('says so also on the answer to a request that came before', async () => {
   expect(await drained).toBe(0)
 })
 
-it('answers on an idle connection for a while after the port has closed', async () => {
+it('answers on an idle connection for the idle time after the port has closed', async () => {
   const server = await serve()
   const idle = await open(server.url)
   await idle.ask()
@@ -78,7 +78,7 @@ it('answers on an idle connection for a while after the port has closed', async 
   expect(await drained).toBe(0)
 })
 
-it('keeps idle connections for longer than common balancers do: they are the ones to close them', async () => {
+it('keeps idle connections for longer than common balancers do, so that the balancer closes them', async () => {
   const server = await serve()
   const idle = await open(server.url)
   expect(await idle.ask()).toContain('Keep-Alive: timeout=75')

@@ -78,7 +78,7 @@ test.each([
     `FILE  ${sha256('fragment F on Query { me { id } }')}  Fragment "F" is never used. (1:1)`,
   ],
   ['an id of another document', JSON.stringify({ [hex(tokens)]: providers }), `FILE  ${hex(tokens)}  ${notSha256}`],
-  ['the same in digits alone', JSON.stringify({ [id]: providers }), `FILE  ${id}  ${notSha256}`],
+  ['the same as digits only', JSON.stringify({ [id]: providers }), `FILE  ${id}  ${notSha256}`],
   ['the same in an Apollo manifest', apollo([{ id, body: providers }]), `FILE  ${id}  ${notSha256}`],
   ['an id in capitals', JSON.stringify({ [id.toUpperCase()]: tokens }), `FILE  ${id.toUpperCase()}  ${notSha256}`],
   [
@@ -147,7 +147,7 @@ describe('what is accepted', () => {
     expect(mistakesOf(JSON.stringify(manifest))).toStrictEqual([])
   })
 
-  test('introspection, for whoever may see the schema', () => {
+  test('introspection, for callers who may see the schema', () => {
     expect(mistakesOf(documentMap('{ __schema { types { name } } }'))).toStrictEqual([])
   })
 

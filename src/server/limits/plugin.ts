@@ -1,4 +1,4 @@
-/** The limits that depend on a document alone, whatever its variables are (docs/promises.md S11). */
+/** The limits on a document, whatever its variables are (docs/promises.md S11). */
 import type { Plugin } from 'graphql-yoga'
 import { parse } from 'graphql'
 import type { DocumentNode, ParseOptions, Source, validate } from 'graphql'
