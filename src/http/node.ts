@@ -194,7 +194,7 @@ export async function listen(listener: RequestListener, { host, port }: Address)
     return cut
   }
 
-  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${String(bound)}`, drain }
+  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, drain }
 }
 
 async function pause(ms: number): Promise<void> {
@@ -213,7 +213,7 @@ function bind(server: Server, { host, port }: Address): Promise<void> {
 }
 
 function explain(error: NodeJS.ErrnoException, host: string, port: number): string {
-  const address = `${host}:${String(port)}`
+  const address = `${host}:${port}`
   switch (error.code) {
     case 'EADDRINUSE':
       return `cannot listen on ${address}: the port is in use; choose another with --port or listen.port`

@@ -61,7 +61,7 @@ export function tooLarge(bodyBytes: number): Refusal {
   return {
     status: 413,
     code: 'BAD_USER_INPUT',
-    message: `The request body is too large: at most ${String(bodyBytes)} bytes.`,
+    message: `The request body is too large: at most ${bodyBytes} bytes.`,
     // The rest of the body is not read.
     headers: { connection: 'close' },
   }

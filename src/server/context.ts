@@ -106,8 +106,8 @@ export function describeCaller(
   }
 }
 
-function subjectOf(user_id: string, authorization: string | null): Caller['subject'] {
+function subjectOf(userId: string, authorization: string | null): Caller['subject'] {
   // The header is verified: one scheme and one token.
   const token = (authorization ?? '').replace(/^Bearer +/i, '')
-  return { user_id, credential: { secret: secret(token), id: hash('sha256', token, 'base64url') } }
+  return { user_id: userId, credential: { secret: secret(token), id: hash('sha256', token, 'base64url') } }
 }

@@ -17,7 +17,7 @@ export function createReadLimit(max: number, caller: string | null, consume: Con
   let asked = 0
   return () => {
     asked += 1
-    if (asked > max) return badUserInput(`The operation asks for too many token keys: at most ${String(max)}.`)
+    if (asked > max) return badUserInput(`The operation asks for too many token keys: at most ${max}.`)
     const waitMs = caller === null ? null : consume(caller)
     if (waitMs === null) return null
     return new CodedError('OVERLOADED', 'This caller asks for too many token keys in a short time.', {
@@ -43,7 +43,7 @@ const MAX_CALLERS = 10_000
 
 /** A token bucket for each caller. `now` gives milliseconds of a monotonic clock; tests pass their own. */
 export function createCallerRate(
-  { burst, per_second }: Limits['caller_rate'],
+  { burst, per_second: perSecond }: Limits['caller_rate'],
   now: () => number = () => performance.now(),
 ): ConsumeAllowance {
   const buckets = createCache<Bucket>({ entries: MAX_CALLERS })
@@ -56,14 +56,14 @@ export function createCallerRate(
       buckets.set(caller, bucket)
       return bucket
     }
-    known.keys = Math.min(burst, known.keys + ((at - known.filledAt) / 1000) * per_second)
+    known.keys = Math.min(burst, known.keys + ((at - known.filledAt) / 1000) * perSecond)
     known.filledAt = at
     return known
   }
 
   return (caller) => {
     const bucket = fill(caller)
-    if (bucket.keys < 1) return Math.ceil(((1 - bucket.keys) / per_second) * 1000)
+    if (bucket.keys < 1) return Math.ceil(((1 - bucket.keys) / perSecond) * 1000)
     bucket.keys -= 1
     return null
   }

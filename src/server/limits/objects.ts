@@ -27,7 +27,7 @@ export function useObjectLimit(max: number): Plugin {
       if (countObjects(document, operationName, variableValues ?? {}) <= max) return
       // As Yoga answers errors of validation: 400 where the media type tells it from a transport error.
       const http = { spec: true, status: 400 }
-      const message = `The operation asks for too many objects: at most ${String(max)}.`
+      const message = `The operation asks for too many objects: at most ${max}.`
       setResultAndStopExecution({ errors: [operationError(message, http)] })
     },
   }

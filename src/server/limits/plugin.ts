@@ -21,29 +21,29 @@ interface Limit {
 }
 
 /** The first that is exceeded is reported. */
-function createLimits({ directives, aliases, root_fields, fields, depth }: Limits): readonly Limit[] {
+function createLimits({ directives, aliases, root_fields: rootFields, fields, depth }: Limits): readonly Limit[] {
   return [
     {
       // Also of unknown directives.
       isExceeded: (measure) => measure.directives > directives,
-      message: `The operation has too many directives: at most ${String(directives)}.`,
+      message: `The operation has too many directives: at most ${directives}.`,
     },
     {
       // Also of `__typename`: where it is exempt, it is the way around the limit.
       isExceeded: (measure) => measure.aliases > aliases,
-      message: `The operation has too many aliases: at most ${String(aliases)}.`,
+      message: `The operation has too many aliases: at most ${aliases}.`,
     },
     {
-      isExceeded: (measure) => measure.outermost > root_fields,
-      message: `The operation selects too many root fields: at most ${String(root_fields)}.`,
+      isExceeded: (measure) => measure.outermost > rootFields,
+      message: `The operation selects too many root fields: at most ${rootFields}.`,
     },
     {
       isExceeded: (measure) => measure.fields > fields || measure.introspection.fields > INTROSPECTION_FIELDS,
-      message: `The operation selects too many fields: at most ${String(fields)}.`,
+      message: `The operation selects too many fields: at most ${fields}.`,
     },
     {
       isExceeded: (measure) => measure.depth > depth || measure.introspection.depth > INTROSPECTION_DEPTH,
-      message: `The operation is too deep: at most ${String(depth)} levels.`,
+      message: `The operation is too deep: at most ${depth} levels.`,
     },
   ]
 }
@@ -58,7 +58,7 @@ export function useDocumentLimits(limits: Limits): Plugin {
       return ({ result, replaceParseResult }) => {
         // graphql-js gives this error no code: "Document contains more that 1000 tokens. Parsing aborted."
         if (result instanceof Error && /Document contains more tha[nt] \d+ tokens/.test(result.message))
-          replaceParseResult(operationError(`The operation is too long: at most ${String(maxTokens)} tokens.`))
+          replaceParseResult(operationError(`The operation is too long: at most ${maxTokens} tokens.`))
       }
     },
     onValidate({ params, setResult, validateFn, setValidationFn }) {

@@ -81,7 +81,7 @@ function sumUp(count: number, first: GraphQLError): GraphQLError {
   const isDefect = first.originalError !== undefined && !(first.originalError instanceof GraphQLError)
   const fallback: ErrorCode = isDefect ? 'INTERNAL_SERVER_ERROR' : 'BAD_USER_INPUT'
   const { code = fallback } = first.extensions
-  return new GraphQLError(`Further errors were left out: ${String(count)}.`, { extensions: { code } })
+  return new GraphQLError(`Further errors were left out: ${count}.`, { extensions: { code } })
 }
 
 function shorten(error: GraphQLError): GraphQLError {

@@ -40,7 +40,7 @@ function findMissingKinds(schema: GraphQLSchema, { definitions }: DocumentNode):
 
 function sentence({ message, locations }: GraphQLError): string {
   const [place] = locations ?? []
-  return place === undefined ? message : `${message} (${String(place.line)}:${String(place.column)})`
+  return place === undefined ? message : `${message} (${place.line}:${place.column})`
 }
 
 const MAX_MEBIBYTES = 16
