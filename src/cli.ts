@@ -35,7 +35,7 @@ program
   .option('--port <number>', 'the port to listen on', parsePort)
   .action(async (flags: { config?: string; port?: number }) => {
     const { serve } = await import('./commands/serve.ts')
-    await serve({ file: flags.config, port: flags.port, env: await environment() }, output)
+    await serve({ file: flags.config ?? null, port: flags.port ?? null, env: await environment() }, output)
   })
 
 program
@@ -59,7 +59,7 @@ program
   .option(...config)
   .action(async (flags: { config?: string }) => {
     const { checkConfig } = await import('./commands/check-config.ts')
-    process.exitCode = checkConfig({ file: flags.config, env: await environment() }, output)
+    process.exitCode = checkConfig({ file: flags.config ?? null, env: await environment() }, output)
   })
 
 program
@@ -84,7 +84,7 @@ audit
   .action(async (files: string[], flags: { config?: string; partial?: boolean; stream?: boolean }) => {
     const { verifyAudit } = await import('./commands/audit.ts')
     const options = { partial: flags.partial === true, stream: flags.stream === true }
-    process.exitCode = await verifyAudit(await auditConfig(flags.config), files, options, output)
+    process.exitCode = await verifyAudit(await auditConfig(flags.config ?? null), files, options, output)
   })
 
 audit
@@ -93,7 +93,7 @@ audit
   .option(...config)
   .action(async (flags: { config?: string }) => {
     const { printFingerprint } = await import('./commands/audit.ts')
-    process.exitCode = await printFingerprint(await auditConfig(flags.config), process.stdin, output)
+    process.exitCode = await printFingerprint(await auditConfig(flags.config ?? null), process.stdin, output)
   })
 
 const vault = program
@@ -159,14 +159,15 @@ async function environment() {
   return readEnvironment()
 }
 
-async function auditConfig(file: string | undefined) {
+async function auditConfig(file: string | null) {
   const { loadConfig, readEnvironment } = await import('./config/load.ts')
-  return loadConfig({ file: file ?? null, env: readEnvironment() }).audit
+  return loadConfig({ file, env: readEnvironment() }).audit
 }
 
 async function openVault(flags: VaultFlags) {
   const { openConfiguredVault } = await import('./commands/vault.ts')
-  return openConfiguredVault({ file: flags.config, upstream: flags.upstream, env: await environment() })
+  const { config: file = null, upstream: name = null } = flags
+  return openConfiguredVault({ file, upstream: name, env: await environment() })
 }
 
 function parsePort(text: string): number {

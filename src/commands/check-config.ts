@@ -6,7 +6,8 @@ import { openDocuments } from '../server/trusted-documents/check.ts'
 import type { Output } from './terminal.ts'
 
 export interface CheckConfigOptions {
-  readonly file?: string | undefined
+  /** `--config`; null where it is not given. */
+  readonly file: string | null
   readonly env: NodeJS.ProcessEnv
 }
 
@@ -16,7 +17,7 @@ export interface CheckConfigOptions {
  */
 export function checkConfig({ file, env }: CheckConfigOptions, { out, err }: Output): 0 | 1 {
   try {
-    const config = loadConfig({ file: file ?? null, env })
+    const config = loadConfig({ file, env })
     openDocuments(config)
     out.write(summarize(config))
     return 0

@@ -8,14 +8,16 @@ import type { Running } from '../main.ts'
 import type { Output } from './terminal.ts'
 
 export interface ServeOptions {
-  readonly file: string | undefined
-  readonly port: number | undefined
+  /** `--config`; null where it is not given. */
+  readonly file: string | null
+  /** `--port`; null where it is not given. */
+  readonly port: number | null
   readonly env: NodeJS.ProcessEnv
 }
 
 /** Resolves when the server listens; rejects with a message for the operator when it cannot start. */
 export async function serve({ file, port, env }: ServeOptions, { out }: Output): Promise<void> {
-  const configured = loadConfig({ file: file ?? null, env, port: port ?? null })
+  const configured = loadConfig({ file, env, port })
   const isDevelopment = configured.mode === 'development'
   const log = await createLog({
     level: configured.log.level,
@@ -25,10 +27,7 @@ export async function serve({ file, port, env }: ServeOptions, { out }: Output):
   })
   exitOnDefect(log)
   const development = isDevelopment ? await loadDevelopment(configured) : null
-  const running = await startServer(development?.added.config ?? configured, {
-    log,
-    ...(development === null ? {} : { page: development.page }),
-  })
+  const running = await startServer(development?.added.config ?? configured, { log, page: development?.page ?? null })
   if (development !== null) out.write(development.welcome(running.url))
   log.info({ url: running.url, mode: configured.mode }, 'listening')
   stopOnSignals(running, configured.unready_seconds, log)

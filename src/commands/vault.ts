@@ -15,9 +15,10 @@ import { createProgress } from './terminal.ts'
 import type { Output } from './terminal.ts'
 
 export interface VaultChoice {
-  readonly file: string | undefined
-  /** The name of the upstream; needed only where several vaults are configured. */
-  readonly upstream: string | undefined
+  /** `--config`; null where it is not given. */
+  readonly file: string | null
+  /** The name of the upstream; null where only one vault is configured. */
+  readonly upstream: string | null
   readonly env: NodeJS.ProcessEnv
 }
 
@@ -26,10 +27,10 @@ export interface VaultChoice {
  * message for the operator.
  */
 export function openConfiguredVault({ file, upstream, env }: VaultChoice): Store {
-  const config = loadConfig({ file: file ?? null, env })
+  const config = loadConfig({ file, env })
   if (config.upstreams.length === 0) return openStore(developmentVault(DATA_FOLDER))
   const vaults = config.upstreams.filter(({ platform }) => platform === 'vault')
-  const chosen = upstream === undefined ? vaults : vaults.filter(({ name }) => name === upstream)
+  const chosen = upstream === null ? vaults : vaults.filter(({ name }) => name === upstream)
   const [first, second] = chosen
   const names = vaults.map(({ name }) => name).join(', ')
   if (first === undefined)
@@ -85,13 +86,13 @@ async function parse(source: ImportSource, onProgress: (done: number) => void) {
 
 /** The options of `vault list` and `vault remove`, as they were typed. */
 export interface AccountOptions {
-  readonly user?: string | undefined
-  readonly provider?: string | undefined
-  readonly account?: string | undefined
+  readonly user?: string
+  readonly provider?: string
+  readonly account?: string
 }
 
 export interface ListOptions extends Omit<AccountOptions, 'account'> {
-  readonly json?: boolean | undefined
+  readonly json?: boolean
 }
 
 /**

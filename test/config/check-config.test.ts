@@ -4,7 +4,7 @@ import { checkConfig } from '../../src/commands/check-config.ts'
 import { captureOutput } from '../support/output.ts'
 import { clerkKey, designSample, env, hash, vaultKey, writeConfig } from './sample.ts'
 
-function run(file: string | undefined, variables: NodeJS.ProcessEnv = env): { code: number; out: string; err: string } {
+function run(file: string | null, variables: NodeJS.ProcessEnv = env): { code: number; out: string; err: string } {
   const output = captureOutput()
   const code = checkConfig({ file, env: variables }, output)
   return { code, out: output.out.text(), err: output.err.text() }
@@ -35,7 +35,7 @@ describe('check-config', () => {
   })
 
   it('works without a file', () => {
-    const { code, out } = run(undefined, { CLERK_SECRET_KEY: clerkKey })
+    const { code, out } = run(null, { CLERK_SECRET_KEY: clerkKey })
     expect(code).toBe(0)
     expect(parse(out)).toMatchObject({ mode: 'development', source: 'environment' })
     expect(out).not.toContain(clerkKey)
