@@ -5,7 +5,7 @@ import { expect, it } from 'vitest'
 import { createAuditKeys } from '../../src/audit/record.ts'
 import { listRotated } from '../../src/audit/sink-file.ts'
 import { secret } from '../../src/lib/secret.ts'
-import { makeFolder } from '../support/folder.ts'
+import { makeFolder } from '../kit/folder.ts'
 import { entryOf, linesOf, openFileAudit, recordsOf, verify, writeRecords } from './chain.ts'
 
 const many = (count: number) => Array.from({ length: count }, (_, n) => `eac_${String(n)}`)

@@ -7,9 +7,9 @@ import { fileURLToPath } from 'node:url'
 import { newServiceKey } from '../../src/auth/service-keys.ts'
 import { startClerk } from '../servers/clerk.ts'
 import type { ClerkServer } from '../servers/clerk.ts'
-import { keepOutput } from '../support/keep-output.ts'
-import type { Answer } from '../support/server.ts'
-import type { Folder } from '../support/folder.ts'
+import type { Folder } from '../kit/folder.ts'
+import { keepOutput } from '../kit/keep-output.ts'
+import type { Answer } from '../kit/server.ts'
 import { auditKey } from './chain.ts'
 
 const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))

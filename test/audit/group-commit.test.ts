@@ -4,8 +4,8 @@ import { expect, it } from 'vitest'
 import { createAudit } from '../../src/audit/log.ts'
 import type { AuditSink } from '../../src/audit/log.ts'
 import { openFileSink } from '../../src/audit/sink-file.ts'
-import { makeFolder } from '../support/folder.ts'
-import type { Folder } from '../support/folder.ts'
+import { makeFolder } from '../kit/folder.ts'
+import type { Folder } from '../kit/folder.ts'
 import { entryOf, keys, recordsOf, verify } from './chain.ts'
 
 /** A real file whose writes are gated: `passes` runs before each write, with its number. */

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest'
 import { createAuditKeys } from '../../src/audit/record.ts'
 import { verifyFiles } from '../../src/audit/verify.ts'
 import { secret } from '../../src/lib/secret.ts'
-import { makeFolder } from '../support/folder.ts'
+import { makeFolder } from '../kit/folder.ts'
 import { entryOf, keys, linesOf, openFileAudit, verify, writeRecords } from './chain.ts'
 
 const accounts = Array.from({ length: 8 }, (_, n) => `eac_${String(n)}`)

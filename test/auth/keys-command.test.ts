@@ -3,7 +3,7 @@ import { parse } from 'yaml'
 import { authOptions } from '../../src/auth/options.ts'
 import { createIdentify } from '../../src/auth/identify.ts'
 import { newKey } from '../../src/commands/keys.ts'
-import { captureOutput } from '../support/output.ts'
+import { captureOutput } from '../kit/output.ts'
 
 function run(id?: string): { code: number; text: string } {
   const output = captureOutput()

@@ -1,7 +1,7 @@
 /** Ciphertext and plain text are told apart by the configuration, and neither is ever taken for the other. */
 import { symmetricEncrypt } from 'better-auth/crypto'
 import { expect, test } from 'vitest'
-import { startTestServer } from '../support/server.ts'
+import { startTestServer } from '../kit/server.ts'
 import { everythingOf, shown } from '../upstreams/support.ts'
 import { appSecret } from './app.ts'
 import { createAppFile, openBetterAuth } from './open.ts'

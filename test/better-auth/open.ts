@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { betterAuth } from '../../src/upstreams/better-auth/index.ts'
 import type { Many, Upstream, UpstreamEvent } from '../../src/upstreams/platform.ts'
 import type { OAuthAccessToken, TokenKey } from '../../src/tokens/token.ts'
-import { makeFolder } from '../support/folder.ts'
+import { makeFolder } from '../kit/folder.ts'
 import { call } from '../upstreams/support.ts'
 
 export interface Opened extends AsyncDisposable {

@@ -5,7 +5,7 @@ import { loadConfig } from '../../src/config/load.ts'
 import { demoQuery } from '../../src/development/demo.ts'
 import { prepareDevelopment } from '../../src/development/development.ts'
 import { writeLog } from '../../src/log.ts'
-import { makeFolder } from '../support/folder.ts'
+import { makeFolder } from '../kit/folder.ts'
 
 export interface DevelopmentServer extends AsyncDisposable {
   /** `http://127.0.0.1:PORT/graphql` */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { checkConfig } from '../../src/commands/check-config.ts'
-import { captureOutput } from '../support/output.ts'
+import { captureOutput } from '../kit/output.ts'
 import { clerkKey, designSample, env, hash, vaultKey, writeConfig } from './sample.ts'
 
 function run(file: string | null, variables: NodeJS.ProcessEnv = env): { code: number; out: string; err: string } {

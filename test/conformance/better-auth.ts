@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { symmetricEncrypt } from 'better-auth/crypto'
 import { getMigrations } from 'better-auth/db/migration'
-import { makeFolder } from '../support/folder.ts'
+import { makeFolder } from '../kit/folder.ts'
 import { canary, invent } from './fixture.ts'
 import type { Expected, PlatformFixture } from './fixture.ts'
 

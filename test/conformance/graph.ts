@@ -1,7 +1,7 @@
 /** The whole server over one platform, asked in the way that the platform allows. */
 import type { PlatformName } from '../../src/upstreams/registry.ts'
-import { startTestServer } from '../support/server.ts'
-import type { Answer } from '../support/server.ts'
+import { startTestServer } from '../kit/server.ts'
+import type { Answer } from '../kit/server.ts'
 import type { Expected, Fixture, PlatformFixture } from './fixture.ts'
 
 const allFields = `object external_account_id provider_user_id token expires_at provider public_metadata label scopes

@@ -10,7 +10,7 @@ import { loadConfig } from '../../src/config/load.ts'
 import { writeLog } from '../../src/log.ts'
 import { platforms } from '../../src/upstreams/registry.ts'
 import { answers } from '../servers/misbehaviour.ts'
-import { makeFolder } from '../support/folder.ts'
+import { makeFolder } from '../kit/folder.ts'
 import { readPage, root } from './pages.ts'
 
 const registry = { ...platforms, acme }

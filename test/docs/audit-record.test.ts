@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { auditKey } from '../audit/chain.ts'
-import { makeFolder } from '../support/folder.ts'
-import { startTestServer } from '../support/server.ts'
+import { makeFolder } from '../kit/folder.ts'
+import { startTestServer } from '../kit/server.ts'
 import { blocksOf } from './pages.ts'
 
 it('is the record of a decision', async () => {

@@ -1,7 +1,7 @@
 import { parseDocument } from 'yaml'
 import { describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/load.ts'
-import { makeFolder } from '../support/folder.ts'
+import { makeFolder } from '../kit/folder.ts'
 import { completeConfig, inventEnvironment, ownerOf } from './configurations.ts'
 import { blocksOf } from './pages.ts'
 

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { run } from '../support/process.ts'
+import { run } from '../kit/process.ts'
 import { pages, root } from './pages.ts'
 
 const found = pages.flatMap(({ file, code }) => code.map((text) => ({ file, text })))

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { answers } from '../servers/misbehaviour.ts'
 import { clerkFailure } from '../servers/clerk.ts'
-import type { Answer } from '../support/server.ts'
+import type { Answer } from '../kit/server.ts'
 import { gateways } from './gateways.ts'
 import { startFederation } from './system.ts'
 

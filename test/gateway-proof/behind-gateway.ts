@@ -3,7 +3,7 @@ import { ordersSdl, startOrders } from '../../examples/supergraph/orders.ts'
 import type { StartGateway } from '../federation/gateway.ts'
 import { subgraphSdl } from '../federation/system.ts'
 import { startIssuer } from '../servers/jwks.ts'
-import type { Answer } from '../support/server.ts'
+import type { Answer } from '../kit/server.ts'
 import { startProved } from './support.ts'
 import { startTap } from './tap.ts'
 

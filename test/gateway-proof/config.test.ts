@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { gatewayOptions } from '../../src/gateway-proof/options.ts'
 import { ConfigError } from '../../src/config/load.ts'
-import { configOf } from '../support/server.ts'
+import { configOf } from '../kit/server.ts'
 import { KEY } from './support.ts'
 
 const ed25519 = generateKeyPairSync('ed25519')

@@ -3,8 +3,8 @@ import { hash, randomUUID } from 'node:crypto'
 import { createSigner, httpbis } from 'http-message-signatures'
 import { startClerk } from '../servers/clerk.ts'
 import type { ClerkServer } from '../servers/clerk.ts'
-import { startTestServer } from '../support/server.ts'
-import type { Answer, TestServer, TestServerOptions } from '../support/server.ts'
+import { startTestServer } from '../kit/server.ts'
+import type { Answer, TestServer, TestServerOptions } from '../kit/server.ts'
 
 const SECRET = 'invented-gateway-secret-0123456789abcdef'
 export const KEY = { id: 'router-1', secret: SECRET }

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { newServiceKey } from '../../src/auth/service-keys.ts'
 import { startIssuer } from '../servers/jwks.ts'
 import { startClerk } from '../servers/clerk.ts'
-import { startTestServer } from '../support/server.ts'
+import { startTestServer } from '../kit/server.ts'
 
 async function startGraph() {
   const clerk = await startClerk()

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest'
 import { answers } from '../servers/misbehaviour.ts'
 import { clerkFailure, startClerk } from '../servers/clerk.ts'
-import { startTestServer } from '../support/server.ts'
+import { startTestServer } from '../kit/server.ts'
 
 async function startWithMetrics(more: Readonly<Record<string, unknown>> = {}) {
   const clerk = await startClerk()

@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, it } from 'vitest'
 import { startClerk } from '../servers/clerk.ts'
-import { startTestServer } from '../support/server.ts'
+import { startTestServer } from '../kit/server.ts'
 
 interface SentSpan {
   readonly name: string

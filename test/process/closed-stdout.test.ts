@@ -1,7 +1,7 @@
 /** `tokengraph schema | head`: a reader that closes the pipe early is no failure. */
 import { expect, it } from 'vitest'
-import { makeFolder } from '../support/folder.ts'
-import { start } from '../support/process.ts'
+import { makeFolder } from '../kit/folder.ts'
+import { start } from '../kit/process.ts'
 
 it.each(['schema', 'schema --introspection', 'keys new', 'check-config'])(
   'tokengraph %s ends without an error when its output is not read',

@@ -6,8 +6,8 @@ import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { demoQuery } from '../../src/development/demo.ts'
-import { makeFolder } from '../support/folder.ts'
-import { run, start } from '../support/process.ts'
+import { makeFolder } from '../kit/folder.ts'
+import { run, start } from '../kit/process.ts'
 
 async function ask(url: string, key: string, query: string): Promise<unknown> {
   const response = await fetch(url, {

@@ -4,9 +4,9 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { makeFolder } from '../support/folder.ts'
-import type { Folder } from '../support/folder.ts'
-import { run } from '../support/process.ts'
+import { makeFolder } from '../kit/folder.ts'
+import type { Folder } from '../kit/folder.ts'
+import { run } from '../kit/process.ts'
 
 const ring = 'invented-ring-secret-0123456789-abcdef'
 

@@ -4,8 +4,8 @@ import { connect } from 'node:net'
 import { expect, it } from 'vitest'
 import { startClerk } from '../servers/clerk.ts'
 import { holds, silence } from '../servers/misbehaviour.ts'
-import { makeFolder } from '../support/folder.ts'
-import { start } from '../support/process.ts'
+import { makeFolder } from '../kit/folder.ts'
+import { start } from '../kit/process.ts'
 import { newServiceKey } from '../../src/auth/service-keys.ts'
 
 const query = JSON.stringify({ query: '{ user(id: "user_1") { oauth_access_tokens(provider: "google") { token } } }' })

@@ -1,7 +1,7 @@
 /** The two ways into the same server: over a socket, and over the Fetch API without one. */
 import { openServer } from '../../src/main.ts'
 import { writeLog } from '../../src/log.ts'
-import { configOf } from '../support/server.ts'
+import { configOf } from '../kit/server.ts'
 import { startDoor } from './support.ts'
 
 export interface Surface extends AsyncDisposable {

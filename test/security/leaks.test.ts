@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest'
 import { answers, cut, drip, garbage, gzipBomb, hugeBody, redirects, reset, silence } from '../servers/misbehaviour.ts'
 import type { Misbehaviour } from '../servers/misbehaviour.ts'
-import { findLeaks } from '../support/find-leaks.ts'
+import { findLeaks } from '../kit/find-leaks.ts'
 import { startCanaryServer } from './leaks.ts'
 
 const everything = `query ($user: ID!) { user(id: $user) {

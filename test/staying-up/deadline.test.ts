@@ -5,8 +5,8 @@ import { expect, it } from 'vitest'
 import { startGraphOverClerk } from '../graph/clerk.ts'
 import * as faults from '../servers/misbehaviour.ts'
 import type { Misbehaviour } from '../servers/misbehaviour.ts'
-import { startTestServer } from '../support/server.ts'
-import type { TestServer } from '../support/server.ts'
+import { startTestServer } from '../kit/server.ts'
+import type { TestServer } from '../kit/server.ts'
 
 const DEADLINE_MS = 400
 const GRACE_MS = 50

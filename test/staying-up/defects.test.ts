@@ -9,8 +9,8 @@ import type { Metrics } from '../../src/server/observability/metrics.ts'
 import { createSource } from '../../src/tokens/source.ts'
 import { writeLog } from '../../src/log.ts'
 import type { Log } from '../../src/log.ts'
-import { makeCanary } from '../support/find-leaks.ts'
-import { configOf } from '../support/server.ts'
+import { makeCanary } from '../kit/find-leaks.ts'
+import { configOf } from '../kit/server.ts'
 
 const masked = { errors: [{ message: 'Unexpected error.', extensions: { code: 'INTERNAL_SERVER_ERROR' } }] }
 

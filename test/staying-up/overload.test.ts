@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import { responseHeaders } from '../../src/http/policy.ts'
 import { startClerk } from '../servers/clerk.ts'
 import { holds } from '../servers/misbehaviour.ts'
-import { makeFolder } from '../support/folder.ts'
+import { makeFolder } from '../kit/folder.ts'
 import { startGraphOverClerk } from '../graph/clerk.ts'
 import { askForTokens, configure, measureProcess, startReal } from './real-server.ts'
 

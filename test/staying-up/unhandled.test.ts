@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { startClerk } from '../servers/clerk.ts'
-import { makeCanary } from '../support/find-leaks.ts'
-import { makeFolder } from '../support/folder.ts'
+import { makeCanary } from '../kit/find-leaks.ts'
+import { makeFolder } from '../kit/folder.ts'
 import { configure, startReal } from './real-server.ts'
 
 it.each([

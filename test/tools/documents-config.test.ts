@@ -2,9 +2,9 @@
 import { describe, expect, test } from 'vitest'
 import { checkConfig } from '../../src/commands/check-config.ts'
 import { loadConfig } from '../../src/config/load.ts'
-import { makeFolder } from '../support/folder.ts'
-import { captureOutput } from '../support/output.ts'
-import { run } from '../support/process.ts'
+import { makeFolder } from '../kit/folder.ts'
+import { captureOutput } from '../kit/output.ts'
+import { run } from '../kit/process.ts'
 import { documentMap, providers, tokens } from './registered.ts'
 
 const production = (documents: string) => `

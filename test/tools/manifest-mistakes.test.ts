@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openDocuments } from '../../src/server/trusted-documents/check.ts'
 import { ConfigError } from '../../src/config/load.ts'
-import { configOf } from '../support/server.ts'
-import { makeFolder } from '../support/folder.ts'
-import type { Folder } from '../support/folder.ts'
+import { configOf } from '../kit/server.ts'
+import { makeFolder } from '../kit/folder.ts'
+import type { Folder } from '../kit/folder.ts'
 import { apolloManifest, documentMap, providers, sha256, tokens } from './registered.ts'
 
 let folder: Folder

@@ -4,8 +4,8 @@ import { mkdirSync, readFileSync, realpathSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { printSchema } from '../../src/commands/schema.ts'
-import { makeFolder } from '../support/folder.ts'
-import { captureOutput } from '../support/output.ts'
+import { makeFolder } from '../kit/folder.ts'
+import { captureOutput } from '../kit/output.ts'
 
 const nodeModules = realpathSync(fileURLToPath(new URL('../../node_modules', import.meta.url)))
 

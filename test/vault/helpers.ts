@@ -13,7 +13,7 @@ import type { OAuthAccessToken } from '../../src/tokens/token.ts'
 import type { VaultOptions } from '../../src/upstreams/vault/options.ts'
 import { openStore } from '../../src/upstreams/vault/store.ts'
 import type { Store } from '../../src/upstreams/vault/store.ts'
-import { captureOutput } from '../support/output.ts'
+import { captureOutput } from '../kit/output.ts'
 
 export const k1 = { id: 'k1', secret: secret('invented secret number one, 32 characters') }
 export const k2 = { id: 'k2', secret: secret('invented secret number two, 32 characters') }

@@ -8,7 +8,7 @@ import { importAccounts } from '../../src/commands/vault.ts'
 import { reveal } from '../../src/lib/secret.ts'
 import { accountRecord } from '../../src/upstreams/vault/record.ts'
 import { writeAccounts } from '../../src/upstreams/vault/write.ts'
-import { captureOutput } from '../support/output.ts'
+import { captureOutput } from '../kit/output.ts'
 import { importText, newVault, open, openUpstream, record, tamper, tempFolder, texts, toLines } from './helpers.ts'
 
 const two = [record(), record({ user_id: 'user_2', token: 'invented-2' })]

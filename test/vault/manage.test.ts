@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { listAccounts, removeAccounts } from '../../src/commands/vault.ts'
 import type { Store } from '../../src/upstreams/vault/store.ts'
-import { captureOutput } from '../support/output.ts'
+import { captureOutput } from '../kit/output.ts'
 import { importText, newVault, open, openUpstream, record, tamper, texts, toLines } from './helpers.ts'
 
 const secrets = { token: 'canary', token_secret: 'canary', id_token: 'canary', refresh_token: 'canary' }

@@ -4,7 +4,7 @@ import { rotateKeys } from '../../src/commands/vault.ts'
 import type { VaultOptions } from '../../src/upstreams/vault/options.ts'
 import { rewrapBatch } from '../../src/upstreams/vault/rotate.ts'
 import { openStore } from '../../src/upstreams/vault/store.ts'
-import { captureOutput } from '../support/output.ts'
+import { captureOutput } from '../kit/output.ts'
 import { importText, k1, k2, newVault, open, openUpstream, record, tamper, texts, toLines } from './helpers.ts'
 
 const ROWS = 1200

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startOAuthProvider } from '../servers/oauth-provider.ts'
 import { startPostgres, type PostgresServer } from '../servers/postgres.ts'
-import { startTestServer } from '../support/server.ts'
+import { startTestServer } from '../kit/server.ts'
 import { appSecret, startApp } from './app.ts'
 import { createPostgres, createSqlite, type TestDatabase } from './databases.ts'
 

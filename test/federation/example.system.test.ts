@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { demoQuery, startSupergraph } from '../../examples/supergraph/start.ts'
-import { makeFolder } from '../support/folder.ts'
+import { makeFolder } from '../kit/folder.ts'
 
 const main = fileURLToPath(new URL('../../examples/supergraph/main.ts', import.meta.url))
 

@@ -53,31 +53,76 @@ function base64Forms(canary: string): Readonly<Record<string, string>> {
   return forms
 }
 
-/** Every leak of these canaries; `where` names the text. */
+/** Every leak of these canaries in a text or in bytes; `where` names it. */
 export function findLeaks(
   where: string,
-  text: string,
+  content: string | Buffer,
   canaries: readonly string[],
   options: { readonly parts: boolean } = { parts: true },
 ): readonly Leak[] {
-  return canaries.flatMap((canary) => {
-    const found = Object.entries(formsOf(canary, options)).find(([, form]) => text.includes(form))
-    return found === undefined ? [] : [{ where, canary, form: found[0] }]
-  })
+  return searchFor(canaries, options)(where, content)
 }
 
-/** The same for every file below a folder, whatever is in it, but for those that nothing of ours wrote. */
+/** The same for every file below a folder, whatever is in it, except those that the product did not write. */
 export function findLeaksBelow(
   folder: string,
   canaries: readonly string[],
-  options?: { readonly parts: boolean },
+  options: { readonly parts: boolean } = { parts: true },
   isForeign: (file: string) => boolean = () => false,
 ): readonly Leak[] {
+  const search = searchFor(canaries, options)
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
     .filter((file) => !isForeign(file))
-    .flatMap((file) => findLeaks(file, readFileSync(file, 'latin1'), canaries, options))
+    .flatMap((file) => search(file, readFileSync(file)))
+}
+
+interface Pattern {
+  readonly canary: string
+  readonly form: string
+  readonly bytes: Buffer
+}
+
+type Search = (where: string, content: string | Buffer) => readonly Leak[]
+
+/**
+ * Searches for every form of every canary in one pass: hundreds of patterns, so that a pass for each would read the
+ * content hundreds of times. The first two bytes at each position select the few patterns that may begin there.
+ */
+function searchFor(canaries: readonly string[], options: { readonly parts: boolean }): Search {
+  const patterns: Pattern[] = canaries.flatMap((canary) =>
+    Object.entries(formsOf(canary, options)).map(([form, text]) => ({
+      canary,
+      form,
+      bytes: Buffer.from(text, 'latin1'),
+    })),
+  )
+  const byStart: (Pattern[] | undefined)[] = []
+  for (const pattern of patterns) (byStart[pattern.bytes.readUInt16BE()] ??= []).push(pattern)
+  const starts = new Uint8Array(0x10000)
+  for (const start of byStart.keys()) starts[start] = byStart[start] === undefined ? 0 : 1
+
+  return (where, content) => {
+    const bytes = typeof content === 'string' ? Buffer.from(content, 'utf8') : content
+    const found = new Set<Pattern>()
+    let start = bytes[0] ?? 0
+    for (let next = 1; next < bytes.length; next++) {
+      start = ((start & 0xff) << 8) | bytes[next]!
+      if (starts[start] === 0) continue
+      for (const pattern of byStart[start]!) if (isAt(bytes, next - 1, pattern.bytes)) found.add(pattern)
+    }
+    // In the order of the forms: where a whole canary is found, its parts need no mention.
+    return canaries.flatMap((canary) => {
+      const first = patterns.find((pattern) => pattern.canary === canary && found.has(pattern))
+      return first === undefined ? [] : [{ where, canary, form: first.form }]
+    })
+  }
+}
+
+function isAt(bytes: Buffer, position: number, pattern: Buffer): boolean {
+  for (let n = 0; n < pattern.length; n++) if (bytes[position + n] !== pattern[n]) return false
+  return true
 }
 
 function reverse(text: string): string {

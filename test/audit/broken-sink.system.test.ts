@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { expect, it } from 'vitest'
-import { makeFolder } from '../support/folder.ts'
+import { makeFolder } from '../kit/folder.ts'
 import { recordsOf, verify } from './chain.ts'
 import { auditPath, startAudited, withheld } from './graph.ts'
 

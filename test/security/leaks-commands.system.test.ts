@@ -2,10 +2,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { findLeaks, findLeaksBelow } from '../support/find-leaks.ts'
-import { makeFolder } from '../support/folder.ts'
-import type { Folder } from '../support/folder.ts'
-import { run } from '../support/process.ts'
+import { findLeaks, findLeaksBelow } from '../kit/find-leaks.ts'
+import { makeFolder } from '../kit/folder.ts'
+import type { Folder } from '../kit/folder.ts'
+import { run } from '../kit/process.ts'
 import { makeCanaries } from './leaks.ts'
 
 type Canaries = ReturnType<typeof makeCanaries>

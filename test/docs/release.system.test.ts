@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { makeFolder } from '../support/folder.ts'
+import { makeFolder } from '../kit/folder.ts'
 import { root } from './pages.ts'
 
 const env = {
