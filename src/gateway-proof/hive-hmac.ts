@@ -12,12 +12,11 @@ import type { CheckProof } from './proof.ts'
 
 type Members = Readonly<Record<string, unknown>>
 
-const utf8 = new TextDecoder('utf-8', { fatal: true })
 const base64Of32Bytes = /^[A-Za-z0-9+/]{43}=$/
 
 export function createCheckHiveHmac({ secrets, extension }: HiveHmacOptions): CheckProof {
   return async (request) => {
-    const body = parseObject(await request.body())
+    const body = asObject(parseJson(await request.body()))
     const given = asObject(body?.extensions)?.[extension]
     if (typeof given !== 'string' || !base64Of32Bytes.test(given)) return rejected('Hive HMAC: none')
     const signed = body === null ? null : signedText(body)
@@ -37,14 +36,6 @@ function signedText({ query, variables }: Members): string | null {
   const given = asObject(variables)
   const hasVariables = given !== null && Object.keys(given).length > 0
   return stableJson(hasVariables ? { query, variables } : { query })
-}
-
-function parseObject(bytes: Uint8Array): Members | null {
-  try {
-    return asObject(parseJson(utf8.decode(bytes)))
-  } catch {
-    return null
-  }
 }
 
 function asObject(value: unknown): Members | null {

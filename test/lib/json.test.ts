@@ -11,6 +11,11 @@ it('parseJson returns what JSON.parse returns, and undefined for any other text'
   for (const text of ['', 'undefined', '{', '{"a":1}x', "{'a':1}"]) expect(parseJson(text)).toBeUndefined()
 })
 
+it('parseJson reads bytes in UTF-8, and refuses bytes that are not', () => {
+  expect(parseJson(Buffer.from('{"a":"Größe"}'))).toEqual({ a: 'Größe' })
+  expect(parseJson(Buffer.from('{"a":"Größe"}', 'latin1'))).toBeUndefined()
+})
+
 it.each([
   ['null', 0],
   ['"text"', 0],
