@@ -1,4 +1,4 @@
-/** Who may import whom (DESIGN section 4). */
+/** The import rules; docs/architecture.md explains them. */
 const only = (name, from, forbidden, comment) => ({
   name,
   comment,
@@ -82,8 +82,15 @@ export default {
     {
       name: 'nothing-knows-the-server',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(cli\\.ts|main\\.ts|commands/|development/|server/)' },
+      from: { path: '^src/', pathNot: '^src/(cli\\.ts|main\\.ts|commands/|config|development/|server/)' },
       to: { path: '^src/server/' },
+    },
+    {
+      name: 'config-knows-options-only',
+      comment: 'options stand beside the code that uses them; config puts them together and knows nothing else of it',
+      severity: 'error',
+      from: { path: '^src/config' },
+      to: { path: '^src/(audit|auth|gateway-proof|server|http)/', pathNot: '/options\\.ts$' },
     },
   ],
   options: {

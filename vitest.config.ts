@@ -1,15 +1,47 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { assertionCount } from './test/kit/assertion-count.ts'
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+/** Tests of whole processes, browsers, databases, compilers and SDKs: what costs a second or more to start. */
+const system = ['test/{browser,chaos,clients,process,sdk,supply-chain,tools}/**/*.test.ts', 'test/**/*.system.test.ts']
+
+/** Tests that measure time: they run last and one at a time. */
+const timing = ['test/staying-up/**/*.test.ts']
+
+/** Tests that need a process of their own: they change its directory, user or clock, or its global objects. */
+const isolated = ['test/**/*.isolated.test.ts']
+
+/** Tests over HTTP against the whole server, in the process of the test. */
+const server = ['test/{conformance,federation,gateway-proof,graph,observability,security}/**/*.test.ts']
+
+const elsewhere = [...system, ...timing, ...isolated]
 
 export default defineConfig({
   // Vite would take graphql's ES module and Node its CommonJS one: two copies, whose errors do not know each other.
   resolve: { alias: [{ find: /^graphql$/, replacement: fileURLToPath(import.meta.resolve('graphql')) }] },
   test: {
-    include: ['test/**/*.test.ts'],
     // Real servers, browsers and databases take their time on a shared machine.
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // An unhandled rejection anywhere fails the run (vitest's default, stated because a promise depends on it).
     dangerouslyIgnoreUnhandledErrors: false,
+    setupFiles: [here('test/kit/setup.ts')],
+    reporters: ['default', assertionCount()],
+    // Most tests wait for sockets and timers: three workers keep two cores busy.
+    maxWorkers: 3,
+    projects: [
+      // What is in no other list is here: a new test needs no entry anywhere.
+      project('unit', ['test/**/*.test.ts'], { exclude: [...server, ...elsewhere], isolate: false }),
+      project('server', server, { exclude: elsewhere, isolate: false }),
+      project('isolated', isolated),
+      project('system', system, { exclude: isolated, sequence: { groupOrder: 1 } }),
+      project('timing', timing, { exclude: isolated, maxWorkers: 1, sequence: { groupOrder: 2 } }),
+    ],
   },
 })
+
+function project(name: string, include: string[], more: object = {}) {
+  return { extends: true as const, test: { name, include, ...more } }
+}

@@ -58,7 +58,7 @@ async function measure(name: string, audit: object): Promise<void> {
   const config = {
     listen: { host: '127.0.0.1' },
     log_level: 'warn',
-    limits: { viewer_keys: { burst: 1_000_000_000, per_second: 1_000_000 } },
+    limits: { caller_rate: { burst: 1_000_000_000, per_second: 1_000_000 } },
     upstreams: { vault: { platform: 'vault', ...vault } },
     auth: { services: [{ id: 'bench', key_sha256: service.key_sha256, grants: [{ providers: ['*'] }] }] },
     audit: { path: join(folder, 'audit.ndjson'), ...audit },

@@ -58,17 +58,25 @@ const gatewaySecret = 'invented-gateway-secret-0123456789abcdef'
 
 /** Production, with nothing that would hold the load back but what is measured. */
 function configuration(upstream: string, key_sha256: string, folder: string, { cache_seconds, door }: Setting): string {
-  const viewer_keys = { burst: 1_000_000_000, per_second: 1_000_000 }
+  const caller_rate = { burst: 1_000_000_000, per_second: 1_000_000 }
   const most = 1_000_000
   const doorOn = {
     audit: { sink: 'file', path: join(folder, 'audit.log'), key: 'invented-audit-key-0123456789abcdef' },
     gateway: { shared_secret: { header: 'x-gateway-secret', secrets_sha256: [hashServiceKey(gatewaySecret)] } },
     metrics: { port: PORT + 1 },
-    limits: { viewer_keys },
+    limits: { caller_rate },
   }
   const doorOff = {
     audit: { sink: 'none' },
-    limits: { viewer_keys, depth: most, fields: most, aliases: most, directives: most, root_fields: most, keys: most },
+    limits: {
+      caller_rate,
+      depth: most,
+      fields: most,
+      aliases: most,
+      directives: most,
+      root_fields: most,
+      token_reads: most,
+    },
   }
   return JSON.stringify({
     listen: { host: '127.0.0.1' },

@@ -9,7 +9,9 @@ import { platforms } from '../src/upstreams/registry.ts'
 import type { Platform } from '../src/upstreams/platform.ts'
 
 const folder = new URL('../docs/', import.meta.url)
-const part = /(<!-- generated: ([a-z: -]+) -->\n)[^]*?(<!-- end -->)/g
+const part = /(<!-- generated: ([a-z0-9: -]+) -->\n)[^]*?(<!-- end -->)/g
+
+const all: Readonly<Record<string, Platform>> = platforms
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`
@@ -26,16 +28,17 @@ function configuration(section: string): string {
 }
 
 function platformSections(): string {
-  return Object.entries(platforms as Record<string, Platform>)
+  return Object.entries(all)
     .map(([name, { docs }]) => `### ${docs.title}\n\n\`platform: ${name}\`\n\n${configuration(name)}`)
     .join('\n')
 }
 
-function unverified(): string {
-  const rows = Object.values(platforms as Record<string, Platform>).flatMap(({ docs }) =>
-    (docs.unverified ?? []).map((fact) => `- ${docs.title}: ${fact}`),
-  )
-  return `${rows.join('\n')}\n`
+/** Section 8 of a platform's page. */
+function unverified(name: string): string {
+  const facts = all[name]?.docs.unverified ?? []
+  return facts.length === 0
+    ? 'Nothing beyond what the sections above say.\n'
+    : facts.map((fact) => `- ${fact}\n`).join('')
 }
 
 const generators: Readonly<Record<string, () => string>> = {
@@ -54,8 +57,8 @@ const generators: Readonly<Record<string, () => string>> = {
   platforms: () =>
     table(
       ['platform', 'holds', 'batch', 'refreshes', '`provider_user_id`', '`external_accounts`'],
-      Object.entries(platforms as Record<string, Platform>).map(([name, { docs }]) => [
-        `${docs.title} (\`${name}\`)`,
+      Object.entries(all).map(([name, { docs }]) => [
+        `[${docs.title}](platforms/${name}.md) (\`${name}\`)`,
         docs.holds,
         docs.batch,
         docs.refresh,
@@ -63,13 +66,13 @@ const generators: Readonly<Record<string, () => string>> = {
         docs.external_accounts,
       ]),
     ),
-  'platforms unverified': unverified,
+  ...Object.fromEntries(Object.keys(all).map((name) => [`unverified ${name}`, () => unverified(name)])),
 }
 
 const isCheck = process.argv.includes('--check')
 const used = new Set<string>()
 let drifted = 0
-for (const name of readdirSync(folder).filter((file) => file.endsWith('.md'))) {
+for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.md'))) {
   const file = new URL(name, folder)
   const text = readFileSync(file, 'utf8')
   const filled = text.replace(part, (_, open: string, generator: string, close: string) => {

@@ -1,14 +1,14 @@
 /**
  * Runs the whole test suite with logs at level debug, and searches everything that the servers and commands wrote for
- * the secrets that the tests plant (TRUST S7). Arguments go to vitest. Exit code 1: a test failed, or something leaked.
+ * the secrets that the tests plant (docs/promises.md S7). Arguments go to vitest. Exit code 1: a test failed, or something leaked.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join, sep } from 'node:path'
-import { findLeaksBelow } from '../test/support/find-leaks.ts'
-import { OUTPUT_VARIABLE } from '../test/support/keep-output.ts'
+import { findLeaksBelow } from '../test/kit/find-leaks.ts'
+import { OUTPUT_VARIABLE } from '../test/kit/keep-output.ts'
 
 /**
  * How the invented secrets of the tests begin: tokens, credentials, keys, and the texts of upstreams' errors. Where a
@@ -34,8 +34,8 @@ const planted = [
 ]
 
 /**
- * The database of the application whose better-auth the tests read keeps tokens as plain text, and is not ours. Nor are
- * the packages of the production layout, whose nine megabytes of GraphiQL take longer to search than all the rest.
+ * Not written by the product: the database of the application whose better-auth the tests read, which keeps tokens as
+ * plain text, and the packages of the production layout.
  */
 function isForeign(file: string): boolean {
   return basename(file).startsWith('app.sqlite') || file.includes(`${sep}node_modules${sep}`)
@@ -54,8 +54,7 @@ try {
   const leaks = findLeaksBelow(folder, planted, { parts: false }, isForeign)
   for (const { where, canary, form } of leaks) console.error(`leak: ${canary} (${form}) in ${where}`)
   console.log(
-    `Searched ${String(lines.length)} lines, ${String(debug)} of them at level debug, and the files of the tests: ` +
-      `${String(leaks.length)} leaks.`,
+    `Searched ${lines.length} lines, ${debug} of them at level debug, and the files of the tests: ${leaks.length} leaks.`,
   )
   // Nothing written would mean that nothing was searched.
   const searched = debug > 0

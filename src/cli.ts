@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-/** The command line: parses the arguments and calls one function each. What a command needs is loaded when it runs. */
+/** The command line: parses the arguments and calls one function per command, which is imported when it runs. */
 import { enableCompileCache } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError, Option } from 'commander'
 
-// Beside the dependencies, not in the shared temporary folder, where others could plant code.
+// Beside the dependencies, and not in the shared temporary folder, where another user could plant code.
 enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/tokengraph', import.meta.url)))
 
 const config = ['--config <file>', 'the configuration file (YAML)'] as const
@@ -12,6 +12,12 @@ const upstream = ['--upstream <name>', 'which vault, where several are configure
 const user = ['--user <id>', 'the user'] as const
 const provider = ['--provider <name>', 'the provider, as oauth_google or google'] as const
 const output = { out: process.stdout, err: process.stderr }
+
+// `tokengraph schema | head` closes the pipe early, which is no failure. Other errors stay uncaught.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
 
 interface VaultFlags {
   readonly config?: string
@@ -29,7 +35,7 @@ program
   .option('--port <number>', 'the port to listen on', parsePort)
   .action(async (flags: { config?: string; port?: number }) => {
     const { serve } = await import('./commands/serve.ts')
-    await serve({ file: flags.config, port: flags.port, env: await environment(), ...output })
+    await serve({ file: flags.config ?? null, port: flags.port ?? null, env: await environment() }, output)
   })
 
 program
@@ -43,8 +49,8 @@ program
     ),
   )
   .action(async (flags: { subgraph?: boolean; authenticated: boolean; introspection?: boolean }) => {
-    const { printSdl } = await import('./commands/schema.ts')
-    process.exitCode = printSdl({ ...flags, ...output })
+    const { printSchema } = await import('./commands/schema.ts')
+    process.exitCode = printSchema(flags, output)
   })
 
 program
@@ -53,7 +59,7 @@ program
   .option(...config)
   .action(async (flags: { config?: string }) => {
     const { checkConfig } = await import('./commands/check-config.ts')
-    process.exitCode = checkConfig({ file: flags.config, env: await environment(), ...output })
+    process.exitCode = checkConfig({ file: flags.config ?? null, env: await environment() }, output)
   })
 
 program
@@ -64,7 +70,7 @@ program
   .option('--id <id>', 'the id of the service')
   .action(async (flags: { id?: string }) => {
     const { newKey } = await import('./commands/keys.ts')
-    process.exitCode = newKey({ ...flags, ...output })
+    process.exitCode = newKey(flags, output)
   })
 
 const audit = program.command('audit').description('the record of every decision about a token')
@@ -78,7 +84,7 @@ audit
   .action(async (files: string[], flags: { config?: string; partial?: boolean; stream?: boolean }) => {
     const { verifyAudit } = await import('./commands/audit.ts')
     const options = { partial: flags.partial === true, stream: flags.stream === true }
-    process.exitCode = await verifyAudit(await auditConfig(flags.config), files, options, output)
+    process.exitCode = await verifyAudit(await auditConfig(flags.config ?? null), files, options, output)
   })
 
 audit
@@ -87,7 +93,7 @@ audit
   .option(...config)
   .action(async (flags: { config?: string }) => {
     const { printFingerprint } = await import('./commands/audit.ts')
-    process.exitCode = await printFingerprint(await auditConfig(flags.config), process.stdin, output)
+    process.exitCode = await printFingerprint(await auditConfig(flags.config ?? null), process.stdin, output)
   })
 
 const vault = program
@@ -149,18 +155,19 @@ try {
 }
 
 async function environment() {
-  const { readEnvironment } = await import('./config.ts')
+  const { readEnvironment } = await import('./config/load.ts')
   return readEnvironment()
 }
 
-async function auditConfig(file: string | undefined) {
-  const { loadConfig, readEnvironment } = await import('./config.ts')
+async function auditConfig(file: string | null) {
+  const { loadConfig, readEnvironment } = await import('./config/load.ts')
   return loadConfig({ file, env: readEnvironment() }).audit
 }
 
 async function openVault(flags: VaultFlags) {
   const { openConfiguredVault } = await import('./commands/vault.ts')
-  return openConfiguredVault({ file: flags.config, upstream: flags.upstream, env: await environment() })
+  const { config: file = null, upstream: name = null } = flags
+  return openConfiguredVault({ file, upstream: name, env: await environment() })
 }
 
 function parsePort(text: string): number {

@@ -88,6 +88,13 @@ export const errorCodes = {
 
 export type ErrorCode = keyof typeof errorCodes
 
+/** Every code that a caller may see: those of the table, and GraphQL's own. */
+export const knownErrorCodes: ReadonlySet<unknown> = new Set([
+  ...Object.keys(errorCodes),
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+])
+
 /** What may stand beside the code in `extensions`. Never a URL, a body, a header or an upstream's free text. */
 export interface ErrorDetails {
   /** The name of the configured upstream that failed. */

@@ -1,7 +1,6 @@
 /**
- * Structured logs. Nothing that came from a caller or a platform is logged as text: a message of a foreign error may
- * quote what it choked on (`JSON.parse` quotes the body), so such errors show their name, their code and their stack
- * frames alone.
+ * Structured logs. No text of a caller or a platform is logged: the message of a foreign error may quote its input
+ * (`JSON.parse` quotes the body), so such an error shows its name, its code and its stack frames only.
  */
 import { pino } from 'pino'
 import type { DestinationStream, Logger } from 'pino'
@@ -13,7 +12,7 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
 interface LogOptions {
   readonly level: LogLevel
   readonly readable: boolean
-  /** Standard output, unless that is taken. */
+  /** The file descriptor; standard output when left out. */
   readonly fd?: 1 | 2
 }
 
@@ -22,7 +21,7 @@ export async function createLog({ level, readable, fd = 1 }: LogOptions): Promis
   return writeLog(level, readable ? await readableStream(fd) : pino.destination({ fd, sync: false }))
 }
 
-/** The same log into a given stream. */
+/** Writes the same log into a stream. */
 export function writeLog(level: LogLevel, stream: DestinationStream): Log {
   return pino(
     { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { error: describeError } },
@@ -45,7 +44,7 @@ interface ErrorFacts {
 
 const MAX_CAUSES = 5
 
-/** What is safe to know of an error: our own messages, and of foreign errors where they were thrown. */
+/** Describes an error without foreign text: the message of a coded error, and where any other was thrown. */
 function describeError(error: unknown, depth = 0): ErrorFacts {
   if (!(error instanceof Error)) return { name: typeof error }
   const code = (error as { code?: unknown }).code

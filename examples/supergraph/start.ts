@@ -2,7 +2,7 @@
 import { printSubgraph } from '../../src/schema/sdl.ts'
 import { schema } from '../../src/schema/index.ts'
 import { startServer } from '../../src/main.ts'
-import { loadConfig } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/load.ts'
 import { DEMO_USER } from '../../src/development/demo.ts'
 import { prepareDevelopment } from '../../src/development/development.ts'
 import { createLog } from '../../src/log.ts'

@@ -1,34 +1,37 @@
 /**
- * The audit of this process: links records into one chain and hands them to a sink, before the answer leaves. What
- * waits while the sink writes goes with the next write (group commit), so that one slow disk does not cost a write
- * for each request.
+ * The audit of the process: chains records and writes them to a sink before the answers are sent. Entries that arrive
+ * while the sink writes go into the next write (group commit), so that a slow disk costs one write for many requests.
  */
 import { setImmediate } from 'node:timers/promises'
-import { genesis, linkEntries } from './record.ts'
-import type { AuditEntry, AuditKeys, Head } from './record.ts'
+import { raceSignal } from '../lib/abort.ts'
+import { chainEntries } from './record.ts'
+import type { AuditEntry, AuditKeys, ChainHead } from './record.ts'
 
 export interface AuditSink {
-  /** Where the chain stood when the sink was opened. */
-  readonly head: Head
-  /** What opening had to repair; whoever opens the sink records it before anything else. */
+  /** The head of the chain when the sink was opened. */
+  readonly head: ChainHead
+  /** What opening had to repair. The opener records it first. */
   readonly recovered: readonly AuditEntry[]
-  /** All of it or nothing: resolves when the lines are kept. `first` is the sequence number of the first of them. */
-  append(lines: string, first: number): Promise<void>
+  /**
+   * Writes all lines or none; resolves when they are kept. `firstSeq` is the sequence number of the first line.
+   */
+  append(lines: string, firstSeq: number): Promise<void>
   close(): Promise<void>
 }
 
 export interface Audit {
   readonly keys: AuditKeys
-  /** Resolves when the entries are kept, at once when there is none; rejects when they are not. */
+  /** Resolves when the entries are kept, at once for an empty list. Rejects when they are not, or not in time. */
   write(entries: readonly AuditEntry[]): Promise<void>
-  /** Where the chain stands: what an operator notes elsewhere to see later that the end was not cut off. */
-  head(): Head
+  /** The last record. Operators note it elsewhere, because a chain cannot show that its end was cut off. */
+  head(): ChainHead
+  /** Waits for the write in progress and closes the sink. */
   close(): Promise<void>
 }
 
-/** Milliseconds. A sink that does not answer withholds answers just as one that fails does. */
+/** Milliseconds. A sink that does not answer withholds answers, as one that fails does. */
 const TIMEOUT_MS = 5_000
-/** Operations that may wait for one write; more would only be memory that a dead sink costs. */
+/** Operations that may wait for one write. More would only cost memory while a sink is stuck. */
 const MAX_WAITING = 10_000
 
 interface Waiting {
@@ -36,12 +39,12 @@ interface Waiting {
   readonly settled: PromiseWithResolvers<undefined>
 }
 
-export function createAudit(sink: AuditSink, keys: AuditKeys, timeout_ms = TIMEOUT_MS): Audit {
+export function createAudit(sink: AuditSink, keys: AuditKeys, timeoutMs = TIMEOUT_MS): Audit {
   let head = sink.head
   let waiting: Waiting[] = []
   let writing: Promise<void> | null = null
-  /** Whether the write under way has taken longer than anybody waits. */
-  let stuck = false
+  /** True after a write timed out, until it settles; new writes fail fast. */
+  let isStuck = false
 
   async function writeAll(): Promise<void> {
     // Operations that end in the same turn of the event loop share the first write too.
@@ -49,20 +52,17 @@ export function createAudit(sink: AuditSink, keys: AuditKeys, timeout_ms = TIMEO
     while (waiting.length > 0) {
       const batch = waiting
       waiting = []
+      const entries = batch.flatMap((operation) => operation.entries)
       // The head moves only when the sink has kept the lines; after a failure the same numbers are used again.
-      const linked = linkEntries(
-        batch.flatMap(({ entries }) => entries),
-        head,
-        keys,
-      )
+      const chained = chainEntries(entries, head, keys)
       try {
-        await sink.append(linked.text, head.seq + 1)
-        head = linked.head
+        await sink.append(chained.text, head.seq + 1)
+        head = chained.head
         for (const { settled } of batch) settled.resolve(undefined)
       } catch (error) {
         for (const { settled } of batch) settled.reject(error)
       }
-      stuck = false
+      isStuck = false
     }
     writing = null
   }
@@ -79,36 +79,21 @@ export function createAudit(sink: AuditSink, keys: AuditKeys, timeout_ms = TIMEO
     head: () => head,
     async write(entries) {
       if (entries.length === 0) return
-      if (stuck || waiting.length >= MAX_WAITING) throw new Error('the sink of the audit does not keep up')
-      await within(timeout_ms, enqueue(entries), () => {
-        stuck = writing !== null
-      })
+      if (isStuck || waiting.length >= MAX_WAITING) throw new Error('the sink of the audit does not keep up')
+      const timeout = new AbortController()
+      const timer = setTimeout(() => {
+        isStuck = writing !== null
+        timeout.abort(new Error('the sink of the audit did not answer in time'))
+      }, timeoutMs)
+      try {
+        await raceSignal(enqueue(entries), timeout.signal)
+      } finally {
+        clearTimeout(timer)
+      }
     },
     async close() {
       await writing
       await sink.close()
     },
   }
-}
-
-async function within(ms: number, promise: Promise<unknown>, onLate: () => void): Promise<void> {
-  const late = Promise.withResolvers<never>()
-  const timer = setTimeout(() => {
-    onLate()
-    late.reject(new Error('the sink of the audit did not answer in time'))
-  }, ms)
-  promise.catch(() => undefined) // it may fail after it was given up
-  try {
-    await Promise.race([promise, late.promise])
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-/** For `audit.sink: none`: nothing is recorded. */
-export const noAudit: Audit = {
-  keys: { chain: () => '', fingerprint: () => null },
-  write: () => Promise.resolve(),
-  head: () => genesis,
-  close: () => Promise.resolve(),
 }

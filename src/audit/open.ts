@@ -1,15 +1,23 @@
-/** Opens the configured audit; the server does not start without it. */
+/** Opens the audit that the configuration asks for. The server does not start without it. */
 import type { Log } from '../log.ts'
-import { createAudit, noAudit } from './log.ts'
+import { createAudit } from './log.ts'
 import type { Audit } from './log.ts'
 import type { AuditConfig } from './options.ts'
-import { createAuditKeys } from './record.ts'
+import { createAuditKeys, genesis } from './record.ts'
 import { openFileSink } from './sink-file.ts'
 import { openStreamSink } from './sink-stdout.ts'
 
 const STDOUT = 1
 
-/** Rejects with a message for the operator when the sink cannot be continued. */
+/** Records nothing, for `audit.sink: none`. */
+const noAudit: Audit = {
+  keys: { chain: () => '', fingerprint: () => null },
+  write: () => Promise.resolve(),
+  head: () => genesis,
+  close: () => Promise.resolve(),
+}
+
+/** Rejects with a message for the operator when the chain of the sink cannot be continued. */
 export async function openAudit(config: AuditConfig, log: Log): Promise<Audit> {
   if (config.sink === 'none') return noAudit
   const keys = createAuditKeys(config.key)

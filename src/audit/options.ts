@@ -1,8 +1,8 @@
 /** The `audit` part of the configuration: where every decision about a token is recorded. */
 import { z } from 'zod'
-import type { Checker, Mode } from '../config/checks.ts'
 import { secret } from '../lib/secret.ts'
 import type { Secret } from '../lib/secret.ts'
+import type { Mode } from '../mode.ts'
 
 const MIN_KEY_LENGTH = 32
 const DEFAULT_PATH = './data/audit.ndjson'
@@ -10,7 +10,7 @@ const DEFAULT_PATH = './data/audit.ndjson'
 export const auditOptions = z.strictObject({
   sink: z.enum(['file', 'stdout', 'none']).optional().meta({
     description:
-      'Where every decision about a token is recorded before the answer leaves. With `stdout` the log goes to standard error.',
+      'Where every decision about a token is recorded before the answer is sent. With `stdout` the log goes to standard error.',
     fallback: '`stdout`; in development `none`',
   }),
   path: z.string().min(1).default(DEFAULT_PATH).describe('The file of `sink: file`; its folder is created.'),
@@ -18,15 +18,17 @@ export const auditOptions = z.strictObject({
     .int()
     .min(65_536)
     .default(67_108_864)
-    .describe('Bytes after which the file is put aside, under its name and the number of its first record.'),
+    .describe('Bytes after which the file is rotated: renamed to its name and the number of its first record.'),
   keep: z.int().min(1).optional().meta({
-    description: 'How many of the files that were put aside are kept.',
+    description: 'How many rotated files are kept.',
     fallback: 'all of them',
   }),
   fsync: z
     .boolean()
     .default(true)
-    .describe('Whether an answer waits until the disk has its records: false risks the last ones in a power failure.'),
+    .describe(
+      'Whether an answer waits until its records are on disk; with `false` a power failure may lose the last ones.',
+    ),
   key: z
     .string()
     .min(MIN_KEY_LENGTH)
@@ -34,7 +36,7 @@ export const auditOptions = z.strictObject({
     .optional()
     .meta({
       description:
-        'Random text that keys the chain of records and the fingerprints of tokens; required for `sink: file`. Without it nothing tells who wrote a record, and tokens have no fingerprint.',
+        'Random text that keys the chain of records and the fingerprints of tokens; required for `sink: file`. Without it records can be forged, and tokens have no fingerprint.',
     }),
 })
 
@@ -43,23 +45,23 @@ type AuditOptions = z.output<typeof auditOptions>
 export type AuditConfig =
   | { readonly sink: 'none'; readonly key: Secret | null }
   | { readonly sink: 'stdout'; readonly key: Secret | null }
-  | {
-      readonly sink: 'file'
-      readonly key: Secret
-      readonly path: string
-      readonly max_bytes: number
-      readonly keep: number | null
-      readonly fsync: boolean
-    }
+  | FileAuditConfig
 
-/** A file without a key is refused before (`checkAudit`). */
+export interface FileAuditConfig {
+  readonly sink: 'file'
+  readonly key: Secret
+  readonly path: string
+  /** A file that would grow beyond this is rotated. */
+  readonly max_bytes: number
+  /** How many rotated files are kept; null: all of them. */
+  readonly keep: number | null
+  /** Whether each write waits until the disk has it, and not only the operating system. */
+  readonly fsync: boolean
+}
+
+/** Applies the defaults of the mode. `config/rules.ts` refuses a file without a key before. */
 export function resolveAudit(mode: Mode, options: AuditOptions): AuditConfig {
   const { sink = mode === 'production' ? 'stdout' : 'none', path, max_bytes, keep = null, fsync, key = null } = options
   if (sink === 'file' && key !== null) return { sink, key, path, max_bytes, keep, fsync }
   return { sink: sink === 'file' ? 'none' : sink, key }
-}
-
-export function checkAudit({ at, report }: Checker): void {
-  if (at(['audit', 'sink']) === 'file' && at(['audit', 'key']) === undefined)
-    report(['audit', 'key'], 'missing; a file is only worth something when its records cannot be forged', 'key')
 }

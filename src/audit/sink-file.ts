@@ -1,82 +1,75 @@
 /**
- * The audit in a file that rotates. All or nothing: a write that fails is taken back, so that a full disk leaves no
- * half record and the chain goes on when there is room again. One process for each file: another one that writes it
- * is noticed, and then nothing is recorded and nothing leaves.
+ * The audit in a file that rotates. Writes are all or nothing: a failed write is truncated away, so that a full disk
+ * leaves no partial record and the chain continues when there is room again. One process per file: another writer is
+ * detected, and then every write fails.
  */
 import { hash } from 'node:crypto'
+import { constants } from 'node:fs'
 import { mkdir, open, readdir, rename, stat, unlink, writeFile } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
-import { constants } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { AuditSink } from './log.ts'
-import { genesis, readLink } from './record.ts'
-import type { AuditEntry, AuditKeys, Head, Link } from './record.ts'
+import type { FileAuditConfig } from './options.ts'
+import { genesis, parseRecord } from './record.ts'
+import type { AuditEntry, AuditKeys, ChainHead, ChainRecord } from './record.ts'
 
-export interface FileSinkOptions {
-  readonly path: string
-  /** A file that would grow beyond this is put aside and a new one begun. */
-  readonly max_bytes: number
-  /** How many files that were put aside are kept; null: all of them. */
-  readonly keep: number | null
-  /** Whether each write waits until the disk has it, and not only the operating system. */
-  readonly fsync: boolean
-}
+export type FileSinkOptions = Omit<FileAuditConfig, 'sink' | 'key'>
 
-/** Rejects with a message for the operator when the file cannot be continued. */
+/** Rejects with a message for the operator when the chain of the file cannot be continued. */
 export async function openFileSink(options: FileSinkOptions, keys: AuditKeys): Promise<AuditSink> {
-  const { path, max_bytes, keep, fsync } = options
+  const { path, max_bytes: maxBytes, keep, fsync } = options
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  const { head, recovered, first: firstInFile } = await openEnd(path, keys)
+  const tail = await recoverTail(path, keys)
   let file: FileHandle | null = await openToAppend(path)
   let { size, ino: inode } = await file.stat()
-  let first = firstInFile
+  let { firstSeq } = tail
   /** Whether the file may end in bytes of a write that failed. */
-  let dirty = false
+  let isDirty = false
 
   async function append(lines: string, seq: number): Promise<void> {
     const bytes = Buffer.from(lines)
     let current = await currentFile()
-    if (size > 0 && size + bytes.length > max_bytes) current = await rotate(current)
+    if (size > 0 && size + bytes.length > maxBytes) current = await rotate(current)
     try {
       await writeFully(current, bytes)
       if (fsync) await current.datasync()
     } catch (error) {
-      // At once, so that whoever reads the file meanwhile finds no half record; or before the next write.
-      dirty = true
+      // Truncated at once, so that a reader of the file finds no partial record; or else before the next write.
+      isDirty = true
       await current.truncate(size).then(markClean, () => undefined)
       throw error
     }
     size += bytes.length
-    first ??= seq
+    firstSeq ??= seq
   }
 
   function markClean(): void {
-    dirty = false
+    isDirty = false
   }
 
-  /** The open file, free of what a failed write left and still the one at the path. */
+  /** Returns the open file, without the bytes of a failed write, after a check that it is still the one at the path. */
   async function currentFile(): Promise<FileHandle> {
-    if (file !== null && dirty) await file.truncate(size)
+    if (file !== null && isDirty) await file.truncate(size)
     markClean()
-    const now = await stat(path).catch(() => null)
-    if (file !== null && now?.ino === inode) {
-      if (now.size !== size) throw new Error('something else writes the audit file')
+    const onDisk = await stat(path).catch(() => null)
+    if (file !== null && onDisk?.ino === inode) {
+      if (onDisk.size !== size) throw new Error('something else writes the audit file')
       return file
     }
-    // Moved away by the operator, or put aside by a rotation that got no further: the chain goes on in a new file.
+    // The operator moved the file, or a rotation stopped after its rename: the chain continues in a new file.
     await file?.close()
     file = null
-    if (now !== null && now.size > 0) throw new Error('something else writes the audit file')
+    if (onDisk !== null && onDisk.size > 0) throw new Error('something else writes the audit file')
     file = await openToAppend(path)
     inode = (await file.stat()).ino
     size = 0
-    first = null
+    firstSeq = null
     return file
   }
 
   async function rotate(current: FileHandle): Promise<FileHandle> {
     await current.datasync()
-    await rename(path, rotatedName(path, first ?? 0))
+    await rename(path, rotatedName(path, firstSeq ?? 0))
     const next = await currentFile()
     await syncFolder(path)
     if (keep !== null) {
@@ -87,10 +80,10 @@ export async function openFileSink(options: FileSinkOptions, keys: AuditKeys): P
   }
 
   return {
-    head,
-    recovered,
+    head: tail.head,
+    recovered: tail.recovered,
     append,
-    close: async () => {
+    async close() {
       await file?.close()
       file = null
     },
@@ -103,11 +96,11 @@ async function openToAppend(path: string): Promise<FileHandle> {
 
 async function writeFully(file: FileHandle, bytes: Buffer): Promise<void> {
   let written = 0
-  // A disk that is nearly full takes a part first and fails then.
+  // A disk that is nearly full writes a part first and fails on the rest.
   while (written < bytes.length) written += (await file.write(bytes, written)).bytesWritten
 }
 
-/** So that a rename survives a power failure. */
+/** Makes a rename survive a power failure. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(dirname(path), constants.O_RDONLY)
   try {
@@ -117,25 +110,12 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Where the chain stands in the files on disk, when the server starts. */
-
-/** Bytes; larger than any record, so that the last two of a file are in its last part. */
-const TAIL_BYTES = 64 * 1024
-const LINE_FEED = 0x0a
-
-export interface End {
-  readonly head: Head
-  /** The sequence number of the first record of the file; null: it is empty. */
-  readonly first: number | null
-  readonly recovered: readonly AuditEntry[]
+/** `audit.ndjson.000000000000123`: named by the first record of the file, so that names sort in the chain's order. */
+function rotatedName(path: string, firstSeq: number): string {
+  return `${path}.${firstSeq.toString().padStart(15, '0')}`
 }
 
-/** `audit.ndjson.000000000000123`: by the number of the first record, so that the names sort as the chain goes. */
-export function rotatedName(path: string, first: number): string {
-  return `${path}.${String(first).padStart(15, '0')}`
-}
-
-/** The files that were put aside, oldest first. */
+/** Lists the rotated files of an audit file, oldest first. */
 export async function listRotated(path: string): Promise<readonly string[]> {
   const folder = dirname(path)
   const prefix = `${basename(path)}.`
@@ -146,25 +126,39 @@ export async function listRotated(path: string): Promise<readonly string[]> {
     .map((name) => join(folder, name))
 }
 
-/** Creates the file where there is none. Half a line, which a crash left, is moved to a file beside it. */
-export async function openEnd(path: string, keys: AuditKeys): Promise<End> {
+/** Bytes. Larger than any record, so that the last record of a file is within its tail. */
+const TAIL_BYTES = 64 * 1024
+const LINE_FEED = 0x0a
+
+interface Tail {
+  readonly head: ChainHead
+  /** The sequence number of the first record of the file; null for an empty file. */
+  readonly firstSeq: number | null
+  readonly recovered: readonly AuditEntry[]
+}
+
+/**
+ * Tail recovery: finds the head of the chain in the files on disk. Creates the file where there is none. An incomplete
+ * last line, as a crash leaves it, is moved to a file beside it.
+ */
+async function recoverTail(path: string, keys: AuditKeys): Promise<Tail> {
   const file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NONBLOCK, 0o600)
   try {
     if (!(await file.stat()).isFile()) throw new Error(`audit.path: ${path} is not a regular file`)
     const recovered = await moveTornLine(file, path)
-    const last = await lastLink(file, path, keys)
-    if (last !== null) return { head: last, first: await firstSeq(file, path, keys), recovered }
+    const last = await readLastRecord(file, path, keys)
+    if (last !== null) return { head: last, firstSeq: await readFirstSeq(file, path, keys), recovered }
     const newest = (await listRotated(path)).at(-1)
-    return { head: newest === undefined ? genesis : await headOf(newest, keys), first: null, recovered }
+    return { head: newest === undefined ? genesis : await readHead(newest, keys), firstSeq: null, recovered }
   } finally {
     await file.close()
   }
 }
 
-async function headOf(path: string, keys: AuditKeys): Promise<Head> {
+async function readHead(path: string, keys: AuditKeys): Promise<ChainHead> {
   const file = await open(path, constants.O_RDONLY)
   try {
-    return (await lastLink(file, path, keys)) ?? genesis
+    return (await readLastRecord(file, path, keys)) ?? genesis
   } finally {
     await file.close()
   }
@@ -183,27 +177,27 @@ async function moveTornLine(file: FileHandle, path: string): Promise<readonly Au
   return [{ time, event: 'recovery', torn_bytes: torn.length, torn_sha256: hash('sha256', torn, 'hex') }]
 }
 
-async function lastLink(file: FileHandle, path: string, keys: AuditKeys): Promise<Link | null> {
+async function readLastRecord(file: FileHandle, path: string, keys: AuditKeys): Promise<ChainRecord | null> {
   const { bytes } = await readTail(file)
   if (bytes.length === 0) return null
   const line = bytes.toString('utf8').split('\n').at(-2) ?? ''
-  return readOrRefuse(line, path, keys, 'last')
+  return parseOrThrow(line, path, keys, 'last')
 }
 
-async function firstSeq(file: FileHandle, path: string, keys: AuditKeys): Promise<number> {
+async function readFirstSeq(file: FileHandle, path: string, keys: AuditKeys): Promise<number> {
   const { bytesRead, buffer } = await file.read(Buffer.alloc(TAIL_BYTES), 0, TAIL_BYTES, 0)
   const [line = ''] = buffer.toString('utf8', 0, bytesRead).split('\n')
-  return readOrRefuse(line, path, keys, 'first').seq
+  return parseOrThrow(line, path, keys, 'first').seq
 }
 
-function readOrRefuse(line: string, path: string, keys: AuditKeys, which: 'first' | 'last'): Link {
-  const link = readLink(line, keys)
-  if ('problem' in link)
+function parseOrThrow(line: string, path: string, keys: AuditKeys, which: 'first' | 'last'): ChainRecord {
+  const record = parseRecord(line, keys)
+  if ('problem' in record)
     throw new Error(
       `audit.path: the ${which} line of ${path} is no record of this audit.key. ` +
         'See `tokengraph audit verify`; to begin a new chain, move the files away.',
     )
-  return link
+  return record
 }
 
 async function readTail(file: FileHandle): Promise<{ start: number; bytes: Buffer }> {

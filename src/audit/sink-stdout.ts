@@ -1,6 +1,6 @@
 /**
- * The audit on standard output, for platforms that collect it. A chain for each run of the process: what was written
- * cannot be taken back, so after a failure the sink stays closed until the process starts anew.
+ * The audit on standard output, for platforms that collect it. Each run of the process begins a chain. Bytes that were
+ * written cannot be taken back, so the sink fails for good after the first failed write.
  */
 import { write } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -8,15 +8,17 @@ import { promisify } from 'node:util'
 import type { AuditSink } from './log.ts'
 import { genesis } from './record.ts'
 
-const writeTo = promisify(write) as unknown as (fd: number, bytes: Buffer, offset: number) => Promise<Written>
 interface Written {
   readonly bytesWritten: number
 }
 
-/** Milliseconds until a pipe that is full is tried again. */
+// The overloads of `promisify` do not know the custom promise of `fs.write`.
+const writeTo = promisify(write) as unknown as (fd: number, bytes: Buffer, offset: number) => Promise<Written>
+
+/** Milliseconds until a write to a full pipe is retried. */
 const RETRY_MS = 20
 
-/** `fd` must be written by nothing else, or lines would mix: the log goes elsewhere. */
+/** Opens the sink on a file descriptor that only the audit writes to: other output would split its lines. */
 export function openStreamSink(fd: number): AuditSink {
   let failure: unknown = null
   return {
@@ -25,7 +27,6 @@ export function openStreamSink(fd: number): AuditSink {
     async append(lines) {
       if (failure !== null) throw new Error('the stream of the audit failed before', { cause: failure })
       try {
-        // Off the main thread: a reader that has stopped must not stop the health check.
         await writeFully(fd, Buffer.from(lines))
       } catch (error) {
         failure = error
@@ -36,6 +37,7 @@ export function openStreamSink(fd: number): AuditSink {
   }
 }
 
+/** Writes off the main thread: a reader that stopped must not block the health check. */
 async function writeFully(fd: number, bytes: Buffer): Promise<void> {
   let written = 0
   while (written < bytes.length) {

@@ -1,4 +1,4 @@
-/** The `auth` part of the configuration: who may present what, and what they may then read. */
+/** The `auth` part of the configuration: accepted credentials, and what their holders may read. */
 import { z } from 'zod'
 import { secureUrl } from '../lib/url.ts'
 import { secretFields } from '../tokens/types.ts'
@@ -38,7 +38,7 @@ const grant = z.strictObject({
   fields: z
     .array(z.union([z.enum(secretFields), wildcard]))
     .default(['token'])
-    .describe('Secret fields, or `*`; an empty list grants the metadata alone.'),
+    .describe('Secret fields, or `*`; an empty list grants only the metadata.'),
   users: z
     .array(z.string().min(1))
     .min(1)
@@ -68,7 +68,7 @@ const service = z.strictObject({
 
 export const authOptions = z.strictObject({
   issuers: z.array(issuer).default([]).describe('Who may sign the JWTs that users present.'),
-  services: z.array(service).default([]).describe('The services that may read, each by a key of its own.'),
+  services: z.array(service).default([]).describe('The services that may read, each with its own key.'),
   owner: z
     .strictObject({
       fields: z.array(z.enum(secretFields)).describe('The secret fields that users may read of their own tokens.'),

@@ -1,19 +1,20 @@
 /**
- * May this viewer read this field of that subject at this provider? Pure: no I/O, and the clock is given. Asked where the fields of
- * a token are resolved, so that every path to a token (root fields, `_entities`, connections, aliases) passes here
- * (TRUST S1). The answer depends on nothing that a platform said, so that a caller without a right cannot tell an
- * unknown user from a known one (TRUST S16).
+ * The access policy: may this viewer read this field of this subject at this provider? Pure functions of the viewer,
+ * the request and a clock. Resolvers ask where the fields of a token are resolved, so that every path to a token (root
+ * fields, `_entities`, connections, aliases) passes here (docs/promises.md S1). A decision does not depend on what a
+ * platform answers, so that a caller without a right cannot tell an unknown user from a known one
+ * (docs/promises.md S16).
  */
 import { CodedError } from '../errors.ts'
 import { checkProvider } from '../tokens/ids.ts'
 import type { SecretField } from '../tokens/types.ts'
 import type { AuthOptions, Grant } from './options.ts'
-import type { Viewer } from './viewer.ts'
+import type { CompiledGrant, ServiceViewer, Viewer } from './viewer.ts'
 
 /** `metadata` is everything about an account that is not a secret. */
 export type ReadableField = SecretField | 'metadata'
 
-export interface Question {
+export interface AccessRequest {
   /** The user id of the account's owner. */
   readonly subject: string
   /** The canonical name: `oauth_google`. */
@@ -21,7 +22,7 @@ export interface Question {
   readonly field: ReadableField
 }
 
-/** `reason` is a word for the audit log. */
+/** `reason` is the word that the audit records. */
 export type Decision =
   | { readonly allowed: true; readonly reason: 'owner' | 'grant' }
   | { readonly allowed: false; readonly code: 'UNAUTHENTICATED'; readonly reason: 'anonymous' }
@@ -32,82 +33,96 @@ export type Decision =
     }
 
 export interface Access {
-  decide(viewer: Viewer, question: Question): Decision
-  /** Whether the viewer may know of any account of the subject. */
+  decide(viewer: Viewer, request: AccessRequest): Decision
+  /** Decides whether the viewer may know of any account of the subject. */
   decideAccounts(viewer: Viewer, subject: string): Decision
-  /** At which providers the viewer may read the subject's metadata at all; secrets need a decision each. */
+  /** The providers at which the viewer may read the subject's metadata. Each secret still needs its own decision. */
   readableProviders(viewer: Viewer, subject: string): 'all' | ReadonlySet<string>
 }
 
-type ServiceViewer = Extract<Viewer, { kind: 'service' }>
-
-const byOwner: Decision = { allowed: true, reason: 'owner' }
-const byGrant: Decision = { allowed: true, reason: 'grant' }
-const anonymousRefused: Decision = { allowed: false, code: 'UNAUTHENTICATED', reason: 'anonymous' }
-const notOwner: Decision = { allowed: false, code: 'FORBIDDEN', reason: 'not_owner' }
-const ownerFieldRefused: Decision = { allowed: false, code: 'FORBIDDEN', reason: 'owner_field_not_allowed' }
-const noGrant: Decision = { allowed: false, code: 'FORBIDDEN', reason: 'no_grant' }
-const grantExpired: Decision = { allowed: false, code: 'FORBIDDEN', reason: 'grant_expired' }
-const none: ReadonlySet<string> = new Set()
+const allowedOwner: Decision = { allowed: true, reason: 'owner' }
+const allowedByGrant: Decision = { allowed: true, reason: 'grant' }
+const deniedAnonymous: Decision = { allowed: false, code: 'UNAUTHENTICATED', reason: 'anonymous' }
+const deniedNotOwner: Decision = { allowed: false, code: 'FORBIDDEN', reason: 'not_owner' }
+const deniedOwnerField: Decision = { allowed: false, code: 'FORBIDDEN', reason: 'owner_field_not_allowed' }
+const deniedNoGrant: Decision = { allowed: false, code: 'FORBIDDEN', reason: 'no_grant' }
+const deniedGrantExpired: Decision = { allowed: false, code: 'FORBIDDEN', reason: 'grant_expired' }
+const noProviders: ReadonlySet<string> = new Set()
 
 /**
- * The rules; `owner.fields` says which secrets users may read of their own accounts. `now` gives the milliseconds since
- * 1970 by which grants expire.
+ * Creates the policy. `owner.fields` lists the secrets that users may read of their own accounts. `now` returns
+ * milliseconds since 1970; grants expire by it.
  */
 export function createAccess(auth: Pick<AuthOptions, 'owner'>, now: () => number = Date.now): Access {
   const ownerFields = new Set<ReadableField>(['metadata', ...auth.owner.fields])
 
-  function decide(viewer: Viewer, question: Question): Decision {
-    if (viewer.kind === 'anonymous') return anonymousRefused
-    if (viewer.kind === 'user') {
-      if (viewer.user_id !== question.subject) return notOwner
-      return ownerFields.has(question.field) ? byOwner : ownerFieldRefused
+  function decide(viewer: Viewer, request: AccessRequest): Decision {
+    switch (viewer.kind) {
+      case 'anonymous':
+        return deniedAnonymous
+      case 'user':
+        if (viewer.userId !== request.subject) return deniedNotOwner
+        return ownerFields.has(request.field) ? allowedOwner : deniedOwnerField
+      case 'service':
+        return decideByGrants(viewer, (grant) => covers(grant, request))
     }
-    return byGrants(viewer, (grant) => covers(grant, question))
   }
 
   function decideAccounts(viewer: Viewer, subject: string): Decision {
-    if (viewer.kind === 'anonymous') return anonymousRefused
-    if (viewer.kind === 'user') return viewer.user_id === subject ? byOwner : notOwner
-    return byGrants(viewer, (grant) => grant.user.matches(subject))
+    switch (viewer.kind) {
+      case 'anonymous':
+        return deniedAnonymous
+      case 'user':
+        return viewer.userId === subject ? allowedOwner : deniedNotOwner
+      case 'service':
+        return decideByGrants(viewer, ({ users }) => coversUser(users, subject))
+    }
   }
 
-  /** Any living grant that applies is enough; that only a dead one does is for the audit to know. */
-  function byGrants(viewer: ServiceViewer, applies: (grant: CompiledGrant) => boolean): Decision {
-    const applying = compileGrants(viewer.grants).filter(applies)
-    if (applying.some(isLiving)) return byGrant
-    return applying.length > 0 ? grantExpired : noGrant
+  /** One unexpired grant that applies is enough. Callers do not see whether an expired one applies; the audit does. */
+  function decideByGrants({ grants }: ServiceViewer, applies: (grant: CompiledGrant) => boolean): Decision {
+    let denied = deniedNoGrant
+    for (const grant of grants) {
+      if (!applies(grant)) continue
+      if (isUnexpired(grant)) return allowedByGrant
+      denied = deniedGrantExpired
+    }
+    return denied
   }
 
-  function isLiving({ until_ms }: CompiledGrant): boolean {
-    return until_ms === Infinity || now() < until_ms
+  function isUnexpired({ expiresAtMs }: CompiledGrant): boolean {
+    return expiresAtMs === Infinity || now() < expiresAtMs
   }
 
   function readableProviders(viewer: Viewer, subject: string): 'all' | ReadonlySet<string> {
-    if (viewer.kind === 'anonymous') return none
-    if (viewer.kind === 'user') return viewer.user_id === subject ? 'all' : none
-    const providers = new Set<string>()
-    for (const grant of compileGrants(viewer.grants)) {
-      if (!isLiving(grant) || !grant.user.matches(subject)) continue
+    if (viewer.kind === 'anonymous') return noProviders
+    if (viewer.kind === 'user') return viewer.userId === subject ? 'all' : noProviders
+    const names = new Set<string>()
+    for (const grant of viewer.grants) {
+      if (!isUnexpired(grant) || !coversUser(grant.users, subject)) continue
       if (grant.providers === 'all') return 'all'
-      for (const provider of grant.providers) providers.add(provider)
+      for (const name of grant.providers) names.add(name)
     }
-    return providers
+    return names
   }
 
   return { decide, decideAccounts, readableProviders }
 }
 
-/** One grant must cover the provider, the user and the field together: two halves make no right. */
-function covers(grant: CompiledGrant, question: Question): boolean {
+/** One grant must cover the provider, the user and the field together. Parts of two grants do not add up. */
+function covers({ providers, users, fields }: CompiledGrant, { provider, subject, field }: AccessRequest): boolean {
   return (
-    grant.provider.matches(question.provider) &&
-    grant.user.matches(question.subject) &&
-    (question.field === 'metadata' || grant.field.matches(question.field))
+    (providers === 'all' || providers.has(provider)) &&
+    coversUser(users, subject) &&
+    (field === 'metadata' || fields === 'all' || fields.has(field))
   )
 }
 
-/** Throws UNAUTHENTICATED or FORBIDDEN, the same for every subject, unless the decision allows. */
+function coversUser(users: CompiledGrant['users'], subject: string): boolean {
+  return users === 'all' || users.ids.has(subject) || users.prefixes.some((prefix) => subject.startsWith(prefix))
+}
+
+/** Throws UNAUTHENTICATED or FORBIDDEN, with the same message for every subject, unless the decision allows. */
 export function allowOrThrow(decision: Decision): void {
   if (!decision.allowed) throw new CodedError(decision.code)
 }
@@ -117,58 +132,25 @@ export function maySeeSchema(viewer: Viewer): boolean {
   return viewer.kind === 'service' && viewer.schema
 }
 
-/** The grants of a service in the form that decisions want: sets, built once. */
-
-interface Matcher {
-  matches(value: string): boolean
-}
-
-export interface CompiledGrant {
-  /** Canonical names, or `all`. */
-  readonly providers: 'all' | ReadonlySet<string>
-  readonly provider: Matcher
-  readonly user: Matcher
-  readonly field: Matcher
-  /** Milliseconds since 1970, exclusive; Infinity: never. */
-  readonly until_ms: number
-}
-
-const everything: Matcher = { matches: () => true }
-const compiled = new WeakMap<readonly Grant[], readonly CompiledGrant[]>()
-
-/** The compiled form of a service's grants; the list itself, which lives as long as the configuration, is the key. */
+/** Parses the grants of a service. Throws BAD_USER_INPUT for a provider name that is not valid. */
 export function compileGrants(grants: readonly Grant[]): readonly CompiledGrant[] {
-  let result = compiled.get(grants)
-  if (result === undefined) {
-    result = grants.map(compileGrant)
-    compiled.set(grants, result)
-  }
-  return result
+  return grants.map(({ providers, users, fields, expires_at }) => ({
+    providers: providers.includes('*')
+      ? 'all'
+      : new Set(providers.map((name) => checkProvider(name, 'grants.providers'))),
+    users: compileUsers(users),
+    fields: fields.includes('*') ? 'all' : new Set(fields.filter((field) => field !== '*')),
+    expiresAtMs: expires_at === undefined ? Infinity : Date.parse(expires_at),
+  }))
 }
 
-function compileGrant(grant: Grant): CompiledGrant {
-  const providers = grant.providers.includes('*')
-    ? 'all'
-    : new Set(grant.providers.map((name) => checkProvider(name, 'grants.providers')))
-  return {
-    providers,
-    provider: providers === 'all' ? everything : { matches: (value) => providers.has(value) },
-    user: matchUsers(grant.users),
-    field: matchFields(grant.fields),
-    until_ms: grant.expires_at === undefined ? Infinity : Date.parse(grant.expires_at),
-  }
+/** A user id cannot hold a `*`, so that an id never reads as a prefix. */
+function compileUsers(users: readonly string[]): CompiledGrant['users'] {
+  if (users.includes('*')) return 'all'
+  const [prefixes, ids] = [users.filter(isPrefix), users.filter((user) => !isPrefix(user))]
+  return { ids: new Set(ids), prefixes: prefixes.map((user) => user.slice(0, -1)) }
 }
 
-function matchFields(fields: Grant['fields']): Matcher {
-  if (fields.includes('*')) return everything
-  const names = new Set<string>(fields)
-  return { matches: (value) => names.has(value) }
-}
-
-/** Exact ids, and prefixes that end in `*`; `*` alone is the empty prefix. No user id can hold a `*` itself. */
-function matchUsers(users: readonly string[]): Matcher {
-  if (users.includes('*')) return everything
-  const ids = new Set(users)
-  const prefixes = users.filter((user) => user.endsWith('*')).map((user) => user.slice(0, -1))
-  return { matches: (value) => ids.has(value) || prefixes.some((prefix) => value.startsWith(prefix)) }
+function isPrefix(user: string): boolean {
+  return user.endsWith('*')
 }

@@ -1,36 +1,32 @@
-/** Verified user tokens, remembered for a while so that a busy caller pays for the signature once. */
+/** LRU cache of verified user tokens, so that a caller pays for the signature check once per token. */
+import { LRUCache } from 'lru-cache'
 import type { VerifiedUser } from './jwt.ts'
 
-/** Milliseconds. A key that the issuer withdrew counts for at most this long beyond the age of the key set. */
-const REMEMBER_MS = 5 * 60_000
+/** Milliseconds. A key that its issuer withdrew still counts for at most this long beyond the age of the key set. */
+const MAX_TTL_MS = 5 * 60_000
 const MAX_TOKENS = 10_000
 
-export interface VerifiedTokens {
-  /** The user of a token verified before, by the SHA-256 of the token; null when it has to be verified (again). */
+export interface VerifiedTokenCache {
+  /** Returns the user of a token that was verified before, or null. `digest` is the SHA-256 of the token. */
   get(digest: string): VerifiedUser | null
-  /** Remembers a success, never beyond the token's `exp`. Failures are never remembered: keys may arrive later. */
+  /** Stores a success until the token's `exp`, for 5 minutes at most. */
   set(digest: string, user: VerifiedUser): void
 }
 
 /**
- * Bounded: the oldest of `max` gives way. Callers without a valid token cannot push anything out, because only
- * verified tokens enter, and the map holds digests, so that a heap dump shows no token.
+ * Creates a cache of at most `max` tokens. `now` returns milliseconds since 1970. Failures are not cached, because the
+ * issuer may publish the key later; so a caller without a valid token cannot evict anything. Keys are digests, so that
+ * a heap dump shows no token.
  */
-export function createVerifiedTokens(max = MAX_TOKENS): VerifiedTokens {
-  const entries = new Map<string, { readonly user: VerifiedUser; readonly until_ms: number }>()
+export function createVerifiedTokenCache(now: () => number = Date.now, max = MAX_TOKENS): VerifiedTokenCache {
+  // A resolution of 0 reads the clock at every lookup instead of once per millisecond by a timer.
+  const users = new LRUCache<string, VerifiedUser>({ max, ttl: MAX_TTL_MS, ttlResolution: 0, perf: { now } })
   return {
-    get: (digest) => {
-      const entry = entries.get(digest)
-      if (entry === undefined) return null
-      if (Date.now() < entry.until_ms) return entry.user
-      entries.delete(digest)
-      return null
-    },
-    set: (digest, user) => {
-      entries.delete(digest)
-      const [oldest] = entries.keys()
-      if (entries.size >= max && oldest !== undefined) entries.delete(oldest)
-      entries.set(digest, { user, until_ms: Math.min(user.exp * 1000, Date.now() + REMEMBER_MS) })
+    get: (digest) => users.get(digest) ?? null,
+    set(digest, user) {
+      const ttl = Math.min(user.exp * 1000 - now(), MAX_TTL_MS)
+      // The cache reads a TTL of 0 as "no TTL".
+      if (ttl > 0) users.set(digest, user, { ttl })
     },
   }
 }

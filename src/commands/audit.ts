@@ -1,19 +1,15 @@
-/** `tokengraph audit`: checks what was recorded, and finds a token that turned up elsewhere. */
+/** `tokengraph audit`: verifies the records, and finds the records of a token that turned up elsewhere. */
 import type { AuditConfig } from '../audit/options.ts'
 import { createAuditKeys } from '../audit/record.ts'
 import { listRotated } from '../audit/sink-file.ts'
 import { verifyFiles } from '../audit/verify.ts'
 import type { VerifyOptions } from '../audit/verify.ts'
 import { secret } from '../lib/secret.ts'
-
-interface Output {
-  readonly out: { write(text: string): unknown }
-  readonly err: { write(text: string): unknown }
-}
+import type { Output } from './terminal.ts'
 
 /**
- * Returns the exit code: 0 when the chain is whole, 1 with the first broken record on `err`. Without names it reads
- * the configured file and those that were put aside.
+ * Verifies the named files, or the configured file and its rotated files. Returns the exit code: 0 when the chain is
+ * intact, or 1 with the first broken record on `err`.
  */
 export async function verifyAudit(
   config: AuditConfig,
@@ -24,15 +20,15 @@ export async function verifyAudit(
   const files = named.length > 0 ? named : await configuredFiles(config)
   const { records, first, last, broken } = await verifyFiles(files, createAuditKeys(config.key), options)
   if (broken !== null) {
-    err.write(`${broken.file}:${String(broken.line)}  ${broken.problem}\n`)
-    err.write(`${String(records)} records before it are whole.\n`)
+    err.write(`${broken.file}:${broken.line}  ${broken.problem}\n`)
+    err.write(`${records} records before it are whole.\n`)
     return 1
   }
   if (first === null || last === null) {
     err.write('There is no record.\n')
     return 1
   }
-  out.write(`The chain is whole: ${String(records)} records, ${String(first.seq)} to ${String(last.seq)}.\n`)
+  out.write(`The chain is whole: ${records} records, ${first.seq} to ${last.seq}.\n`)
   out.write(
     `It ends in ${last.hash}; compare with what was noted, because a chain cannot show that its end is missing.\n`,
   )
@@ -45,7 +41,10 @@ async function configuredFiles(config: AuditConfig): Promise<readonly string[]> 
   return [...(await listRotated(config.path)), config.path]
 }
 
-/** Prints by what a token stands in the records; the token is read from `input`, so that no history keeps it. */
+/**
+ * Prints the fingerprint by which the records name a token. Reads the token from `input`, because arguments end up in
+ * the history of the shell. Returns the exit code, 0; rejects without a token or without an audit key.
+ */
 export async function printFingerprint(
   config: AuditConfig,
   input: AsyncIterable<string | Buffer>,

@@ -1,21 +1,21 @@
-/** `tokengraph check-config`: says what is wrong, or what took effect. */
+/** `tokengraph check-config`: reports every problem of the configuration, or the values that take effect. */
 import { stringify } from 'yaml'
-import { ConfigError, loadConfig } from '../config.ts'
-import type { Config } from '../config.ts'
+import { ConfigError, loadConfig } from '../config/load.ts'
+import type { Config } from '../config/load.ts'
 import { openDocuments } from '../server/trusted-documents/check.ts'
+import type { Output } from './terminal.ts'
 
 export interface CheckConfigOptions {
-  readonly file?: string | undefined
+  /** `--config`; null where it is not given. */
+  readonly file: string | null
   readonly env: NodeJS.ProcessEnv
-  readonly out: { write(text: string): unknown }
-  readonly err: { write(text: string): unknown }
 }
 
 /**
- * Returns the exit code: 0 and the values on `out`, or 1 and every problem on `err`. Registered documents are checked
- * too, against the schema of this version; else it opens and calls nothing.
+ * Returns the exit code: 0 and the values on `out`, or 1 and every problem on `err`. It also validates the registered
+ * documents against the schema of this version. It opens no database and calls no upstream.
  */
-export function checkConfig({ file, env, out, err }: CheckConfigOptions): 0 | 1 {
+export function checkConfig({ file, env }: CheckConfigOptions, { out, err }: Output): 0 | 1 {
   try {
     const config = loadConfig({ file, env })
     openDocuments(config)
@@ -28,10 +28,10 @@ export function checkConfig({ file, env, out, err }: CheckConfigOptions): 0 | 1 
   }
 }
 
-/** The configuration as YAML. Secrets print as `[redacted]` by themselves; the hashes of service keys are left out. */
+/** Prints the configuration as YAML, without the hashes of service keys. Secrets print as `[redacted]`. */
 function summarize(config: Config): string {
   const services = config.auth.services.map(({ key_sha256: _hash, ...shown }) => shown)
-  // Through JSON first: it is where a Secret turns into its placeholder.
+  // JSON comes first: `toJSON` turns a Secret into its placeholder.
   const shown: unknown = JSON.parse(JSON.stringify({ ...config, auth: { ...config.auth, services } }))
   return `# The configuration is valid. These values took effect:\n${stringify(shown, { lineWidth: 0 })}`
 }

@@ -1,18 +1,20 @@
-/** `tokengraph keys new`: a service key, shown once. */
+/** `tokengraph keys new`: makes a service key and shows it once. */
 import { authOptions } from '../auth/options.ts'
 import { newServiceKey } from '../auth/service-keys.ts'
+import type { Output } from './terminal.ts'
 
 export interface NewKeyOptions {
-  /** Where the text goes: standard output. */
-  readonly out: { write(text: string): unknown }
   /** The `id` of the service in the configuration. */
   readonly id?: string
 }
 
-/** Prints a new key, its SHA-256 and the lines for the configuration; returns the exit code. Stores nothing. */
-export function newKey({ out, id = 'my-service' }: NewKeyOptions): number {
-  const { key, key_sha256 } = newServiceKey()
-  if (!authOptions.safeParse({ services: [{ id, key_sha256 }] }).success) {
+/**
+ * Prints a new key, its SHA-256 and the lines for the configuration; stores nothing. Returns the exit code: 0, or 1
+ * when the id is not valid.
+ */
+export function newKey({ id = 'my-service' }: NewKeyOptions, { out }: Output): 0 | 1 {
+  const { key, key_sha256: digest } = newServiceKey()
+  if (!authOptions.safeParse({ services: [{ id, key_sha256: digest }] }).success) {
     out.write('The id of a service has 1 to 64 letters, digits and _ . - only.\n')
     return 1
   }
@@ -22,14 +24,14 @@ export function newKey({ out, id = 'my-service' }: NewKeyOptions): number {
 
 Its SHA-256:
 
-  ${key_sha256}
+  ${digest}
 
 For the configuration, which needs the SHA-256 alone (narrow the grants to what the service needs):
 
 auth:
   services:
     - id: ${id}
-      key_sha256: ${key_sha256}
+      key_sha256: ${digest}
       grants:
         - { providers: [oauth_google], fields: [token] }
 `)

@@ -1,23 +1,24 @@
 /** `tokengraph schema`: prints the schema in one of its forms. */
 import { schema } from '../schema/index.ts'
 import { printClientSchema, printIntrospection, printSubgraph } from '../schema/sdl.ts'
+import type { Output } from './terminal.ts'
 
-export interface PrintOptions {
+export interface SchemaForm {
   /** The Federation SDL instead of the schema as clients see it. */
   readonly subgraph?: boolean
+  /** Whether the Federation SDL has `@authenticated`. */
   readonly authenticated: boolean
   /** The JSON of an introspection result instead of SDL. */
   readonly introspection?: boolean
-  readonly out: { write(text: string): unknown }
 }
 
-/** Returns the exit code. */
-export function printSdl({ out, ...form }: PrintOptions): number {
-  out.write(print(form))
+/** Returns the exit code, 0. */
+export function printSchema(form: SchemaForm, { out }: Output): 0 {
+  out.write(textOf(form))
   return 0
 }
 
-function print({ subgraph = false, authenticated, introspection = false }: Omit<PrintOptions, 'out'>): string {
+function textOf({ subgraph = false, authenticated, introspection = false }: SchemaForm): string {
   if (introspection) return printIntrospection(schema)
   return subgraph ? printSubgraph(schema, { authenticated }) : printClientSchema(schema)
 }

@@ -1,29 +1,37 @@
-/** A line that counts up on a terminal, and nothing at all elsewhere. */
+/** Where commands print, and a progress line for terminals. */
 
 /** A stream such as `process.stdout`. */
 export interface Terminal {
   write(text: string): unknown
-  readonly isTTY?: boolean | undefined
+  readonly isTTY?: boolean
+}
+
+export interface Output {
+  /** Results. */
+  readonly out: Terminal
+  /** Problems and progress. */
+  readonly err: Terminal
 }
 
 export interface Progress {
   update(done: number): void
-  /** Takes the line away; call it before anything else is printed. */
+  /** Erases the line. Call it before anything else is printed. */
   end(): void
 }
 
-/** How many steps pass between two updates of the line. */
+/** Steps between two updates of the line. */
 const INTERVAL = 1000
 // ECMA-48: carriage return, then erase to the end of the line.
 const CLEAR_LINE = '\r\u001b[K'
 
+/** Creates a line that counts up on a terminal; on any other stream it prints nothing. */
 export function createProgress(terminal: Terminal, label: string, total: number | null = null): Progress {
   let isShown = false
-  const of = total === null ? '' : ` of ${String(total)}`
+  const of = total === null ? '' : ` of ${total}`
   return {
     update(done) {
       if (terminal.isTTY !== true || done % INTERVAL !== 0 || done === 0) return
-      terminal.write(`${CLEAR_LINE}${label}: ${String(done)}${of}`)
+      terminal.write(`${CLEAR_LINE}${label}: ${done}${of}`)
       isShown = true
     },
     end() {
@@ -31,13 +39,4 @@ export function createProgress(terminal: Terminal, label: string, total: number 
       isShown = false
     },
   }
-}
-
-/** Where the `vault` commands print. */
-
-export interface Output {
-  /** Results. */
-  readonly out: Terminal
-  /** Problems and progress. */
-  readonly err: Terminal
 }

@@ -1,6 +1,6 @@
-/** The `tokengraph vault` commands: each prints what it did, never a secret, and returns its exit code. */
+/** `tokengraph vault`: each command prints what it did, never a secret, and returns its exit code. */
 import { createReadStream } from 'node:fs'
-import { loadConfig } from '../config.ts'
+import { loadConfig } from '../config/load.ts'
 import { DATA_FOLDER, developmentVault } from '../development/development.ts'
 import { checkId, checkProvider } from '../tokens/ids.ts'
 import { parseImport } from '../upstreams/vault/import.ts'
@@ -14,10 +14,39 @@ import { writeAccounts } from '../upstreams/vault/write.ts'
 import { createProgress } from './terminal.ts'
 import type { Output } from './terminal.ts'
 
+export interface VaultChoice {
+  /** `--config`; null where it is not given. */
+  readonly file: string | null
+  /** The name of the upstream; null where only one vault is configured. */
+  readonly upstream: string | null
+  readonly env: NodeJS.ProcessEnv
+}
+
+/**
+ * Opens the configured vault, or the one of development mode where no upstream is configured. Throws `Error` with a
+ * message for the operator.
+ */
+export function openConfiguredVault({ file, upstream, env }: VaultChoice): Store {
+  const config = loadConfig({ file, env })
+  if (config.upstreams.length === 0) return openStore(developmentVault(DATA_FOLDER))
+  const vaults = config.upstreams.filter(({ platform }) => platform === 'vault')
+  const chosen = upstream === null ? vaults : vaults.filter(({ name }) => name === upstream)
+  const [first, second] = chosen
+  const names = vaults.map(({ name }) => name).join(', ')
+  if (first === undefined)
+    throw new Error(
+      vaults.length === 0
+        ? 'No vault is configured.'
+        : `--upstream: there is no vault of that name; there is: ${names}.`,
+    )
+  if (second !== undefined) throw new Error(`Several vaults are configured; choose one with --upstream: ${names}.`)
+  return openStore(first.options as VaultOptions)
+}
+
 export interface ImportSource {
   /** Bytes or text, such as `createReadStream(file)` or `process.stdin`. */
   readonly input: AsyncIterable<Uint8Array | string>
-  /** What to call the input in messages: the path as it was given, or `standard input`. */
+  /** The input in messages: the path as it was given, or `standard input`. */
   readonly name: string
 }
 
@@ -26,26 +55,91 @@ export function openImport(file: string): ImportSource {
   return file === '-' ? { input: process.stdin, name: 'standard input' } : { input: createReadStream(file), name: file }
 }
 
-/** Writes all records or none: 0, or 1 when a record is not valid. Throws `Error` for an unreadable input. */
-export async function importAccounts(store: Store, source: ImportSource, { out, err }: Output): Promise<number> {
+/**
+ * `vault import`: writes all records or none. Returns 0, or 1 when a record is not valid; throws `Error` for an
+ * unreadable input.
+ */
+export async function importAccounts(store: Store, source: ImportSource, { out, err }: Output): Promise<0 | 1> {
   const reading = createProgress(err, 'Reading')
   const parsed = await parse(source, reading.update).finally(reading.end)
   if (parsed.problems.length > 0) {
     for (const problem of parsed.problems) err.write(`${source.name}: ${problem}\n`)
-    if (parsed.more > 0) err.write(`… and ${String(parsed.more)} more.\n`)
-    err.write(`Nothing was imported: ${String(parsed.invalid)} of ${count(parsed.total, 'record')} not valid.\n`)
+    if (parsed.more > 0) err.write(`… and ${parsed.more} more.\n`)
+    err.write(`Nothing was imported: ${parsed.invalid} of ${count(parsed.total, 'record')} not valid.\n`)
     return 1
   }
   const writing = createProgress(err, 'Writing', parsed.records.length)
   const { added, changed, unchanged } = writeAccounts(store, parsed.records, writing.update)
   writing.end()
-  const counts = `${String(added)} added, ${String(changed)} changed, ${String(unchanged)} unchanged`
-  out.write(`${count(parsed.total, 'record')}: ${counts}.\n`)
+  out.write(`${count(parsed.total, 'record')}: ${added} added, ${changed} changed, ${unchanged} unchanged.\n`)
   return 0
 }
 
-/** Re-wraps every row under the active key: 0, or 1 when a damaged row still needs an old key. Can be run again at any time. */
-export function rotateKeys(store: Store, { out, err }: Output): number {
+async function parse(source: ImportSource, onProgress: (done: number) => void) {
+  try {
+    return await parseImport(source.input, onProgress)
+  } catch (cause) {
+    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'the input ended with an error'
+    throw new Error(`Cannot read ${source.name}: ${reason}.`, { cause })
+  }
+}
+
+/** The options of `vault list` and `vault remove`, as they were typed. */
+export interface AccountOptions {
+  readonly user?: string
+  readonly provider?: string
+  readonly account?: string
+}
+
+export interface ListOptions extends Omit<AccountOptions, 'account'> {
+  readonly json?: boolean
+}
+
+/**
+ * `vault list`: prints a table, or one JSON object per line. Returns 0; throws BAD_USER_INPUT for an option that is not
+ * valid.
+ */
+export function listAccounts(store: Store, options: ListOptions, { out, err }: Output): 0 {
+  const format = options.json === true ? formatJson : formatColumns
+  let isEmpty = true
+  for (const account of iterateAccounts(store, parseFilter(options))) {
+    if (isEmpty && options.json !== true) out.write(formatLine('USER', 'PROVIDER', 'ACCOUNT', 'EXPIRES', 'KEY'))
+    isEmpty = false
+    out.write(format(account))
+  }
+  if (isEmpty) err.write('No accounts.\n')
+  return 0
+}
+
+/** `vault remove`: returns 0, or 1 when no account matches; throws BAD_USER_INPUT for an option that is not valid. */
+export function removeAccounts(
+  store: Store,
+  options: AccountOptions & { readonly user: string },
+  { out, err }: Output,
+): 0 | 1 {
+  const removed = deleteAccounts(store, parseFilter(options))
+  if (removed === 0) {
+    err.write('Nothing was removed: no stored account matches.\n')
+    return 1
+  }
+  truncateLog(store.database)
+  out.write(`${count(removed, 'account')} removed.\n`)
+  return 0
+}
+
+function parseFilter({ user, provider, account }: AccountOptions): AccountFilter {
+  return {
+    userId: user === undefined ? null : checkId(user, '--user'),
+    provider: provider === undefined ? null : checkProvider(provider, '--provider'),
+    externalAccountId: account === undefined ? null : checkId(account, '--account'),
+  }
+}
+
+/**
+ * `vault rotate-keys`: re-wraps every row under the active key; can be run again at any time. Returns 0, or 1 when a
+ * damaged row still needs an old key.
+ */
+export function rotateKeys(store: Store, { out, err }: Output): 0 | 1 {
   const progress = createProgress(err, 'Re-wrapping')
   const rotation = rotate(store, progress.update)
   progress.end()
@@ -60,81 +154,23 @@ export function rotateKeys(store: Store, { out, err }: Output): number {
   return rotation.needed.length === 0 ? 0 : 1
 }
 
-async function parse(source: ImportSource, onProgress: (done: number) => void) {
-  try {
-    return await parseImport(source.input, onProgress)
-  } catch (cause) {
-    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'the input ended with an error'
-    throw new Error(`Cannot read ${source.name}: ${reason}.`, { cause })
-  }
-}
-
 function count(amount: number, noun: string): string {
-  return `${String(amount)} ${noun}${amount === 1 ? '' : 's'}`
-}
-
-/** `vault list` and `vault remove`: what is stored, without its secrets. */
-
-/** The options of the command line, as they were typed. */
-export interface AccountOptions {
-  readonly user?: string | undefined
-  readonly provider?: string | undefined
-  readonly account?: string | undefined
-}
-
-/** A table, or one JSON object on each line. Returns 0; throws BAD_USER_INPUT for an option that is not valid. */
-export function listAccounts(
-  store: Store,
-  options: Omit<AccountOptions, 'account'> & { readonly json?: boolean | undefined },
-  { out, err }: Output,
-): number {
-  const format = options.json === true ? formatJson : formatColumns
-  let isEmpty = true
-  for (const account of iterateAccounts(store, parseFilter(options))) {
-    if (isEmpty && options.json !== true) out.write(formatLine('USER', 'PROVIDER', 'ACCOUNT', 'EXPIRES', 'KEY'))
-    isEmpty = false
-    out.write(format(account))
-  }
-  if (isEmpty) err.write('No accounts.\n')
-  return 0
-}
-
-/** Returns 0, or 1 when there was nothing to remove; throws BAD_USER_INPUT for an option that is not valid. */
-export function removeAccounts(
-  store: Store,
-  options: AccountOptions & { readonly user: string },
-  { out, err }: Output,
-): number {
-  const removed = deleteAccounts(store, parseFilter(options))
-  if (removed === 0) {
-    err.write('Nothing was removed: no stored account matches.\n')
-    return 1
-  }
-  truncateLog(store.database)
-  out.write(`${String(removed)} ${removed === 1 ? 'account' : 'accounts'} removed.\n`)
-  return 0
-}
-
-function parseFilter({ user, provider, account }: AccountOptions): AccountFilter {
-  return {
-    userId: user === undefined ? null : checkId(user, '--user'),
-    provider: provider === undefined ? null : checkProvider(provider, '--provider'),
-    externalAccountId: account === undefined ? null : checkId(account, '--account'),
-  }
+  return `${amount} ${noun}${amount === 1 ? '' : 's'}`
 }
 
 function formatJson(account: ListedAccount): string {
-  const { scopes, has_refresh_token, ...columns } = account
+  const { scopes, has_refresh_token: hasRefreshToken, ...columns } = account
   const parsed = {
     scopes: scopes === null ? null : (JSON.parse(scopes) as unknown),
-    has_refresh_token: has_refresh_token === 1,
+    has_refresh_token: hasRefreshToken === 1,
   }
   return `${JSON.stringify({ ...columns, ...parsed })}\n`
 }
 
-// Only what the import has checked to be free of control characters: the rest could rewrite a terminal.
-function formatColumns({ user_id, provider, external_account_id, expires_at, key_id }: ListedAccount): string {
-  return formatLine(user_id, provider, external_account_id, formatTime(expires_at), key_id)
+// Prints only what the import has checked for control characters: other columns could rewrite a terminal.
+function formatColumns(account: ListedAccount): string {
+  const { user_id: user, provider, external_account_id: id, expires_at: expiresAt, key_id: key } = account
+  return formatLine(user, provider, id, formatTime(expiresAt), key)
 }
 
 function formatLine(user: string, provider: string, account: string, expires: string, key: string): string {
@@ -144,33 +180,6 @@ function formatLine(user: string, provider: string, account: string, expires: st
 function formatTime(seconds: number | null): string {
   if (seconds === null) return '-'
   const time = new Date(seconds * 1000)
-  // Beyond the year 275760 a Date has no text.
-  return Number.isNaN(time.getTime()) ? String(seconds) : time.toISOString().replace('.000Z', 'Z')
-}
-
-/** Finds the vault that a `tokengraph vault` command means, and opens it. */
-
-export interface VaultChoice {
-  readonly file: string | undefined
-  /** The name of the upstream; needed only where several vaults are configured. */
-  readonly upstream: string | undefined
-  readonly env: NodeJS.ProcessEnv
-}
-
-/** Throws `Error` with a message for the operator. */
-export function openConfiguredVault({ file, upstream, env }: VaultChoice): Store {
-  const config = loadConfig({ file, env })
-  if (config.upstreams.length === 0) return openStore(developmentVault(DATA_FOLDER))
-  const vaults = config.upstreams.filter(({ platform }) => platform === 'vault')
-  const chosen = upstream === undefined ? vaults : vaults.filter(({ name }) => name === upstream)
-  const [first, second] = chosen
-  const names = vaults.map(({ name }) => name).join(', ')
-  if (first === undefined)
-    throw new Error(
-      vaults.length === 0
-        ? 'No vault is configured.'
-        : `--upstream: there is no vault of that name; there is: ${names}.`,
-    )
-  if (second !== undefined) throw new Error(`Several vaults are configured; choose one with --upstream: ${names}.`)
-  return openStore(first.options as VaultOptions)
+  // A Date after the year 275760 is invalid.
+  return Number.isNaN(time.getTime()) ? seconds.toString() : time.toISOString().replace('.000Z', 'Z')
 }

@@ -1,33 +1,40 @@
 /** The variables that the server itself reads, and the configuration that they make when there is no file. */
 import type { z } from 'zod'
-import { convert, parsePart } from './parse.ts'
-import type { Problem } from './problems.ts'
+import type { LogLevel } from '../log.ts'
+import { inputSchema } from './json-schema.ts'
+import { parseSource } from './messages.ts'
+import { pathText, plainSource } from './problems.ts'
+import type { Problem, Source } from './problems.ts'
 import { hostOption, logLevelOption, portOption } from './schema.ts'
-import { environmentSource } from './source.ts'
-import type { Source } from './source.ts'
+import { convertVariables } from './variables.ts'
 
-/** What the environment says about values that the file may leave open; null: nothing. */
-export interface Variables {
+/** The values that the file may leave open; null: the variable is not set. */
+export interface Environment {
   readonly host: string | null
   readonly port: number | null
-  readonly log_level: z.output<typeof logLevelOption> | null
+  readonly logLevel: LogLevel | null
   readonly problems: readonly Problem[]
 }
 
 /** An empty variable counts as not set. */
-export function readVariables(env: NodeJS.ProcessEnv): Variables {
+export function parseEnvironment(env: NodeJS.ProcessEnv): Environment {
   const problems: Problem[] = []
   const read = <T>(name: string, schema: z.ZodType<T>): T | null => {
     const text = variable(env, name)
     if (text === null) return null
-    const parsed = parsePart(schema, environmentSource(convert(text, schema) ?? text, { '': name }))
+    const described = inputSchema(schema)
+    const source = plainSource(
+      convertVariables(text, described, () => true),
+      () => ({ where: 'environment', path: name }),
+    )
+    const parsed = parseSource(schema, () => described, source)
     problems.push(...parsed.problems)
     return parsed.value
   }
   return {
     host: read('TOKENGRAPH_HOST', hostOption),
     port: read('PORT', portOption),
-    log_level: read('LOG_LEVEL', logLevelOption),
+    logLevel: read('LOG_LEVEL', logLevelOption),
     problems,
   }
 }
@@ -43,16 +50,24 @@ export interface Fileless {
   readonly source: Source
 }
 
-/** Without a file: Clerk serves every provider when its key is there; otherwise there is no upstream yet. */
+const clerkVariables: Readonly<Record<string, string>> = {
+  'upstreams.clerk.secret_key': 'CLERK_SECRET_KEY',
+  'upstreams.clerk.base_url': 'CLERK_API_URL',
+}
+
+/** Without a file: Clerk serves every provider when its key is set; otherwise there is no upstream yet. */
 export function filelessSource(env: NodeJS.ProcessEnv): Fileless {
-  const secret_key = variable(env, 'CLERK_SECRET_KEY')
-  if (secret_key === null)
-    return { kind: 'development default', source: environmentSource({ mode: 'development' }, {}) }
+  const secretKey = variable(env, 'CLERK_SECRET_KEY')
   const api = variable(env, 'CLERK_API_URL')
-  const base_url = api === null ? {} : { base_url: withVersion(api) }
-  const value = { mode: 'development', upstreams: { clerk: { platform: 'clerk', secret_key, ...base_url } } }
-  const names = { 'upstreams.clerk.secret_key': 'CLERK_SECRET_KEY', 'upstreams.clerk.base_url': 'CLERK_API_URL' }
-  return { kind: 'environment', source: environmentSource(value, names) }
+  const baseUrl = api === null ? {} : { base_url: withVersion(api) }
+  const upstreams = secretKey === null ? {} : { clerk: { platform: 'clerk', secret_key: secretKey, ...baseUrl } }
+  return {
+    kind: secretKey === null ? 'development default' : 'environment',
+    source: plainSource({ mode: 'development', upstreams }, (path) => ({
+      where: 'environment',
+      path: clerkVariables[pathText(path)] ?? pathText(path),
+    })),
+  }
 }
 
 /** Clerk's own tools give the origin and add the version themselves. */

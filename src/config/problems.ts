@@ -1,7 +1,5 @@
-/** What is wrong with a configuration, as data and as the one error that lists all of it. */
-
-/** The way to a value: keys and list positions. */
-export type Path = readonly (string | number)[]
+/** What is wrong with a configuration, as data and as the one error that lists all of it; and where it was read from. */
+import type { Path } from '../lib/issues.ts'
 
 /** Where the operator finds what a problem is about. */
 export interface Place {
@@ -16,7 +14,7 @@ export interface Place {
 }
 
 export interface Problem extends Place {
-  /** What was expected, in words of ours: never the value that was found, never an excerpt of the file. */
+  /** What was expected: never the value that was found, never an excerpt of the file. */
   readonly message: string
 }
 
@@ -39,7 +37,7 @@ function formatProblem({ where, line, column, path, message }: Problem): string 
   return [place, path, message].filter((part) => part !== '').join('  ')
 }
 
-// A secret that was pasted where a key belongs is longer than any key of ours, or has other characters.
+// A secret that was pasted where a key belongs is longer than any known key, or has other characters.
 const printableKey = /^[\w.*-]{1,40}$/
 
 /** `auth.services[0].id`; a key that does not look like one is shown as `…`. */
@@ -50,4 +48,33 @@ export function pathText(path: Path): string {
       return `${index === 0 ? '' : '.'}${printableKey.test(segment) ? segment : '…'}`
     })
     .join('')
+}
+
+/** What a configuration is read from: its plain value, and the place of each part of it. */
+export interface Source {
+  /** Plain data, not yet validated. */
+  readonly value: unknown
+  /** Where to report a problem with a key or with its value; the nearest parent where there is no such key. */
+  place(path: Path, of: 'key' | 'value'): Place
+  /** Whether the value is missing for a reason that is reported already. */
+  isReported(path: Path): boolean
+  /** Whether the value is one variable, which may become a number or a boolean. */
+  isVariable(path: Path): boolean
+  /** What variables put into the values; hidden in messages of schemas that repeat a value. */
+  readonly variableValues: readonly string[]
+}
+
+/** A source without lines. */
+export function plainSource(value: unknown, placeOf: (path: Path) => Pick<Place, 'where' | 'path'>): Source {
+  return {
+    value,
+    place: (path) => ({ ...placeOf(path), line: null, column: null }),
+    isReported: () => false,
+    isVariable: () => false,
+    variableValues: [],
+  }
+}
+
+export function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+  return value !== null && typeof value === 'object' && !Array.isArray(value)
 }

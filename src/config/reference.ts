@@ -1,79 +1,83 @@
-/** The rows of docs/configuration.md, out of the schemas themselves. */
-import { z } from 'zod'
+/** The rows of docs/configuration.md, out of the JSON Schema of the file. */
 import { platforms } from '../upstreams/registry.ts'
+import { alternatives, asSchema, inputSchema } from './json-schema.ts'
+import type { JsonSchema } from './json-schema.ts'
+import { typeText } from './messages.ts'
 import { fileSchema } from './schema.ts'
 import type { Registry } from './schema.ts'
-import { branches, unwrap } from './schema-walk.ts'
-import { typeText } from './type-text.ts'
 
 export interface Row {
   /** `general`, or the platform whose upstreams have this key. */
   readonly section: string
-  /** `auth.services[].id`; `<name>` stands for a name that the operator chooses. */
+  /** `auth.services[].id`; `<name>` is a name that the operator chooses. */
   readonly key: string
   readonly type: string
-  /** In Markdown; `required` where the key has to be there, empty where it may be left out and nothing takes its place. */
+  /** In Markdown; `required` where the key has to be there, empty where it may be left out without a default. */
   readonly default: string
   readonly description: string
 }
 
 /** Every key that the file may have, in the order of the schemas. */
 export function describeConfig(registry: Registry = platforms): readonly Row[] {
-  const general = describe('general', '', fileSchema(registry), undefined)
-  const perPlatform = Object.entries(registry).flatMap(([name, { options }]) =>
-    describe(name, 'upstreams.<name>', options, undefined),
+  const general = describeChildren({ section: 'general', key: '' }, inputSchema(fileSchema(registry)), {})
+  const perPlatform = Object.entries(registry).flatMap(([section, { options }]) =>
+    describeChildren({ section, key: 'upstreams.<name>' }, inputSchema(options), {}),
   )
   return [...general, ...perPlatform]
 }
 
-/** `inherited` is the default of the mapping around, for the value at this key. */
-function describe(section: string, key: string, schema: z.ZodType, inherited: unknown): Row[] {
-  const bare = unwrap(schema)
-  const fallback = inherited ?? bare.fallback
-  const nested = branches(schema).flatMap((branch) => describeChildren(section, key, branch, fallback))
-  const isGroup = nested.length > 0 && branches(schema).length === 1
-  if (key === '' || (isGroup && bare.description === '')) return nested
-  const isOpen = key.endsWith('<name>')
-  const row = {
-    section,
-    key,
-    type: typeOf(bare.schema),
-    default: bare.fallbackText ?? defaultText(fallback, bare.optional || isOpen),
-    description: bare.description,
-  }
-  return [row, ...nested]
+interface At {
+  readonly section: string
+  readonly key: string
 }
 
-function describeChildren(section: string, key: string, schema: z.ZodType, fallback: unknown): Row[] {
-  const below = (name: string): string => (key === '' ? name : `${key}.${name}`)
-  if (schema instanceof z.ZodArray) {
-    const element = schema.element as z.ZodType
-    return branches(element).flatMap((branch) => describeChildren(section, `${key}[]`, branch, undefined))
-  }
-  if (schema instanceof z.ZodRecord) return describe(section, below('<name>'), schema.valueType as z.ZodType, undefined)
-  if (!(schema instanceof z.ZodObject)) return []
+interface Facts {
+  readonly isRequired: boolean
+  /** The default of the mapping around, for the value at this key; undefined: it has none. */
+  readonly inherited: unknown
+}
+
+function describe(at: At, schema: JsonSchema, { isRequired, inherited }: Facts): Row[] {
+  const fallback = inherited ?? schema.default
+  const branches = alternatives(schema)
+  const nested = branches.flatMap((branch) => describeChildren(at, branch, fallback))
+  const isGroup = nested.length > 0 && branches.length === 1
+  const { description = '' } = schema
+  if (isGroup && description === '') return nested
+  const stated = typeof schema.fallback === 'string' ? schema.fallback : defaultText(fallback, isRequired)
+  return [{ ...at, type: typeOf(schema), default: stated, description }, ...nested]
+}
+
+function describeChildren({ section, key }: At, schema: JsonSchema, fallback: unknown): Row[] {
+  const below = (name: string): At => ({ section, key: key === '' ? name : `${key}.${name}` })
+  const items = asSchema(schema.items)
+  if (items !== null)
+    return alternatives(items).flatMap((branch) => describeChildren({ section, key: `${key}[]` }, branch, undefined))
   const defaults = fallback !== null && typeof fallback === 'object' ? (fallback as Record<string, unknown>) : {}
-  const rows = Object.entries(schema.shape as Record<string, z.ZodType>).flatMap(([name, child]) =>
-    describe(section, below(name), child, defaults[name]),
+  const rows = Object.entries(schema.properties ?? {}).flatMap(([name, child]) =>
+    describe(below(name), asSchema(child) ?? {}, {
+      isRequired: schema.required?.includes(name) ?? false,
+      inherited: defaults[name],
+    }),
   )
-  const rest = schema.def.catchall as z.ZodType | undefined
-  const isOpen = rest !== undefined && !(rest instanceof z.ZodNever) && !(rest instanceof z.ZodUnknown)
-  return isOpen ? [...rows, ...describe(section, below('<name>'), rest, undefined)] : rows
+  const rest = asSchema(schema.additionalProperties)
+  if (rest === null || Object.keys(rest).length === 0) return rows
+  return [...rows, ...describe(below('<name>'), rest, { isRequired: false, inherited: undefined })]
 }
 
-function typeOf(schema: z.ZodType): string {
-  const texts = branches(schema).map((branch) => {
-    if (!(branch instanceof z.ZodArray)) return null
-    const element = branch.element as z.ZodType
-    const isGroup = branches(element).some((inner) => inner instanceof z.ZodObject)
-    return isGroup ? 'a list of mappings' : `a list, each entry ${typeText(element)}`
-  })
-  const plain = branches(schema).filter((_branch, index) => texts[index] === null)
-  const first = plain.length === 0 ? [] : [typeText(plain.length === 1 && plain[0] ? plain[0] : schema)]
-  return [...first, ...texts.filter((text) => text !== null)].join(' or ')
+function typeOf(schema: JsonSchema): string {
+  const lists = alternatives(schema).filter(({ type }) => type === 'array')
+  const others = alternatives(schema).filter(({ type }) => type !== 'array')
+  return [...(others.length > 0 ? [typeText({ anyOf: [...others] })] : []), ...lists.map(listText)].join(' or ')
 }
 
-function defaultText(fallback: unknown, optional: boolean): string {
+function listText({ items }: JsonSchema): string {
+  const element = asSchema(items) ?? {}
+  const isGroup = alternatives(element).some(({ type }) => type === 'object')
+  return isGroup ? 'a list of mappings' : `a list, each entry ${typeText(element)}`
+}
+
+function defaultText(fallback: unknown, isRequired: boolean): string {
   if (fallback !== undefined) return `\`${JSON.stringify(fallback)}\``
-  return optional ? '' : 'required'
+  return isRequired ? 'required' : ''
 }

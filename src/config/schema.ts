@@ -1,11 +1,13 @@
-/** The top level of the configuration file. A new part is one line in `fileSchema` and stands in `Config` by itself. */
+/** The shape of the configuration file. A new part is one line in `fileSchema`; `Config` has it without another. */
 import { z } from 'zod'
 import { auditOptions } from '../audit/options.ts'
+import { authOptions } from '../auth/options.ts'
 import { gatewayOptions } from '../gateway-proof/options.ts'
+import { closestWord, ownMessagesOnly } from '../lib/issues.ts'
 import { corsOptions, limitsOptions } from '../server/limits/options.ts'
 import { metricsOptions, tracingOptions } from '../server/observability/options.ts'
 import { documentsOptions } from '../server/trusted-documents/options.ts'
-import { authOptions } from '../auth/options.ts'
+import { isMapping } from './problems.ts'
 
 /** What the configuration needs to know of a platform; `upstreams/registry.ts` has the real ones. */
 export type Registry = Readonly<Record<string, { readonly options: z.ZodType }>>
@@ -73,18 +75,37 @@ const subgraphOptions = z.strictObject({
   }),
 })
 
-/** The schema of the whole file; what stands beside `platform` is checked by the platform's own schema. */
+/** One upstream: `platform` chooses the schema of the keys beside it. */
+function upstreamEntry(registry: Registry) {
+  return z
+    .looseObject({
+      platform: z.enum(Object.keys(registry)).meta({ description: 'The kind of system that holds the tokens.' }),
+    })
+    .superRefine(reportMistypedPlatform, { when: () => true })
+    .transform(({ platform, ...given }, context) => {
+      const result = registry[platform]?.options.safeParse(given, ownMessagesOnly)
+      if (result?.success === true) return { platform, options: result.data }
+      context.issues.push(...((result?.error.issues ?? []) as z.core.$ZodRawIssue[]))
+      return z.NEVER
+    })
+}
+
+/** Without a platform no key beside it can be checked, but one that is nearly `platform` is the mistake. */
+function reportMistypedPlatform(entry: unknown, context: z.RefinementCtx): void {
+  if (!isMapping(entry) || entry.platform !== undefined) return
+  const keys = Object.keys(entry).filter((key) => closestWord(key, ['platform']) !== null)
+  if (keys.length > 0) context.addIssue({ code: 'unrecognized_keys', keys, input: entry })
+}
+
+/** The schema of the whole file; `rules.ts` adds the rules between its parts. */
 export function fileSchema(registry: Registry) {
-  const upstream = z.looseObject({
-    platform: z.enum(Object.keys(registry)).meta({ description: 'The kind of system that holds the tokens.' }),
-  })
   return z.strictObject({
     listen: listenOptions.prefault({}),
     mode: z.enum(['production', 'development']).optional().meta({
       description: 'Development is for one machine: it listens on loopback only and shows GraphiQL.',
       fallback: '`production` with a file, `development` without',
     }),
-    upstreams: z.record(upstreamName, upstream).default({}),
+    upstreams: z.record(upstreamName, upstreamEntry(registry)).prefault({}),
     providers: providerRoutes.prefault({}),
     auth: authOptions.prefault({}),
     gateway: gatewayOptions,
@@ -115,4 +136,5 @@ export function fileSchema(registry: Registry) {
   })
 }
 
+/** As parsed; the options of an upstream are what the schema of its platform made of them. */
 export type FileOptions = z.output<ReturnType<typeof fileSchema>>

@@ -1,10 +1,14 @@
 /**
- * `${NAME}` in the values of the file. Putting the values into the text before it is parsed would let a variable
- * add YAML of its own and would show secrets in syntax errors. So the braces, which YAML reads as a mapping inside
- * `{ … }`, are hidden behind two private-use characters of the same length, the text is parsed, and the variables
- * are read into the parsed strings; lines and columns stay as they are.
+ * `${NAME}` in the values of the file. Expanding the text before it is parsed would let a variable add YAML of its own
+ * and would show secrets in syntax errors. So the braces, which YAML reads as a mapping inside `{ … }`, are hidden
+ * behind two private-use characters of the same length, the text is parsed, and the variables are expanded in the
+ * parsed strings; lines and columns do not move.
  */
-import { didYouMean } from './suggest.ts'
+import { didYouMean } from '../lib/issues.ts'
+import type { Path } from '../lib/issues.ts'
+import { alternatives, childSchema } from './json-schema.ts'
+import type { JsonSchema } from './json-schema.ts'
+import { isMapping } from './problems.ts'
 
 const OPEN = '\uE000'
 const CLOSE = '\uE001'
@@ -13,7 +17,7 @@ const expansion = /\$\$\{|\$\{([^}]*)(\}?)/g
 const variableName = /^[A-Za-z_]\w*$/
 const MAX_SHOWN_NAME = 40
 
-/** Whether the text holds one of the two characters that `hideBraces` needs for itself: its offset, or -1. */
+/** The offset of the first character that `hideBraces` reserves; -1 where there is none. */
 export function findReserved(text: string): number {
   return text.search(/[\uE000\uE001]/)
 }
@@ -43,7 +47,7 @@ export interface Expanded {
   readonly problems: readonly string[]
 }
 
-/** A parsed string with its variables replaced; `$${NAME}` stays as the text `${NAME}`. */
+/** A parsed string with its variables replaced; `$${NAME}` becomes the text `${NAME}`. */
 export function expandVariables(text: string, env: NodeJS.ProcessEnv): Expanded {
   const shown = showBraces(text)
   const problems: string[] = []
@@ -68,4 +72,40 @@ function explain(name: string, end: string | undefined, found: string | undefine
   if (name.length > MAX_SHOWN_NAME) return 'no environment variable has this long name'
   if (found === '') return `the environment variable ${name} is empty`
   return `the environment variable ${name} is not set${didYouMean(name, Object.keys(env))}`
+}
+
+/** Whether a text could become a number or a boolean. */
+export function isConvertible(text: string): boolean {
+  return toNumber(text) !== null || toBoolean(text) !== null
+}
+
+/** A copy in which variables are the numbers and booleans that the schema expects; other strings stay as they are. */
+export function convertVariables(
+  value: unknown,
+  schema: JsonSchema | null,
+  isVariable: (path: Path) => boolean,
+  path: Path = [],
+): unknown {
+  if (schema === null) return value
+  if (typeof value === 'string') return isConvertible(value) && isVariable(path) ? convert(value, schema) : value
+  const child = (key: string | number, nested: unknown): unknown =>
+    convertVariables(nested, childSchema(schema, key, value), isVariable, [...path, key])
+  if (Array.isArray(value)) return value.map((item, index) => child(index, item))
+  if (!isMapping(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, nested]) => [key, child(key, nested)]))
+}
+
+function convert(text: string, schema: JsonSchema): unknown {
+  const types = alternatives(schema).map(({ type }) => type)
+  if (types.includes('string')) return text
+  if (types.includes('number') || types.includes('integer')) return toNumber(text) ?? text
+  return types.includes('boolean') ? (toBoolean(text) ?? text) : text
+}
+
+function toNumber(text: string): number | null {
+  return /^-?\d{1,15}(?:\.\d{1,15})?$/.test(text) ? Number(text) : null
+}
+
+function toBoolean(text: string): boolean | null {
+  return text === 'true' || text === 'false' ? text === 'true' : null
 }

@@ -1,6 +1,6 @@
 /**
- * What a newcomer finds in the vault of development mode, and the query that reads it. Every value is invented.
- * The expiry dates are fixed, so that the README can show the real answer.
+ * The demo accounts in the vault of development mode, and the query that reads them. Every value is invented. The expiry
+ * dates are fixed, so that the README can show the answer.
  */
 import { accountRecord } from '../upstreams/vault/record.ts'
 import type { AccountRecord } from '../upstreams/vault/record.ts'
@@ -56,7 +56,7 @@ export const demoAccounts: readonly AccountRecord[] = [
   },
 ].map((account) => accountRecord.parse({ user_id: DEMO_USER, ...account }))
 
-/** Two accounts at one provider, an OAuth 1.0 token with its secret, and an expired token that cannot be refreshed. */
+/** Reads two accounts at one provider, an OAuth 1.0 token with its secret, and an expired token without a refresh. */
 export const demoQuery = `{
   user(id: "${DEMO_USER}") {
     google: oauth_access_tokens(provider: "google") {

@@ -1,35 +1,35 @@
 /**
- * What development mode adds to a configuration, so that a fresh clone answers its first query: a service key with
- * every right and, where no upstream is configured, a vault with a demo user. All of it lives in one folder.
+ * Development mode: adds to a configuration what a fresh clone needs to answer its first query. That is a service key
+ * with every right and, where no upstream is configured, a vault with a demo user. Everything is stored in one folder.
  */
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { hashServiceKey, newServiceKey } from '../auth/service-keys.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/load.ts'
 import { secret } from '../lib/secret.ts'
 import type { VaultOptions } from '../upstreams/vault/options.ts'
 import { openStore } from '../upstreams/vault/store.ts'
 import { writeAccounts } from '../upstreams/vault/write.ts'
 import { DEMO_USER, demoAccounts } from './demo.ts'
 
-/** Below the working directory. */
+/** Relative to the working directory. */
 export const DATA_FOLDER = './data'
 
 const DEVELOPMENT_SERVICE = 'development'
 const VAULT = 'vault'
 
 export interface Development {
-  /** The configuration with what was added. */
+  /** The configuration with the additions. */
   readonly config: Config
-  /** The key of the development service; every right, for this machine alone. */
+  /** The key of the development service, which may read everything. */
   readonly key: string
   readonly keyFile: string
-  /** The vault that was added; null: the upstreams are the configured ones. */
+  /** The vault that was added; null where upstreams are configured. */
   readonly vault: { readonly path: string; readonly created: boolean } | null
 }
 
-/** `folder` is created for its owner alone; what is already in it is kept. */
+/** Creates `folder` with the mode 0700, and keeps what is already in it. */
 export function prepareDevelopment(config: Config, folder: string): Development {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const keyFile = join(folder, 'dev.key')
@@ -55,7 +55,7 @@ export function prepareDevelopment(config: Config, folder: string): Development 
   }
 }
 
-/** The vault of development mode; its key is made when it is missing. */
+/** Returns the options of the vault of development mode; creates its key where it is missing. */
 export function developmentVault(folder: string): VaultOptions {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const ringSecret = readOrCreate(join(folder, 'vault.key'), () => randomBytes(32).toString('base64'))
@@ -71,7 +71,7 @@ function fillVault(options: VaultOptions): void {
   }
 }
 
-/** The one line of a secret file; `wx` so that two processes that start together do not both write. */
+/** Reads a file with one secret. `wx` keeps the first of two processes that start at the same time and create it. */
 function readOrCreate(file: string, create: () => string): string {
   try {
     writeFileSync(file, `${create()}\n`, { mode: 0o600, flag: 'wx' })
@@ -81,9 +81,10 @@ function readOrCreate(file: string, create: () => string): string {
   return readFileSync(file, 'utf8').trim()
 }
 
-/** What development mode prints: what it did, and the next step. */
-
-/** `url` is where the server listens. The key is shown on purpose: it opens this machine's demo data alone. */
+/**
+ * Returns the text that development mode prints: what it did, and the next step. `url` is where the server listens. The
+ * key is shown on purpose: it opens a server that listens on loopback only.
+ */
 export function welcome({ key, keyFile, vault }: Development, url: string): string {
   const graph = `${url}/graphql`
   const query = JSON.stringify({

@@ -1,7 +1,8 @@
 /**
- * HTTP Message Signatures (RFC 9421) as proof of the gateway (TRUST S2): over the method, the path, the digest of the
- * body and the credential that is forwarded, with a time and a nonce. The profile is closed, because a signature proves
- * no more than what it covers (section 7.2.1).
+ * HTTP Message Signatures (RFC 9421) as proof of the gateway (docs/promises.md S2), over the method, the path, the
+ * digest of the body and the forwarded credential, with a time and a nonce. The profile is closed, because a signature
+ * proves nothing beyond what it covers (section 7.2.1). A kept library exists (`http-message-signatures`, which signs
+ * in the tests); the verifier is own code, because here everything outside the profile must be refused.
  */
 import { createHmac, createPublicKey, hash, timingSafeEqual, verify } from 'node:crypto'
 import { isInnerList, parseDictionary, serializeInnerList, serializeItem } from 'structured-headers'
@@ -10,85 +11,152 @@ import { CodedError } from '../errors.ts'
 import { reveal } from '../lib/secret.ts'
 import { createNonceStore } from './nonces.ts'
 import type { SignatureOptions } from './options.ts'
-import { fails } from './proof.ts'
-import type { GatewayRequest, Verdict } from './proof.ts'
+import { accepted, rejected } from './proof.ts'
+import type { CheckProof, ProofRequest } from './proof.ts'
 
+/** A signature of our profile by a known key. */
 interface Candidate {
-  readonly signature: ReadSignature
+  readonly signature: ParsedSignature
   readonly key: SignatureKey
 }
 
-/** `now` is in milliseconds. The check throws OVERLOADED when no more nonces can be remembered. */
-export function createCheckSignature(
-  { keys, window_seconds, max_nonces }: SignatureOptions,
-  now: () => number,
-): (request: GatewayRequest) => Promise<Verdict> {
-  const keysById = readSignatureKeys(keys)
-  const nonces = createNonceStore({ window_seconds, max_nonces })
+/** `now` returns milliseconds since 1970. The check rejects with OVERLOADED when the nonce store is full. */
+export function createCheckSignature(options: SignatureOptions, now: () => number): CheckProof {
+  const { keys, window_seconds: windowSeconds, max_nonces: maxNonces } = options
+  const keysById = new Map(keys.map((key) => [key.id, importKey(key)]))
+  const nonces = createNonceStore({ windowSeconds, maxNonces })
+  const nowSeconds = (): number => Math.floor(now() / 1000)
 
-  /** Everything but the body, which is not even read for a stranger. */
-  function checkHeaders(request: GatewayRequest): Candidate | string {
-    const signature_input = request.header('signature-input')
-    const signature = request.header('signature')
-    if (signature_input === null || signature === null) return 'signature: none'
-    const signatures = readSignatures(signature_input, signature)
+  /** Verifies everything but the body, which is read for signed requests only. Returns a reason where none is valid. */
+  function verifyHeaders(request: ProofRequest): Candidate | string {
+    const input = request.header('signature-input')
+    const values = request.header('signature')
+    if (input === null || values === null) return 'signature: none'
+    const signatures = parseSignatures(input, values)
     if (signatures === null) return 'signature: unreadable'
-    const candidates = signatures.flatMap((read) => {
-      const key = keysById.get(read.keyid)
-      return key === undefined ? [] : [{ signature: read, key }]
+    const candidates = signatures.flatMap((signature) => {
+      const key = keysById.get(signature.keyid)
+      return key === undefined ? [] : [{ signature, key }]
     })
     if (candidates.length === 0) return 'signature: no known key, or other parameters'
-    const reasons = candidates.map((candidate) => refuseCandidate(candidate, request))
-    const found = candidates[reasons.indexOf(null)]
-    return found ?? reasons.join(', ')
+    const problems = candidates.map((candidate) => findProblem(candidate, request))
+    return candidates[problems.indexOf(null)] ?? problems.join(', ')
   }
 
-  function refuseCandidate({ signature, key }: Candidate, request: GatewayRequest): string | null {
-    const { input, created, alg, signature: bytes } = signature
+  function findProblem({ signature, key }: Candidate, request: ProofRequest): string | null {
+    const { input, created, alg, bytes } = signature
     if (alg !== key.alg) return 'signature: algorithm'
-    if (!coversExactly(input[0], request)) return 'signature: covered components'
-    if (Math.abs(seconds() - created) > window_seconds) return 'signature: time'
-    const base = buildSignatureBase(input, (component) => valueOf(component, request))
-    return base !== null && key.isSignatureOf(base, bytes) ? null : 'signature: does not hold'
+    if (!coversExactly(input, request)) return 'signature: covered components'
+    if (Math.abs(nowSeconds() - created) > windowSeconds) return 'signature: time'
+    const base = buildSignatureBase(input, (component) => componentValue(component, request))
+    return base !== null && key.verify(base, bytes) ? null : 'signature: does not hold'
   }
-
-  const seconds = (): number => Math.floor(now() / 1000)
 
   return async (request) => {
-    const found = checkHeaders(request)
-    if (typeof found === 'string') return fails(found)
+    const found = verifyHeaders(request)
+    if (typeof found === 'string') return rejected(found)
     const { id } = found.key
     const { nonce, created } = found.signature
     // Taken before the body has arrived: a body that is sent slowly would otherwise outlive the nonce.
-    const taken = nonces.take(`${id} ${nonce}`, created, seconds())
-    if (taken === 'used') return fails('signature: nonce was used')
+    const taken = nonces.take(`${id} ${nonce}`, created, nowSeconds())
+    if (taken === 'used') return rejected('signature: nonce was used')
     if (taken === 'full') throw new CodedError('OVERLOADED')
     const digest = request.header('content-digest')
     return digest !== null && matchesContentDigest(digest, await request.body())
-      ? { holds: true, by: `signature ${id}` }
-      : fails('signature: content digest')
+      ? accepted(`signature ${id}`)
+      : rejected('signature: content digest')
   }
 }
 
-/** The credential is covered whenever there is one: else it could be exchanged, or added where none was sent. */
-function coversExactly(components: ReadSignature['input'][0], request: GatewayRequest): boolean {
+/** The key fixes the algorithm; what a message says of it must agree. */
+interface SignatureKey {
+  readonly id: string
+  /** As RFC 9421 section 6.2 names it. */
+  readonly alg: 'hmac-sha256' | 'ed25519'
+  verify(base: string, signature: Uint8Array): boolean
+}
+
+function importKey({ id, secret, public_key: pem }: SignatureOptions['keys'][number]): SignatureKey {
+  if (pem !== undefined) {
+    const key = createPublicKey(pem)
+    return { id, alg: 'ed25519', verify: (base, signature) => verify(null, Buffer.from(base), key, signature) }
+  }
+  if (secret === undefined) throw new TypeError('a key has neither a secret nor a public key')
+  return {
+    id,
+    alg: 'hmac-sha256',
+    verify(base, signature) {
+      const expected = createHmac('sha256', reveal(secret)).update(base).digest()
+      return signature.length === expected.length && timingSafeEqual(signature, expected)
+    },
+  }
+}
+
+/** One member of Signature-Input and of Signature, with the parameters of our profile. */
+interface ParsedSignature {
+  /** The covered components and the parameters. */
+  readonly input: InnerList
+  /** Unix seconds. */
+  readonly created: number
+  readonly nonce: string
+  readonly keyid: string
+  readonly alg: string
+  readonly bytes: Uint8Array
+}
+
+// Bounds the work for one request. A proxy may add a signature of its own.
+const MAX_SIGNATURES = 4
+const parameterNames = ['created', 'nonce', 'keyid', 'alg']
+const nonceText = /^[\x21-\x7e]{16,128}$/
+
+/**
+ * Parses the headers Signature-Input and Signature (RFC 9421 section 4). Leaves out signatures of another profile;
+ * returns null when a header is not valid, or when there are too many signatures.
+ */
+function parseSignatures(signatureInput: string, signature: string): readonly ParsedSignature[] | null {
+  try {
+    const inputs = parseDictionary(signatureInput)
+    const values = parseDictionary(signature)
+    if (inputs.size > MAX_SIGNATURES) return null
+    return [...inputs].flatMap(([label, input]) => {
+      const value = values.get(label)?.[0]
+      if (!isInnerList(input) || !(value instanceof ArrayBuffer)) return []
+      const parameters = parseParameters(input[1])
+      return parameters === null ? [] : [{ input, bytes: new Uint8Array(value), ...parameters }]
+    })
+  } catch {
+    return null
+  }
+}
+
+/** Requires exactly these four: a parameter that the verifier does not know may restrict what the signer meant. */
+function parseParameters(parameters: Parameters) {
+  const [created, nonce, keyid, alg] = parameterNames.map((name) => parameters.get(name))
+  if (parameters.size !== parameterNames.length || typeof created !== 'number' || !Number.isSafeInteger(created))
+    return null
+  if (typeof nonce !== 'string' || !nonceText.test(nonce)) return null
+  if (typeof keyid !== 'string' || typeof alg !== 'string') return null
+  return { created, nonce, keyid, alg }
+}
+
+/** The credential is covered whenever there is one; otherwise it could be exchanged, or added to a request without. */
+function coversExactly([components]: InnerList, request: ProofRequest): boolean {
   const wanted = ['@method', '@path', 'content-digest']
   if (request.header('authorization') !== null) wanted.push('authorization')
   const covered = components.map(([name]) => name)
   return covered.length === wanted.length && wanted.every((name) => covered.includes(name))
 }
 
-function valueOf(component: string, request: GatewayRequest): string | null {
+function componentValue(component: string, request: ProofRequest): string | null {
   if (component === '@method') return request.method
   if (component === '@path') return request.path
   return component.startsWith('@') ? null : request.header(component)
 }
 
-/** The text that an HTTP Message Signature signs (RFC 9421 section 2.5). */
-
 /**
- * `input` is the member of Signature-Input, `valueOf` gives the value of a component by its name. null where a
- * component is named twice, has parameters (none is supported), has no value, or has one that would break the lines.
+ * Builds the signature base (RFC 9421 section 2.5). `input` is the member of Signature-Input; `valueOf` returns the
+ * value of a component by its name. Returns null where a component is named twice, has parameters (none is supported),
+ * has no value, or has a value that would break the lines.
  */
 export function buildSignatureBase(input: InnerList, valueOf: (component: string) => string | null): string | null {
   const lines: string[] = []
@@ -103,112 +171,36 @@ export function buildSignatureBase(input: InnerList, valueOf: (component: string
   return [...lines, `"@signature-params": ${serializeInnerList(input)}`].join('\n')
 }
 
-/** The headers Signature-Input and Signature (RFC 9421 section 4) → the signatures that follow our profile. */
+// The other algorithms of the registry are insecure or deprecated (RFC 9530 section 7.2) and count as absent.
+const digestAlgorithms = { 'sha-256': 'sha256', 'sha-512': 'sha512' } as const
 
-export interface ReadSignature {
-  readonly input: InnerList
-  readonly created: number
-  readonly nonce: string
-  readonly keyid: string
-  readonly alg: string
-  readonly signature: Uint8Array
-}
-
-// A proxy may add one of its own. The work for a request is bounded by this.
-const MAX_SIGNATURES = 4
-const parameterNames = ['created', 'nonce', 'keyid', 'alg']
-const nonceText = /^[\x21-\x7e]{16,128}$/
-
-/** null: the headers cannot be read, or there are too many signatures. Those of another form are left out. */
-export function readSignatures(signature_input: string, signature: string): readonly ReadSignature[] | null {
-  try {
-    const inputs = parseDictionary(signature_input)
-    const signatures = parseDictionary(signature)
-    if (inputs.size > MAX_SIGNATURES) return null
-    return [...inputs].flatMap(([label, input]) => {
-      const bytes = signatures.get(label)?.[0]
-      if (!isInnerList(input) || !(bytes instanceof ArrayBuffer)) return []
-      const parameters = readParameters(input[1])
-      return parameters === null ? [] : [{ input, signature: new Uint8Array(bytes), ...parameters }]
-    })
-  } catch {
-    return null
-  }
-}
-
-/** Exactly these four: what a verifier does not understand may restrict what the signer meant. */
-function readParameters(parameters: Parameters) {
-  const [created, nonce, keyid, alg] = parameterNames.map((name) => parameters.get(name))
-  if (parameters.size !== parameterNames.length || typeof created !== 'number' || !Number.isSafeInteger(created))
-    return null
-  if (typeof nonce !== 'string' || !nonceText.test(nonce)) return null
-  if (typeof keyid !== 'string' || typeof alg !== 'string') return null
-  return { created, nonce, keyid, alg }
-}
-
-/** The keys by which gateways sign. The key decides the algorithm; what a message says of it must agree. */
-
-export interface SignatureKey {
-  readonly id: string
-  /** As RFC 9421 section 6.2 names it. */
-  readonly alg: 'hmac-sha256' | 'ed25519'
-  isSignatureOf(base: string, signature: Uint8Array): boolean
-}
-
-/** By their ids. */
-export function readSignatureKeys(keys: SignatureOptions['keys']): ReadonlyMap<string, SignatureKey> {
-  return new Map(keys.map((key) => [key.id, readKey(key)]))
-}
-
-function readKey({ id, secret, public_key }: SignatureOptions['keys'][number]): SignatureKey {
-  if (public_key !== undefined) {
-    const key = createPublicKey(public_key)
-    return {
-      id,
-      alg: 'ed25519',
-      isSignatureOf: (base, signature) => verify(null, Buffer.from(base), key, signature),
-    }
-  }
-  if (secret === undefined) throw new TypeError('a key has neither a secret nor a public key')
-  return {
-    id,
-    alg: 'hmac-sha256',
-    isSignatureOf(base, signature) {
-      const expected = createHmac('sha256', reveal(secret)).update(base).digest()
-      return signature.length === expected.length && timingSafeEqual(signature, expected)
-    },
-  }
-}
-
-/** Content-Digest (RFC 9530): whether a body is the one that a header names. */
-
-// The others of the registry are insecure or deprecated (RFC 9530 section 7.2) and count as absent.
-const algorithms = ['sha-256', 'sha-512'] as const
-const nodeNames = { 'sha-256': 'sha256', 'sha-512': 'sha512' } as const
-
-/** False also when the header is no dictionary or has none of the two algorithms; of two, both must fit. */
-export function matchesContentDigest(header: string, body: Uint8Array): boolean {
-  const digests = readDigests(header)
+/**
+ * Whether Content-Digest (RFC 9530) is of this body. False where the header is not valid or has neither algorithm;
+ * where it has both, both must match.
+ */
+function matchesContentDigest(header: string, body: Uint8Array): boolean {
+  const digests = parseDigests(header)
   return (
     digests.length > 0 &&
     digests.every(({ algorithm, digest }) => {
-      const actual = hash(nodeNames[algorithm], body, 'buffer')
+      const actual = hash(algorithm, body, 'buffer')
       return digest.length === actual.length && timingSafeEqual(digest, actual)
     })
   )
 }
 
 interface Digest {
-  readonly algorithm: (typeof algorithms)[number]
-  /** Of no bytes: it was something else. */
+  /** As Node names it. */
+  readonly algorithm: 'sha256' | 'sha512'
+  /** Empty where the member is not a byte sequence. */
   readonly digest: Uint8Array
 }
 
-function readDigests(header: string): readonly Digest[] {
+function parseDigests(header: string): readonly Digest[] {
   try {
     const dictionary = parseDictionary(header)
-    return algorithms.flatMap((algorithm) => {
-      const member = dictionary.get(algorithm)
+    return Object.entries(digestAlgorithms).flatMap(([name, algorithm]) => {
+      const member = dictionary.get(name)
       if (member === undefined) return []
       const [value] = member
       return [{ algorithm, digest: value instanceof ArrayBuffer ? new Uint8Array(value) : new Uint8Array() }]

@@ -1,51 +1,57 @@
-/** Which nonces were used: in this process, and for as long as the time of their signatures lets them count. */
+/** Replay protection: the nonces that were used, kept for as long as their signatures are within the window. */
 import { hash } from 'node:crypto'
 
 export type Taken = 'taken' | 'used' | 'full'
 
 export interface NonceStore {
   /**
-   * Takes a nonce that nobody took before. `created` and `now` are in whole seconds; `created` must be within the
-   * window around `now`. Once the store is full nothing is taken: to forget a nonce early would let it be used again,
-   * and only who holds a key can fill it.
+   * Takes a nonce that was not used before. `created` and `now` are whole Unix seconds; `created` must be within the
+   * window around `now`. Returns `full` once `maxNonces` are remembered: dropping a nonce early would let it be used
+   * again, and only the holder of a key can fill the store.
    */
   take(nonce: string, created: number, now: number): Taken
   readonly size: number
 }
 
-export function createNonceStore({ window_seconds, max_nonces }: { window_seconds: number; max_nonces: number }) {
+export interface NonceOptions {
+  /** Seconds that `created` may differ from the clock, in both directions. */
+  readonly windowSeconds: number
+  readonly maxNonces: number
+}
+
+/** Creates a store in the memory of this process; replicas do not share it. */
+export function createNonceStore({ windowSeconds, maxNonces }: NonceOptions): NonceStore {
   const used = new Set<string>()
   const bySecond = new Map<number, string[]>()
-  /** What was created before is forgotten, and stays too old even if the clock goes back. */
+  /** Unix seconds. Nonces created before it are dropped, and count as used even if the clock goes back. */
   let horizon = -Infinity
 
-  function forget(now: number): void {
-    const next = now - window_seconds
+  function dropExpired(now: number): void {
+    const next = now - windowSeconds
     if (next <= horizon) return
     horizon = next
-    for (const [second, names] of bySecond) {
+    for (const [second, digests] of bySecond) {
       if (second >= horizon) continue
-      for (const name of names) used.delete(name)
+      for (const digest of digests) used.delete(digest)
       bySecond.delete(second)
     }
   }
 
-  const store: NonceStore = {
+  return {
     take(nonce, created, now) {
-      forget(now)
-      // Of a short and equal length, however long the nonce is.
-      const name = hash('sha256', nonce, 'base64url')
-      if (created < horizon || used.has(name)) return 'used'
-      if (used.size >= max_nonces) return 'full'
-      used.add(name)
+      dropExpired(now)
+      // A digest has one short length, however long the nonce is.
+      const digest = hash('sha256', nonce, 'base64url')
+      if (created < horizon || used.has(digest)) return 'used'
+      if (used.size >= maxNonces) return 'full'
+      used.add(digest)
       const second = bySecond.get(created)
-      if (second === undefined) bySecond.set(created, [name])
-      else second.push(name)
+      if (second === undefined) bySecond.set(created, [digest])
+      else second.push(digest)
       return 'taken'
     },
     get size() {
       return used.size
     },
   }
-  return store
 }

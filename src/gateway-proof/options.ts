@@ -1,4 +1,4 @@
-/** The `gateway` part of the configuration: by what a gateway proves that a request comes from it. */
+/** The `gateway` part of the configuration: how a gateway proves that a request comes from it. */
 import { createPublicKey } from 'node:crypto'
 import { z } from 'zod'
 import { secret } from '../lib/secret.ts'
@@ -15,15 +15,17 @@ const key = z
     id: z
       .string()
       .regex(/^[A-Za-z0-9_.-]{1,64}$/, 'expected 1 to 64 letters, digits and _ . -')
-      .describe('The `keyid` of the signatures; it stands in the log of every request that the key signed.'),
+      .describe('The `keyid` of the signatures. The log names it for every request that the key signed.'),
     secret: strongSecret
       .optional()
-      .describe('For `hmac-sha256`: at least 32 random characters, used as they stand, of which both sides know.'),
+      .describe(
+        'For `hmac-sha256`: a secret that both sides share, at least 32 random characters, used as it is written.',
+      ),
     public_key: z
       .string()
       .refine(isEd25519PublicKey, 'expected an Ed25519 public key in PEM (BEGIN PUBLIC KEY)')
       .optional()
-      .describe('For `ed25519`: the public key in PEM; this server then holds nothing that could sign.'),
+      .describe('For `ed25519`: the public key in PEM. With it this server cannot sign requests itself.'),
   })
   .refine(
     ({ secret: shared, public_key }) => (shared === undefined) !== (public_key === undefined),
@@ -35,20 +37,20 @@ const signatures = z.strictObject({
     .array(key)
     .min(1)
     .refine((keys) => new Set(keys.map(({ id }) => id)).size === keys.length, 'two keys have the same id')
-    .describe('Every key that is accepted; for a change of keys the old and the new one side by side.'),
+    .describe('Every accepted key; during a rotation the old and the new one.'),
   window_seconds: z
     .int()
     .min(5)
     .max(300)
     .default(60)
-    .describe('Seconds that `created` may be away from the clock of this server, in both directions.'),
+    .describe('Seconds that `created` may differ from the clock of this server, in both directions.'),
   max_nonces: z
     .int()
     .min(1)
     .max(10_000_000)
     .default(250_000)
     .describe(
-      'Nonces that are remembered until their time is over. Beyond it signed requests are refused with `OVERLOADED`: forgetting one early would let it be used twice.',
+      'Nonces that are remembered until their window is over. Beyond it signed requests are refused with `OVERLOADED`, because dropping a nonce early would let it be used twice.',
     ),
 })
 
@@ -62,15 +64,12 @@ const sharedSecret = z.strictObject({
     .array(z.string().regex(/^[0-9a-f]{64}$/, 'expected the 64 lower-case hexadecimal digits of a SHA-256'))
     .min(1)
     .describe(
-      'SHA-256 of every secret that is accepted, in hexadecimal; `tokengraph keys new` prints both. For a change the old and the new one side by side.',
+      'SHA-256 of every accepted secret, in hexadecimal; `tokengraph keys new` prints both. During a rotation the old and the new one.',
     ),
 })
 
 const hiveHmac = z.strictObject({
-  secrets: z
-    .array(strongSecret)
-    .min(1)
-    .describe('Every `hmacSignature.secret` that is accepted, each at least 32 characters.'),
+  secrets: z.array(strongSecret).min(1).describe('Every accepted `hmacSignature.secret`, each at least 32 characters.'),
   extension: z
     .string()
     .min(1)
@@ -85,18 +84,18 @@ export const gatewayOptions = z
       description: 'HTTP Message Signatures (RFC 9421) over method, path, body, credential, time and nonce.',
     }),
     shared_secret: sharedSecret.optional().meta({
-      description: 'A secret in a header. It proves the sender; whoever reads one request can send any other.',
+      description: 'A secret in a header. It proves the sender, but a reader of one request can send any other.',
     }),
     hive_hmac: hiveHmac.optional().meta({
       description:
-        'The `hmacSignature` of Hive Gateway. It covers the query and its variables alone, and may be used again for ever.',
+        'The `hmacSignature` of Hive Gateway. It covers only the query and its variables, and can be replayed without a limit.',
     }),
   })
   .refine((proofs) => Object.values(proofs).some((proof) => proof !== undefined), 'expected at least one kind of proof')
   .optional()
   .meta({
     description:
-      'When present, every operation must carry a proof that a gateway sent it: any one of the kinds that are configured here.',
+      'When present, every operation must carry a proof that a gateway sent it: any one of the kinds configured here.',
     fallback: 'no proof is asked for',
   })
 
@@ -106,7 +105,7 @@ export type SharedSecretOptions = NonNullable<GatewayOptions['shared_secret']>
 export type HiveHmacOptions = NonNullable<GatewayOptions['hive_hmac']>
 
 function isEd25519PublicKey(pem: string): boolean {
-  // Node would also derive a public key from a private one, which has no business here.
+  // Node would also derive a public key from a private one, which does not belong into this configuration.
   if (!/^\s*-----BEGIN PUBLIC KEY-----/.test(pem)) return false
   try {
     return createPublicKey(pem).asymmetricKeyType === 'ed25519'

@@ -1,13 +1,45 @@
-/** Answers that end a request before GraphQL runs: the same shape as every other error. */
-import type { Refusal } from './policy.ts'
+/** The responses that end a request before GraphQL runs; their body has the shape of a GraphQL response with errors. */
+import type { ErrorCode, ErrorDetails } from '../errors.ts'
+import type { HttpResponse } from './message.ts'
 
-export function refuse({ status, code, message, headers = {} }: Refusal): Response {
-  return answerJson(status, { errors: [{ message, extensions: { code } }] }, headers)
+/** Why a request is not answered, and with what status. */
+export interface Refusal {
+  readonly status: number
+  readonly code: ErrorCode
+  /** Shown to the caller. */
+  readonly message: string
+  /** Those of this refusal, beside the headers of every response. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** Further members of `extensions`. */
+  readonly details?: ErrorDetails
 }
 
-export function answerJson(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Response {
-  return new Response(JSON.stringify(body), {
+/** Thrown by a step of the pipeline that ends the request with this refusal. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError'
+  /** For the log. */
+  readonly code: ErrorCode
+  readonly refusal: Refusal
+
+  constructor(refusal: Refusal, options?: ErrorOptions) {
+    super(refusal.message, options)
+    this.code = refusal.code
+    this.refusal = refusal
+  }
+}
+
+export function errorResponse({ status, code, message, headers = {}, details = {} }: Refusal): HttpResponse {
+  return jsonResponse(status, { errors: [{ message, extensions: { code, ...details } }] }, headers)
+}
+
+export function jsonResponse(
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): HttpResponse {
+  return {
     status,
     headers: { 'content-type': 'application/json; charset=utf-8', ...headers },
-  })
+    body: JSON.stringify(body),
+  }
 }

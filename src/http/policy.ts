@@ -1,132 +1,122 @@
 /**
- * What HTTP requests are answered at all: pure functions that any HTTP adapter can call. One door, POST with JSON,
- * so that no browser form and no link can reach a token (TRUST S5).
+ * Which HTTP requests are answered, and which headers every response has: pure functions over the head of a request.
+ * GraphQL is served at one path by POST with a JSON body only, so that neither a link nor an HTML form can read a token
+ * (docs/promises.md S5).
  */
-import type { ErrorCode } from '../errors.ts'
 import { isLoopback } from '../lib/url.ts'
+import type { Mode } from '../mode.ts'
+import type { Refusal } from './error-response.ts'
+import type { RequestHead } from './message.ts'
 
 export const GRAPHQL_PATH = '/graphql'
 
-/** `GET /health` and `GET /ready`: answered whatever else happens. */
-export function isProbe(method: string | undefined, pathname: string): boolean {
-  return method === 'GET' && (pathname === '/health' || pathname === '/ready')
-}
-
-export interface HttpFacts {
-  readonly method: string
-  readonly pathname: string
-  /** The Host header. */
-  readonly host: string
-  /** Its name part, without the port. */
-  readonly hostname: string
-  readonly contentType: string | null
-  readonly accept: string | null
-  /** Of the page that asks, when a browser sends it. */
-  readonly origin: string | null
-  /** As the headers say them. */
-  readonly contentLength: string | null
-  readonly contentEncoding: string | null
-  readonly mode: 'development' | 'production'
-}
-
-export interface Refusal {
-  readonly status: number
-  readonly code: ErrorCode
-  readonly message: string
-  readonly headers?: Readonly<Record<string, string>>
-}
-
-export interface HttpLimits {
+export interface HttpPolicy {
+  readonly mode: Mode
   /** Origins whose pages may call the graph, compared exactly. */
   readonly origins: readonly string[]
-  readonly body_bytes: number
+  /** Bytes of a request body. */
+  readonly bodyBytes: number
 }
 
-/** null: let it through. */
-export function refuseRequest(facts: HttpFacts, { origins, body_bytes }: HttpLimits): Refusal | null {
-  if (facts.mode === 'development' && !isLoopback(facts.hostname))
-    // A page on another name that resolves to this machine must not reach the development key (DNS rebinding).
+/** `GET /health` and `GET /ready`: answered by any host name, and at capacity. */
+export function isProbe({ method, path }: RequestHead): boolean {
+  return method === 'GET' && (path === '/health' || path === '/ready')
+}
+
+/** The refusal of a request that is no operation; null when it may be answered. */
+export function checkRequest(request: RequestHead, policy: HttpPolicy): Refusal | null {
+  const { method, host } = request
+  const inDevelopment = policy.mode === 'development'
+  if (inDevelopment && !isLoopback(hostnameOf(host)))
+    // Against DNS rebinding: a page whose host name resolves to this machine must not use the development key.
     return { status: 403, code: 'FORBIDDEN', message: 'Development mode answers to localhost alone.' }
-  if (facts.pathname !== GRAPHQL_PATH)
+  if (request.path !== GRAPHQL_PATH)
     return { status: 404, code: 'BAD_USER_INPUT', message: `There is nothing here; the graph is at ${GRAPHQL_PATH}.` }
-  if (facts.mode === 'development' && asksForPage(facts.method, facts.accept)) return null
-  if (facts.origin !== null && !isOwnOrigin(facts.origin, facts.host) && !origins.includes(facts.origin))
+  if (inDevelopment && asksForPage(request)) return null
+  const origin = request.header('origin')
+  if (origin !== null && !isOwnOrigin(origin, host) && !policy.origins.includes(origin))
     return { status: 403, code: 'FORBIDDEN', message: 'Pages of this origin may not call the graph.' }
-  if (isPreflight(facts, origins)) return null
-  if (facts.method !== 'POST')
+  if (isPreflight(request, policy.origins)) return null
+  if (method !== 'POST')
     return {
       status: 405,
       code: 'BAD_USER_INPUT',
       message: 'Send the operation with POST and a JSON body.',
       headers: { allow: 'POST' },
     }
-  if (!isJson(facts.contentType))
-    return {
-      status: 415,
-      code: 'BAD_USER_INPUT',
-      message: 'The Content-Type must be application/json, in UTF-8.',
-    }
-  if (facts.contentEncoding !== null && facts.contentEncoding.toLowerCase() !== 'identity')
-    return { status: 415, code: 'BAD_USER_INPUT', message: 'Send the body without a Content-Encoding.' }
-  if (Number(facts.contentLength ?? 0) > body_bytes) return tooLarge(body_bytes)
-  return null
+  return checkBodyHeaders(request, policy.bodyBytes)
 }
 
-/** Also for bodies without a Content-Length, found too large while they are read. */
-export function tooLarge(body_bytes: number): Refusal {
+function checkBodyHeaders({ header }: RequestHead, bodyBytes: number): Refusal | null {
+  if (!isJson(header('content-type')))
+    return { status: 415, code: 'BAD_USER_INPUT', message: 'The Content-Type must be application/json, in UTF-8.' }
+  const encoding = header('content-encoding')
+  if (encoding !== null && encoding.toLowerCase() !== 'identity')
+    return { status: 415, code: 'BAD_USER_INPUT', message: 'Send the body without a Content-Encoding.' }
+  return Number(header('content-length') ?? 0) > bodyBytes ? tooLarge(bodyBytes) : null
+}
+
+/** Also for bodies without a Content-Length, which are found too large while they are read. */
+export function tooLarge(bodyBytes: number): Refusal {
   return {
     status: 413,
     code: 'BAD_USER_INPUT',
-    message: `The request body is too large: at most ${String(body_bytes)} bytes.`,
-    // what is left of the body is not worth reading
+    message: `The request body is too large: at most ${bodyBytes} bytes.`,
+    // The rest of the body is not read.
     headers: { connection: 'close' },
   }
 }
 
-/** A browser that asks whether a page of a listed origin may send the operation (Fetch standard, CORS protocol). */
-export function isPreflight({ method, origin }: Pick<HttpFacts, 'method' | 'origin'>, origins: readonly string[]) {
+/** Whether a browser asks if a page of a listed origin may send an operation (Fetch standard, CORS preflight). */
+export function isPreflight({ method, header }: RequestHead, origins: readonly string[]): boolean {
+  const origin = header('origin')
   return method === 'OPTIONS' && origin !== null && origins.includes(origin)
 }
 
-/** The scheme may differ behind a proxy that ends TLS. */
+/** Whether a browser opens the page of development mode. */
+export function asksForPage({ method, header }: RequestHead): boolean {
+  return method === 'GET' && (header('accept') ?? '').includes('text/html')
+}
+
+/** Compares the host only: behind a proxy that ends TLS the scheme differs. */
 function isOwnOrigin(origin: string, host: string): boolean {
   return URL.canParse(origin) && new URL(origin).host === host.toLowerCase()
 }
 
-/** A browser that opens the page of development mode. */
-export function asksForPage(method: string, accept: string | null): boolean {
-  return method === 'GET' && (accept ?? '').includes('text/html')
+function hostnameOf(host: string): string {
+  return URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : ''
 }
 
 function isJson(contentType: string | null): boolean {
   const [type, ...parameters] = (contentType ?? '').split(';').map((part) => part.trim().toLowerCase())
-  // Another charset would make the body mean something else to us than to whoever checked it (CVE-2026-23897).
+  // Decoded by another charset the body could differ from what a proxy in front has checked (CVE-2026-23897).
   return type === 'application/json' && parameters.every((parameter) => /^charset="?utf-8"?$/.test(parameter))
 }
 
-/** On every answer, errors included: what a token was in must not be stored, framed or sniffed (TRUST S6). */
-export const responseHeaders: Readonly<Record<string, string>> = {
+/** On every response: an answer may hold a token, and is never stored, framed or sniffed (docs/promises.md S6). */
+export const responseHeaders = {
   'cache-control': 'no-store',
   pragma: 'no-cache',
   vary: 'Authorization',
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
   'referrer-policy': 'no-referrer',
-}
+} as const satisfies Readonly<Record<string, string>>
 
-/** What an answer tells the browser about the page's origin; credentials stay in the header, never in cookies. */
-export function corsHeaders(origin: string | null, origins: readonly string[]): Readonly<Record<string, string>> {
-  if (origins.length === 0) return {}
-  const vary = { vary: `${responseHeaders.vary ?? ''}, Origin` }
-  if (origin === null || !origins.includes(origin)) return vary
+/** The headers of every response, with those of CORS for the origin of the page that asks; cookies are never used. */
+export function headersFor(origin: string | null, origins: readonly string[]): Readonly<Record<string, string>> {
+  if (origins.length === 0) return responseHeaders
+  const vary = `${responseHeaders.vary}, Origin`
+  if (origin === null || !origins.includes(origin)) return { ...responseHeaders, vary }
   return {
-    ...vary,
+    ...responseHeaders,
+    vary,
     'access-control-allow-origin': origin,
     'access-control-expose-headers': 'x-request-id',
   }
 }
 
-/** The answer to a preflight. */
+/** The further headers of the response to a preflight; its lifetime is in seconds. */
 export const preflightHeaders: Readonly<Record<string, string>> = {
   'access-control-allow-methods': 'POST',
   'access-control-allow-headers': 'authorization, content-type, x-request-id, x-request-timeout-ms',

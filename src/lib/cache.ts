@@ -1,39 +1,28 @@
-/**
- * What was made of an operation's text, for the next request with the same text. Bounded by characters as well as by
- * entries: a thousand texts as large as a body can be would fill the memory for whoever sends them.
- */
-export interface TextCache<T> {
-  get(text: string): T | undefined
-  set(text: string, value: T): void
+/** LRU caches keyed by text. */
+import { LRUCache } from 'lru-cache'
+
+export interface Cache<V> {
+  /** Undefined when there is no entry, as callers outside of this code expect. */
+  get(key: string): V | undefined
+  set(key: string, value: V): void
 }
 
 interface CacheLimits {
   readonly entries: number
-  /** Longer texts are not kept. Operations of clients are shorter by far. */
-  readonly characters: number
+  /** Length of a key; an entry with a longer one is not cached. Unlimited when left out. */
+  readonly characters?: number
 }
 
-/** Forgets the entry that has not been asked for longest. */
-export function createTextCache<T>({ entries, characters }: CacheLimits): TextCache<T> {
-  const values = new Map<string, T>()
-  return {
-    get(text) {
-      const value = values.get(text)
-      if (value !== undefined) keep(text, value)
-      return value
-    },
-    set(text, value) {
-      if (text.length <= characters) keep(text, value)
-    },
-  }
-
-  /** The order of the map is the order of use. */
-  function keep(text: string, value: T): void {
-    values.delete(text)
-    values.set(text, value)
-    for (const oldest of values.keys()) {
-      if (values.size <= entries) return
-      values.delete(oldest)
-    }
-  }
+/**
+ * Evicts the least recently used entry. Where callers choose the keys both limits are needed: 1,024 queries as large as
+ * a request body may be are 64 MiB.
+ */
+export function createCache<V extends object | string | number>({ entries, characters }: CacheLimits): Cache<V> {
+  if (characters === undefined) return new LRUCache<string, V>({ max: entries })
+  return new LRUCache<string, V>({
+    max: entries,
+    maxEntrySize: characters,
+    // A size has to be positive.
+    sizeCalculation: (_value, key) => Math.max(1, key.length),
+  })
 }

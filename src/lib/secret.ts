@@ -1,14 +1,14 @@
 /**
- * A value that never prints: `inspect`, `JSON.stringify`, template strings and `structuredClone` all show
- * `[redacted]` (TRUST S8). The value itself lives in a WeakMap and leaves through `reveal` alone, so that every
- * place where a secret leaves the process can be found by that one name.
+ * A value that never prints: `inspect`, `JSON.stringify`, template strings and `structuredClone` show `[redacted]`
+ * (docs/promises.md S8). A WeakMap holds the values, and only `reveal` returns them, so that every place where a secret
+ * leaves the process can be found by that name.
  */
 import { inspect } from 'node:util'
 
 const REDACTED = '[redacted]'
 const values = new WeakMap<Secret, string>()
 
-/** An opaque handle; its own property exists so that a structured clone shows what it was. */
+/** An opaque handle. Its own property makes a structured clone show what it was. */
 export interface Secret {
   readonly secret: typeof REDACTED
 }
@@ -20,14 +20,14 @@ const prototype = {
   [Symbol.toPrimitive]: () => REDACTED,
 }
 
-/** Wraps a value; the handle can be logged, thrown and cloned without showing it. */
+/** Wraps a value. The handle can be logged, thrown and cloned without showing it. */
 export function secret(value: string): Secret {
   const handle = Object.freeze(Object.assign(Object.create(prototype) as object, { secret: REDACTED } as const))
   values.set(handle, value)
   return handle
 }
 
-/** The value behind the handle. Call it only where the secret leaves on purpose. */
+/** Returns the value behind a handle. Call it only where the secret has to leave the process or be used. */
 export function reveal(handle: Secret): string {
   const value = values.get(handle)
   if (value === undefined) throw new TypeError('reveal: not a Secret of this process')

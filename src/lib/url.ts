@@ -1,20 +1,20 @@
-/** The one rule about URLs that the operator configures: https, or plain http to this machine alone (DESIGN 5). */
+/** URLs in the configuration: https, or plain http to a loopback address. */
 import { z } from 'zod'
 
 const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 
-/** Whether a hostname, as `URL.hostname` prints it, means this machine. */
+/** Whether a hostname, as `URL.hostname` prints it, is a loopback address. */
 export function isLoopback(hostname: string): boolean {
   return loopback.test(hostname)
 }
 
 /** A URL without credentials, query and fragment; https, or http to a loopback address. */
 export const secureUrl = z.string().superRefine((value, context) => {
-  const problem = secureUrlProblem(value)
+  const problem = findUrlProblem(value)
   if (problem !== null) context.addIssue({ code: 'custom', message: problem })
 })
 
-function secureUrlProblem(value: string): string | null {
+function findUrlProblem(value: string): string | null {
   if (!URL.canParse(value)) return 'expected a URL such as https://api.example.com'
   const url = new URL(value)
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url.hostname)))

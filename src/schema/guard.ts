@@ -1,16 +1,16 @@
 /** The one place where the schema asks whether the viewer may read something. Throws `CodedError`. */
 import type { AuditedAccount } from '../audit/trail.ts'
 import { allowOrThrow } from '../auth/policy.ts'
-import type { Decision, Question } from '../auth/policy.ts'
+import type { AccessRequest, Decision } from '../auth/policy.ts'
 import type { GraphContext } from './builder.ts'
 
 /**
  * Refuses what `auth/access` does not allow; call it before any upstream is asked. `about` is the account, and the
  * secret that leaves when the answer is yes. Every decision goes to the audit (TRUST S13).
  */
-export function authorize(context: GraphContext, question: Question, about?: AuditedAccount): void {
-  const decision = context.access.decide(context.viewer, question)
-  context.audit.record(question, decision, about)
+export function authorize(context: GraphContext, request: AccessRequest, about?: AuditedAccount): void {
+  const decision = context.access.decide(context.viewer, request)
+  context.audit.record(request, decision, about)
   allowOrThrow(decision)
 }
 

@@ -89,8 +89,8 @@ export const OAuthAccessTokenRef = builder.objectRef<SubjectToken>('OAuthAccessT
 function disclose(context: GraphContext, view: SubjectToken, field: SecretField, value: Secret): string
 function disclose(context: GraphContext, view: SubjectToken, field: SecretField, value: Secret | null): string | null
 function disclose(context: GraphContext, { subject, token }: SubjectToken, field: SecretField, value: Secret | null) {
-  const { external_account_id: account, expires_at } = token
-  authorize(context, { subject, provider: token.provider, field }, { account, expires_at, value })
+  const { external_account_id: account, expires_at: expiresAt } = token
+  authorize(context, { subject, provider: token.provider, field }, { account, expiresAt, value })
   return value === null ? null : reveal(value)
 }
 

@@ -67,7 +67,7 @@ builder.queryFields((t) => ({
     directives: { authenticated: {} },
     resolve: (_, __, context) => {
       requireAuthenticated(context)
-      return context.viewer.kind === 'user' ? { id: context.viewer.user_id } : null
+      return context.viewer.kind === 'user' ? { id: context.viewer.userId } : null
     },
   }),
   user: t.field({

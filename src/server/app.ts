@@ -1,135 +1,153 @@
-/** The server as a function from request to response: Yoga and its ordered list of plugins. */
-import { createYoga, useExecutionCancellation } from 'graphql-yoga'
-import type { Audit } from '../audit/log.ts'
-import { createAccess } from '../auth/policy.ts'
-import type { CheckProof } from '../gateway-proof/proof.ts'
-import { GRAPHQL_PATH } from '../http/policy.ts'
-import { createTextCache } from '../lib/cache.ts'
-import { usePage } from './graphiql.ts'
-import type { Page } from './graphiql.ts'
-import { createKeyRate } from './limits/caller-rate.ts'
-import { useObjectLimit } from './limits/objects.ts'
-import type { Limits } from './limits/options.ts'
-import { limitDocuments } from './limits/plugin.ts'
-import { useMetrics } from './observability/metrics.ts'
-import type { Metrics } from './observability/metrics.ts'
-import { useTracing } from './observability/tracing.ts'
-import type { Tracing } from './observability/tracing.ts'
-import { useAudit } from './plugins/audit.ts'
-import { containFailures } from './plugins/catch-errors.ts'
-import { useDeadline } from './plugins/deadline.ts'
-import { createMaskError, useErrorLimit } from './plugins/errors.ts'
-import { useGatewayProof } from './plugins/gateway-proof.ts'
-import { useHealth } from './plugins/health.ts'
-import { useHttpPolicy } from './plugins/http-policy.ts'
-import { useJsonBody } from './plugins/json-body.ts'
-import { useSchemaPrivacy } from './plugins/privacy.ts'
-import { useRequestId, useRequestLog, useResponseHeaders } from './plugins/request.ts'
-import { useViewer } from './plugins/viewer.ts'
-import { useTrustedDocuments } from './trusted-documents/plugin.ts'
-import type { TrustedDocuments } from './trusted-documents/plugin.ts'
-import type { AuthOptions } from '../auth/options.ts'
-import type { Viewer } from '../auth/viewer.ts'
+/** The pipeline of one request, from its head to its response; the adapters of http/ connect it to a server. */
+import type { Config } from '../config/load.ts'
 import { errorCodes } from '../errors.ts'
+import { createEdge } from '../http/edge.ts'
+import type { Page } from '../http/edge.ts'
+import { errorResponse, RefusedError } from '../http/error-response.ts'
+import { toFetchHandler } from '../http/fetch.ts'
+import type { FetchHandler } from '../http/fetch.ts'
+import type { HttpHandler, HttpRequest, HttpResponse } from '../http/message.ts'
+import { createConcurrency, shedLoad } from '../http/overload.ts'
+import { headersFor, tooLarge } from '../http/policy.ts'
 import type { Log } from '../log.ts'
-import { schema } from '../schema/index.ts'
-import type { SubgraphOptions } from '../schema/sdl.ts'
-import type { TokenSource } from '../tokens/source.ts'
-import { createContext } from './context.ts'
-import type { RequestState, ServerContext } from './context.ts'
+import { createAuthenticate } from './authenticate.ts'
+import { describeCaller, REQUEST_ID_HEADER, startRequest } from './context.ts'
+import type { RequestState } from './context.ts'
+import { readTimeoutMs, startDeadline, TIMEOUT_HEADER } from './deadline.ts'
+import { createGraph } from './graph.ts'
+import type { GraphDeps } from './graph.ts'
+import { countResponse } from './observability/metrics.ts'
+import type { Tracing } from './observability/tracing.ts'
+import { readOperation } from './operation.ts'
 
-export interface AppOptions {
-  readonly mode: 'development' | 'production'
-  readonly source: TokenSource
-  readonly auth: AuthOptions
-  readonly audit: Audit
-  readonly log: Log
-  /** Turns the value of the Authorization header into a viewer; rejects with a `CodedError`. */
-  identify(authorization: string | null): Promise<Viewer>
-  /** null: the server answers whoever may read, and not its gateway alone. */
-  readonly checkProof: CheckProof | null
-  isReady(): boolean
-  /** Milliseconds that one request may take. */
-  readonly request_timeout_ms: number
-  readonly limits: Limits
-  readonly cors: { readonly origins: readonly string[] }
-  readonly subgraph: SubgraphOptions
-  /** null: every operation is executed as it is sent. */
-  readonly documents: TrustedDocuments | null
-  readonly metrics: Metrics | null
+export type AppConfig = Pick<
+  Config,
+  'mode' | 'auth' | 'gateway' | 'limits' | 'cors' | 'subgraph' | 'request_timeout_ms'
+>
+
+export interface AppDeps extends GraphDeps {
   readonly tracing: Tracing | null
-  /** The page of development mode; left out: no page. */
-  readonly page?: Page
+  /** The page of development mode; null serves none. */
+  readonly page: Page | null
+  /** False while the server drains. */
+  isReady(): boolean
 }
 
-export function createApp(options: AppOptions) {
-  const {
-    mode,
-    source,
-    auth,
-    audit,
-    log,
-    identify,
-    checkProof,
-    isReady,
-    request_timeout_ms,
-    limits,
-    cors,
-    subgraph,
-    documents,
-    metrics,
-    tracing,
-    page,
-  } = options
-  const access = createAccess(auth)
-  const takeKey = createKeyRate(limits.viewer_keys)
-  const contain = (plugins: Parameters<typeof containFailures>[1]) => containFailures(log, plugins)
-  return createYoga<RequestState, object>({
-    schema,
-    graphqlEndpoint: GRAPHQL_PATH,
-    context: (state: ServerContext) =>
-      createContext(state, { source, access, audit, mode, maxKeys: limits.keys, takeKey, subgraph }),
-    plugins: contain([
-      // every answer
-      useRequestId(),
-      useRequestLog(log),
-      ...(metrics === null ? [] : [useMetrics(metrics)]),
-      ...(tracing === null ? [] : [useTracing(tracing)]),
-      useResponseHeaders(cors.origins),
-      // what is answered without GraphQL
-      useHealth(isReady, () => source.states()),
-      useHttpPolicy(mode, { ...cors, ...limits }),
-      ...(page === undefined ? [] : [usePage(page)]),
-      useDeadline(request_timeout_ms),
-      ...(checkProof === null ? [] : [useGatewayProof(checkProof, limits.body_bytes, log)]),
-      // who asks, and what they may see of the schema
-      useViewer(identify, log),
-      useSchemaPrivacy(mode),
-      // how much one request may ask for; the errors last, after whatever may replace them
-      useJsonBody(limits.body_bytes, documents !== null),
-      ...(documents === null ? [] : [useTrustedDocuments(documents, mode)]),
-      ...limitDocuments(limits),
-      useObjectLimit(limits.objects),
-      useErrorLimit(limits.errors),
-      // what the operation disclosed is recorded, or stays here
-      useAudit(log),
-      // a caller who has gone away wants no more fields
-      useExecutionCancellation(),
-    ]),
-    maskedErrors: { maskError: createMaskError(log), errorMessage: errorCodes.INTERNAL_SERVER_ERROR.message },
-    // Yoga's defaults are open: CORS with credentials, multipart, a landing page (TRUST section 0, finding 4).
-    cors: false,
-    maxRequestBodySize: limits.body_bytes,
-    parserAndValidationCache: {
-      documentCache: createTextCache({ entries: 1024, characters: 8192 }),
-      errorCache: createTextCache({ entries: 128, characters: 8192 }),
-    },
-    graphiql: false,
-    multipart: false,
-    landingPage: false,
-    // Its health check looks at the end of the URL alone and precedes every plugin; no URL ends so.
-    healthCheckEndpoint: '\0',
-    batching: false,
-    logging: false,
-  })
+export interface App {
+  /** For the adapter of node:http. */
+  readonly handle: HttpHandler
+  /** The same over the Fetch API, for tests and for embedding. */
+  readonly fetch: FetchHandler
+  dispose(): Promise<void>
+}
+
+/** Reports a response after it is made; one that throws replaces the response by INTERNAL_SERVER_ERROR. */
+type Observer = (state: RequestState, response: HttpResponse) => void
+
+export function createApp(config: AppConfig, deps: AppDeps): App {
+  const { mode, limits, request_timeout_ms: timeoutMs } = config
+  const { origins } = config.cors
+  const { log, metrics, tracing, source, documents } = deps
+  const policy = { mode, origins, bodyBytes: limits.body_bytes }
+  const answerWithoutGraph = createEdge(policy, { isReady: deps.isReady, states: source.states }, deps.page)
+  const authenticate = createAuthenticate(config, log)
+  const graph = createGraph(config, deps)
+  const observers: readonly Observer[] = [
+    createRequestLog(log),
+    ...(metrics === null ? [] : [countResponse(metrics)]),
+    ({ span, operationName }, { status }) => span?.end({ status, operationName }),
+  ]
+
+  async function answerOperation(request: HttpRequest, state: RequestState): Promise<HttpResponse> {
+    const { header, signal } = request
+    const allowedMs = Math.min(readTimeoutMs(header(TIMEOUT_HEADER)), timeoutMs)
+    const deadline = startDeadline(state.startedAt + allowedMs, signal)
+    try {
+      const body = readOnce(request, limits.body_bytes)
+      const viewer = await authenticate({ request, state, body, signal: deadline.signal })
+      const operation = readOperation(await body(), documents !== null)
+      state.operationName = operation.operationName?.slice(0, MAX_NAME_LENGTH) ?? null
+      const caller = describeCaller(request, viewer, deadline, source)
+      const traceparent = header('traceparent')
+      return await graph.execute({ state, viewer, caller, operation, traceparent }, header('accept'), signal)
+    } finally {
+      deadline.stop()
+    }
+  }
+
+  /** A defect costs one request, and shows nothing of itself. */
+  function explain(error: unknown, { signal }: HttpRequest, state: RequestState): HttpResponse {
+    if (error instanceof RefusedError) return errorResponse(error.refusal)
+    if (signal.aborted && error === signal.reason) return errorResponse(callerGone)
+    log.error({ request_id: state.id, error }, 'unexpected error')
+    return errorResponse(defect)
+  }
+
+  async function handle(request: HttpRequest): Promise<HttpResponse> {
+    const state = startRequest(request, tracing)
+    let response: HttpResponse
+    try {
+      response = (await answerWithoutGraph(request)) ?? (await answerOperation(request, state))
+    } catch (error) {
+      response = explain(error, request, state)
+    }
+    for (const observe of observers) {
+      try {
+        observe(state, response)
+      } catch (error) {
+        response = explain(error, request, state)
+      }
+    }
+    const common = { ...headersFor(request.header('origin'), origins), [REQUEST_ID_HEADER]: state.id }
+    return { ...response, headers: { ...response.headers, ...common } }
+  }
+
+  const onRefused = (): void => {
+    metrics?.refusal('OVERLOADED')
+    metrics?.request({ status: 503, viewer: 'none', durationMs: 0 })
+  }
+  const bounded = shedLoad(handle, { concurrency: createConcurrency(limits), origins, log, onRefused })
+  return { handle: bounded, fetch: toFetchHandler(bounded), dispose: graph.dispose }
+}
+
+const MAX_NAME_LENGTH = 64
+
+const defect = {
+  status: 500,
+  code: 'INTERNAL_SERVER_ERROR',
+  message: errorCodes.INTERNAL_SERVER_ERROR.message,
+} as const
+
+/** For the log: a response that is not sent any more. */
+const callerGone = { status: 400, code: 'BAD_USER_INPUT', message: 'The caller has gone away.' } as const
+
+/** The proof of a gateway and the operation read the same bytes. */
+function readOnce(request: HttpRequest, maxBytes: number): () => Promise<Buffer<ArrayBuffer>> {
+  let reading: Promise<Buffer<ArrayBuffer>> | null = null
+  const read = async (): Promise<Buffer<ArrayBuffer>> => {
+    const bytes = await request.readBody(maxBytes)
+    if (bytes === null) throw new RefusedError(tooLarge(maxBytes))
+    return bytes
+  }
+  return () => (reading ??= read())
+}
+
+/** One line for each request, without variables, results or addresses. */
+function createRequestLog(log: Log): Observer {
+  return ({ id, method, gateway, viewer, operationName, documentId, startedAt }, { status }) => {
+    log.info(
+      {
+        request_id: id,
+        method,
+        status,
+        gateway: gateway ?? undefined,
+        viewer: viewer?.kind,
+        service: viewer?.kind === 'service' ? viewer.id : undefined,
+        operation_name: operationName ?? undefined,
+        document_id: documentId ?? undefined,
+        duration_ms: Math.round(performance.now() - startedAt),
+      },
+      'request',
+    )
+  }
 }

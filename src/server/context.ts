@@ -1,98 +1,113 @@
-/** What the plugins know of a request, and the context that resolvers get. */
-import { hash } from 'node:crypto'
-import type { YogaInitialContext } from 'graphql-yoga'
+/** What the server knows of one request, from its first header to the context of its resolvers. */
+import { hash, randomUUID } from 'node:crypto'
+import type { GraphQLParams, Plugin, YogaInitialContext } from 'graphql-yoga'
 import type { Audit } from '../audit/log.ts'
 import { createTrail } from '../audit/trail.ts'
-import { maySeeSchema } from '../auth/policy.ts'
-import type { Access } from '../auth/policy.ts'
+import { createAccess, maySeeSchema } from '../auth/policy.ts'
 import type { Viewer } from '../auth/viewer.ts'
+import type { Config } from '../config/load.ts'
+import type { HttpRequest } from '../http/message.ts'
 import { secret } from '../lib/secret.ts'
 import type { GraphContext } from '../schema/builder.ts'
-import type { SubgraphOptions } from '../schema/sdl.ts'
 import { createLoaders } from '../tokens/loaders.ts'
 import type { Caller, TokenSource } from '../tokens/source.ts'
-import { callerOf, createConsumeKey } from './limits/caller-rate.ts'
-import type { TakeKey } from './limits/caller-rate.ts'
-import type { RequestSpan } from './observability/tracing.ts'
-import type { Deadline } from './plugins/deadline.ts'
+import type { Deadline } from './deadline.ts'
+import { callerOf, createCallerRate, createReadLimit } from './limits/caller-rate.ts'
+import type { RequestSpan, Tracing } from './observability/tracing.ts'
 
-/** Filled by the plugins, in their order; lives as long as the request. */
+/** One request until its response is sent; its log line, its metrics and its span report it. */
 export interface RequestState {
-  request_id?: string
-  /** Milliseconds, from a monotonic clock. */
-  started_at?: number
-  /** Which proof of the gateway held. */
-  gateway?: string
-  viewer?: Viewer
-  operation_name?: string
+  readonly id: string
+  readonly method: string
+  /** Milliseconds on the clock of `performance.now()`. */
+  readonly startedAt: number
+  /** Null where nothing traces it. */
+  readonly span: RequestSpan | null
+  /** The proof that its gateway gave; null where none is required. */
+  gateway: string | null
+  /** Null until the caller is authenticated. */
+  viewer: Viewer | null
+  operationName: string | null
   /** Of the registered document that is executed. */
-  document_id?: string
-  /** Only registered documents are executed, but this caller may also ask for the schema. */
-  schema_only?: boolean
-  deadline?: Deadline
-  span?: RequestSpan
+  documentId: string | null
 }
 
-export type ServerContext = YogaInitialContext & RequestState
+export const REQUEST_ID_HEADER = 'x-request-id'
+const plainId = /^[A-Za-z0-9_.-]{1,64}$/
 
-interface ContextParts {
-  readonly source: TokenSource
-  readonly access: Access
-  readonly audit: Audit
-  readonly mode: 'development' | 'production'
-  /** Token keys of one operation. */
-  readonly maxKeys: number
-  readonly takeKey: TakeKey
-  readonly subgraph: SubgraphOptions
-}
-
-/** The context of one operation; its loaders live exactly as long as the request. */
-export function createContext(
-  { request, viewer = { kind: 'anonymous' }, request_id, operation_name, deadline }: ServerContext,
-  { source, access, audit, mode, maxKeys, takeKey, subgraph }: ContextParts,
-): GraphContext {
+/** A plain id of the caller is kept, so that its logs and ours can be joined. */
+export function startRequest({ method, header }: HttpRequest, tracing: Tracing | null): RequestState {
+  const given = header(REQUEST_ID_HEADER)
   return {
+    id: given !== null && plainId.test(given) ? given : randomUUID(),
+    method,
+    startedAt: performance.now(),
+    span: tracing !== null && method === 'POST' ? tracing.startRequest(header('traceparent')) : null,
+    gateway: null,
+    viewer: null,
+    operationName: null,
+    documentId: null,
+  }
+}
+
+/** An authenticated request with its operation: what the GraphQL part of the server works on. */
+export interface OperationRequest {
+  readonly state: RequestState
+  readonly viewer: Viewer
+  readonly caller: Caller
+  readonly operation: GraphQLParams
+  /** The header as it was sent. */
+  readonly traceparent: string | null
+}
+
+/** A plugin for the operations of this server. */
+export type GraphPlugin = Plugin<OperationRequest & GraphContext, OperationRequest>
+
+export interface ContextDeps {
+  readonly source: TokenSource
+  readonly audit: Audit
+}
+
+/** Returns a function from a request to the context of its resolvers; the loaders live as long as the request. */
+export function createContextFactory(
+  { mode, auth, limits, subgraph }: Pick<Config, 'mode' | 'auth' | 'limits' | 'subgraph'>,
+  { source, audit }: ContextDeps,
+): (request: OperationRequest & YogaInitialContext) => GraphContext {
+  const access = createAccess(auth)
+  const consume = createCallerRate(limits.caller_rate)
+  return ({ state, viewer, caller, traceparent }) => ({
     viewer,
     access,
     audit: createTrail(audit, {
       viewer,
-      request_id,
-      operation_name,
-      traceparent: request.headers.get('traceparent'),
+      requestId: state.id,
+      operationName: state.operationName,
+      traceparent,
     }),
-    load: createLoaders(
-      source,
-      describeCaller({ request, viewer, deadline, usesSubjectToken: source.usesSubjectToken }),
-      createConsumeKey(maxKeys, callerOf(viewer), takeKey),
-    ),
+    load: createLoaders(source, caller, createReadLimit(limits.token_reads, callerOf(viewer), consume)),
     providers: source.providers,
     maySeeSchema: mode === 'development' || maySeeSchema(viewer),
     subgraph,
-  }
+  })
 }
 
-/** What the loaders know of whoever sent the request. */
-
-export interface CallerFacts {
-  readonly request: Request
-  readonly viewer: Viewer
-  readonly deadline: Deadline | undefined
-  /** Whether any upstream wants the subject's own credential. */
-  readonly usesSubjectToken: boolean
-}
-
-/** The caller's own token goes along only where an upstream asks for it, and speaks for nobody but the caller. */
-export function describeCaller({ request, viewer, deadline, usesSubjectToken }: CallerFacts): Caller {
+/** The subject's own token is passed on only where an upstream uses it, and only for that subject. */
+export function describeCaller(
+  { header }: HttpRequest,
+  viewer: Viewer,
+  deadline: Deadline,
+  { usesSubjectToken }: TokenSource,
+): Caller {
   return {
-    signal: deadline?.signal ?? request.signal,
-    deadline: () => deadline?.at ?? Infinity,
+    signal: deadline.signal,
+    deadline: () => deadline.at,
     viewer: callerOf(viewer),
-    subject: usesSubjectToken && viewer.kind === 'user' ? subjectOf(viewer.user_id, request) : null,
+    subject: usesSubjectToken && viewer.kind === 'user' ? subjectOf(viewer.userId, header('authorization')) : null,
   }
 }
 
-function subjectOf(userId: string, request: Request): Caller['subject'] {
-  // It was verified: one token after one scheme.
-  const token = request.headers.get('authorization')?.replace(/^Bearer +/i, '') ?? ''
+function subjectOf(userId: string, authorization: string | null): Caller['subject'] {
+  // The header is verified: one scheme and one token.
+  const token = (authorization ?? '').replace(/^Bearer +/i, '')
   return { userId, credential: { secret: secret(token), id: hash('sha256', token, 'base64url') } }
 }

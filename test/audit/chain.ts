@@ -1,4 +1,4 @@
-/** What the tests of the audit share: entries, keys, and a chain on disk. */
+/** Helpers for the tests of the audit: entries, keys, and a chain on disk. */
 import { readFileSync } from 'node:fs'
 import { createAudit } from '../../src/audit/log.ts'
 import type { Audit } from '../../src/audit/log.ts'
@@ -12,7 +12,7 @@ import { secret } from '../../src/lib/secret.ts'
 export const auditKey = 'invented-audit-key-0123456789abcdef'
 export const keys = createAuditKeys(secret(auditKey))
 
-/** A decision about `account`, which tells the records of a test apart. */
+/** A decision about `account`, which identifies a record in a test. */
 export function entryOf(account: string): DecisionEntry {
   return {
     time: '2026-01-01T00:00:00.000Z',
@@ -45,7 +45,7 @@ export async function openFileAudit(
   return audit
 }
 
-/** Writes one record for each account, each in a write of its own. */
+/** Writes one record per account, each in its own write. */
 export async function writeRecords(
   path: string,
   accounts: readonly string[],

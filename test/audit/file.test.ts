@@ -1,16 +1,16 @@
-/** The file of the audit: rotation, restarts, crashes, and others who write it. */
+/** The audit file: rotation, restarts, crashes, and other writers. */
 import { appendFileSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { createAuditKeys } from '../../src/audit/record.ts'
 import { listRotated } from '../../src/audit/sink-file.ts'
 import { secret } from '../../src/lib/secret.ts'
-import { makeFolder } from '../support/folder.ts'
+import { makeFolder } from '../kit/folder.ts'
 import { entryOf, linesOf, openFileAudit, recordsOf, verify, writeRecords } from './chain.ts'
 
 const many = (count: number) => Array.from({ length: count }, (_, n) => `eac_${String(n)}`)
 
-it('is for its owner alone, and goes on where it ended', async () => {
+it('is readable by its owner only, and continues after a restart', async () => {
   using folder = makeFolder()
   const path = join(folder.path, 'deep', 'audit.ndjson')
   await writeRecords(path, many(3))
@@ -20,7 +20,7 @@ it('is for its owner alone, and goes on where it ended', async () => {
   expect(await verify([path])).toMatchObject({ broken: null, records: 6 })
 })
 
-it('rotates by size, keeps the chain through the files in whatever order they are named, and through restarts', async () => {
+it('rotates by size, and keeps one chain through files in any order and through restarts', async () => {
   using folder = makeFolder()
   const path = join(folder.path, 'audit.ndjson')
   for (let run = 0; run < 3; run++) await writeRecords(path, many(9), { max_bytes: 2500 })
@@ -35,7 +35,7 @@ it('rotates by size, keeps the chain through the files in whatever order they ar
   expect((await verify([oldest, ...others, path])).broken).toMatchObject({ file: others[0], line: 1 })
 })
 
-it('keeps as many files as it is told to', async () => {
+it('keeps the configured number of rotated files', async () => {
   using folder = makeFolder()
   const path = join(folder.path, 'audit.ndjson')
   await writeRecords(path, many(30), { max_bytes: 2500, keep: 2 })
@@ -45,7 +45,7 @@ it('keeps as many files as it is told to', async () => {
   expect({ broken, seq: last?.seq }).toEqual({ broken: null, seq: 30 })
 })
 
-it('goes on after a rotation that got no further than the renaming', async () => {
+it('continues after a rotation that stopped after the rename', async () => {
   using folder = makeFolder()
   const path = join(folder.path, 'audit.ndjson')
   await writeRecords(path, many(3))
@@ -54,7 +54,7 @@ it('goes on after a rotation that got no further than the renaming', async () =>
   expect(await verify([path, `${path}.000000000000001`])).toMatchObject({ broken: null, records: 5 })
 })
 
-it('moves half a line aside and records that it did', async () => {
+it('moves an incomplete last line aside and records the recovery', async () => {
   using folder = makeFolder()
   const path = join(folder.path, 'audit.ndjson')
   await writeRecords(path, many(2))
@@ -90,7 +90,7 @@ it.each([
   expect(readFileSync(path, 'utf8')).toBe(before)
 })
 
-it('does not continue a file of another key, nor one that is not a regular file', async () => {
+it('does not continue a file of another key, or one that is not a regular file', async () => {
   using folder = makeFolder()
   const path = join(folder.path, 'audit.ndjson')
   await writeRecords(path, many(2))
@@ -100,7 +100,7 @@ it('does not continue a file of another key, nor one that is not a regular file'
   await expect(openFileAudit(join(folder.path, 'full'))).rejects.toThrow(/not a regular file/)
 })
 
-it('records nothing in a file that something else writes', async () => {
+it('records nothing in a file that another process writes', async () => {
   using folder = makeFolder()
   const path = join(folder.path, 'audit.ndjson')
   const ours = await openFileAudit(path)
@@ -112,7 +112,7 @@ it('records nothing in a file that something else writes', async () => {
   await Promise.all([ours.close(), theirs.close()])
 })
 
-it('begins a new file when the operator moves the old one away, and the chain goes on', async () => {
+it('begins a new file when the operator moves the old one away, and continues the chain', async () => {
   using folder = makeFolder()
   const path = join(folder.path, 'audit.ndjson')
   const audit = await openFileAudit(path)

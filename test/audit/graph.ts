@@ -1,4 +1,4 @@
-/** The server over a strict Clerk with its audit in a file, in this process or in one of its own. */
+/** `tokengraph serve` over a strict Clerk server, as a process of its own with a configured audit. */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -7,9 +7,9 @@ import { fileURLToPath } from 'node:url'
 import { newServiceKey } from '../../src/auth/service-keys.ts'
 import { startClerk } from '../servers/clerk.ts'
 import type { ClerkServer } from '../servers/clerk.ts'
-import { keepOutput } from '../support/keep-output.ts'
-import type { Answer } from '../support/server.ts'
-import type { Folder } from '../support/folder.ts'
+import type { Folder } from '../kit/folder.ts'
+import { keepOutput } from '../kit/keep-output.ts'
+import type { Answer } from '../kit/server.ts'
 import { auditKey } from './chain.ts'
 
 const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
@@ -90,7 +90,7 @@ export async function startAudited(folder: Folder, options: ProcessOptions): Pro
 
 export const auditPath = (folder: Folder) => join(folder.path, 'audit', 'audit.ndjson')
 
-/** What a caller sees in place of an answer that could not be recorded. */
+/** The answer that replaces one that could not be recorded. */
 export const withheld = {
   data: null,
   errors: [

@@ -1,15 +1,15 @@
-/** What waits while the sink writes goes with the next write; a write that fails or hangs takes nobody else along. */
+/** Group commit: entries that arrive during a write go into the next one; a failed or stuck write affects no other. */
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { createAudit } from '../../src/audit/log.ts'
 import type { AuditSink } from '../../src/audit/log.ts'
 import { openFileSink } from '../../src/audit/sink-file.ts'
-import { makeFolder } from '../support/folder.ts'
-import type { Folder } from '../support/folder.ts'
+import { makeFolder } from '../kit/folder.ts'
+import type { Folder } from '../kit/folder.ts'
 import { entryOf, keys, recordsOf, verify } from './chain.ts'
 
-/** A real file behind a door: `passes` decides what each write meets before it is made. */
-async function openDoor(folder: Folder, passes: (write: number) => Promise<void>, timeout_ms?: number) {
+/** A real file whose writes are gated: `passes` runs before each write, with its number. */
+async function openGated(folder: Folder, passes: (write: number) => Promise<void>, timeoutMs?: number) {
   const path = join(folder.path, 'audit.ndjson')
   const file = await openFileSink({ path, max_bytes: 1_000_000, keep: null, fsync: true }, keys)
   let writes = 0
@@ -21,16 +21,16 @@ async function openDoor(folder: Folder, passes: (write: number) => Promise<void>
       await file.append(lines, first)
     },
   }
-  return { path, audit: createAudit(sink, keys, timeout_ms), writes: () => writes }
+  return { path, audit: createAudit(sink, keys, timeoutMs), writes: () => writes }
 }
 
 const open = () => Promise.resolve()
 const accounts = (path: string) => recordsOf(path).map(({ account }) => account)
 
-it('writes what 50 operations decided at the same time in one write, and what came meanwhile in the next', async () => {
+it('writes the decisions of 50 concurrent operations in one write, and those that arrive meanwhile in the next', async () => {
   using folder = makeFolder()
   const gate = Promise.withResolvers<undefined>()
-  const { path, audit, writes } = await openDoor(folder, (write) => (write === 1 ? gate.promise : open()))
+  const { path, audit, writes } = await openGated(folder, (write) => (write === 1 ? gate.promise : open()))
   const write = (from: number) =>
     Array.from({ length: 50 }, (_, n) => audit.write([entryOf(`eac_${String(from + n)}`)]))
   const first = write(0)
@@ -44,17 +44,17 @@ it('writes what 50 operations decided at the same time in one write, and what ca
   await audit.close()
 })
 
-it('asks nothing of the sink when nothing was decided', async () => {
+it('does not call the sink for an empty list', async () => {
   using folder = makeFolder()
-  const { audit, writes } = await openDoor(folder, open)
+  const { audit, writes } = await openGated(folder, open)
   await audit.write([])
   expect(writes()).toBe(0)
   await audit.close()
 })
 
-it('refuses exactly those whose write failed, and leaves no gap', async () => {
+it('rejects exactly the operations whose write failed, and leaves no gap', async () => {
   using folder = makeFolder()
-  const { path, audit } = await openDoor(folder, (write) => (write === 2 ? Promise.reject(new Error('full')) : open()))
+  const { path, audit } = await openGated(folder, (write) => (write === 2 ? Promise.reject(new Error('full')) : open()))
   await audit.write([entryOf('eac_1')])
   const failing = ['eac_2', 'eac_3'].map((account) => audit.write([entryOf(account)]))
   const outcomes = await Promise.allSettled(failing)
@@ -65,25 +65,25 @@ it('refuses exactly those whose write failed, and leaves no gap', async () => {
   await audit.close()
 })
 
-it('does not wait for a sink that hangs, refuses the next at once, and goes on when it answers again', async () => {
+it('times out on a stuck sink, rejects the next at once, and continues when the sink answers', async () => {
   using folder = makeFolder()
   const gate = Promise.withResolvers<undefined>()
-  const { path, audit } = await openDoor(folder, (write) => (write === 1 ? gate.promise : open()), 30)
+  const { path, audit } = await openGated(folder, (write) => (write === 1 ? gate.promise : open()), 30)
   await expect(audit.write([entryOf('eac_1')])).rejects.toThrow('did not answer in time')
   await expect(audit.write([entryOf('eac_2')])).rejects.toThrow('does not keep up')
   gate.resolve(undefined)
   await expect.poll(() => audit.head().seq).toBe(1)
   await audit.write([entryOf('eac_3')])
-  // The first was refused to its caller and is recorded all the same: a record too many, never one too few.
+  // The first was rejected and is recorded all the same: one record too many is safe, one too few is not.
   expect(accounts(path)).toEqual(['eac_1', 'eac_3'])
   expect((await verify([path])).broken).toBeNull()
   await audit.close()
 })
 
-it('finishes what is under way before it closes', async () => {
+it('finishes the write in progress before it closes', async () => {
   using folder = makeFolder()
   const gate = Promise.withResolvers<undefined>()
-  const { path, audit } = await openDoor(folder, () => gate.promise)
+  const { path, audit } = await openGated(folder, () => gate.promise)
   const written = audit.write([entryOf('eac_1')])
   const closed = audit.close()
   gate.resolve(undefined)

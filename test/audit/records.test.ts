@@ -1,4 +1,4 @@
-/** What the server records: one record per subject x provider x account x decision, before the answer leaves. */
+/** The records of the server: one per subject, provider, account and decision, written before the answer is sent. */
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { createAuditKeys } from '../../src/audit/record.ts'
@@ -6,9 +6,9 @@ import { newServiceKey } from '../../src/auth/service-keys.ts'
 import { secret } from '../../src/lib/secret.ts'
 import { startClerk } from '../servers/clerk.ts'
 import { startIssuer } from '../servers/jwks.ts'
-import { makeFolder } from '../support/folder.ts'
-import type { Folder } from '../support/folder.ts'
-import { startTestServer } from '../support/server.ts'
+import { makeFolder } from '../kit/folder.ts'
+import type { Folder } from '../kit/folder.ts'
+import { startTestServer } from '../kit/server.ts'
 import { auditKey, recordsOf, verify } from './chain.ts'
 import { auditPath } from './graph.ts'
 
@@ -53,7 +53,7 @@ async function startRecorded(folder: Folder) {
 
 const tokens = '{ user(id: "user_1") { oauth_access_tokens(provider: "google") { token id_token } } }'
 
-it('records who read which secrets of which account, with their freshness and fingerprints, and no secret', async () => {
+it('records who read which secrets of which account, with expiry and fingerprints, and no secret', async () => {
   using folder = makeFolder()
   await using graph = await startRecorded(folder)
   const response = await graph.server.post(JSON.stringify({ query: `query Sync ${tokens}`, operationName: 'Sync' }), {
@@ -93,7 +93,7 @@ it('records who read which secrets of which account, with their freshness and fi
   expect((await verify([auditPath(folder)])).broken).toBeNull()
 })
 
-it('records what was refused, and why', async () => {
+it('records denials with their reasons', async () => {
   using folder = makeFolder()
   await using graph = await startRecorded(folder)
   await graph.server.ask(tokens, { bearer: graph.narrow })
@@ -122,7 +122,7 @@ it('records what was refused, and why', async () => {
   ])
 })
 
-it('records one row however often and on whichever path an operation asks', async () => {
+it('records one row for repeated reads through different paths of one operation', async () => {
   using folder = makeFolder()
   await using graph = await startRecorded(folder)
   await graph.server.ask(
@@ -136,7 +136,7 @@ it('records one row however often and on whichever path an operation asks', asyn
   expect(graph.records()).toMatchObject([{ seq: 1, account: 'eac_a', fields: ['token'] }])
 })
 
-it('records that somebody looked where a user is connected, though no secret left', async () => {
+it('records a read of the connected accounts, though no secret was disclosed', async () => {
   using folder = makeFolder()
   await using graph = await startRecorded(folder)
   await graph.server.ask('{ user(id: "user_1") { oauth_connection(provider: "google") { status } } }')
@@ -155,12 +155,12 @@ it.each([
   ['00-00000000000000000000000000000000-00f067aa0ba902b7-01', null],
   ['00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01', null],
   ['invented-token-1', null],
-])('takes the trace of %s as %s', async (traceparent, trace_id) => {
+])('reads the trace id of %s as %s', async (traceparent, traceId) => {
   using folder = makeFolder()
   await using graph = await startRecorded(folder)
   await graph.server.post(JSON.stringify({ query: tokens }), {
     authorization: `Bearer ${graph.server.key}`,
     traceparent,
   })
-  expect(graph.records()[0]).toMatchObject({ trace_id })
+  expect(graph.records()[0]).toMatchObject({ trace_id: traceId })
 })

@@ -1,4 +1,4 @@
-/** A chain that was touched names the first record that shows it (TRUST S13). */
+/** docs/promises.md S13: verification names the first record that was changed, removed, inserted or moved. */
 import { appendFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -6,12 +6,12 @@ import { expect, it } from 'vitest'
 import { createAuditKeys } from '../../src/audit/record.ts'
 import { verifyFiles } from '../../src/audit/verify.ts'
 import { secret } from '../../src/lib/secret.ts'
-import { makeFolder } from '../support/folder.ts'
+import { makeFolder } from '../kit/folder.ts'
 import { entryOf, keys, linesOf, openFileAudit, verify, writeRecords } from './chain.ts'
 
 const accounts = Array.from({ length: 8 }, (_, n) => `eac_${String(n)}`)
 
-/** A whole chain of eight records, rewritten by `touch`. */
+/** Verifies a chain of eight records after `touch` rewrote its lines. */
 async function verifyTouched(touch: (lines: string[]) => string[]) {
   using folder = makeFolder()
   const path = join(folder.path, 'audit.ndjson')
@@ -20,7 +20,7 @@ async function verifyTouched(touch: (lines: string[]) => string[]) {
   return await verify([path])
 }
 
-it('accepts what was written', async () => {
+it('accepts an intact chain', async () => {
   const { broken, records, first, last } = await verifyTouched((lines) => lines)
   expect({ broken, records, first: first?.seq, last: last?.seq }).toEqual({
     broken: null,
@@ -62,7 +62,7 @@ it('names the first record that differs, whichever character of the file changed
   )
 })
 
-it('refuses records of another key, and records that were forged without one', async () => {
+it('rejects records of another key, and records that were forged without a key', async () => {
   using folder = makeFolder()
   const path = join(folder.path, 'audit.ndjson')
   const without = createAuditKeys(null)
@@ -77,7 +77,7 @@ it('refuses records of another key, and records that were forged without one', a
   expect((await verifyFiles([join(folder.path, 'keyed.ndjson')], other, options)).broken).toMatchObject({ line: 1 })
 })
 
-it('says that the last line has no end', async () => {
+it('reports a last line without an end', async () => {
   using folder = makeFolder()
   const path = join(folder.path, 'audit.ndjson')
   await writeRecords(path, accounts)
@@ -85,7 +85,7 @@ it('says that the last line has no end', async () => {
   expect((await verify([path])).broken).toMatchObject({ line: 9, problem: expect.stringContaining('no end') as string })
 })
 
-it('reads collected output: other lines between, and a chain for each run, but no gap in any', async () => {
+it('reads collected output: skips other lines, accepts one chain per run, and finds a gap in any of them', async () => {
   using folder = makeFolder()
   const runs = await Promise.all(
     ['one', 'two'].map(async (name) => {

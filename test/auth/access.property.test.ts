@@ -1,8 +1,8 @@
-/** TRUST S14: adding a grant never removes a right, removing one never adds a right. */
+/** docs/promises.md S14: adding a grant never removes a right, removing one never adds a right. */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { createAccess } from '../../src/auth/policy.ts'
 import type { Grant } from '../../src/auth/options.ts'
+import { compileGrants, createAccess } from '../../src/auth/policy.ts'
 import { anonymous } from '../../src/auth/viewer.ts'
 import type { Viewer } from '../../src/auth/viewer.ts'
 import { secretFields } from '../../src/tokens/types.ts'
@@ -23,13 +23,18 @@ const grant: fc.Arbitrary<Grant> = fc.record({
   users: fc.uniqueArray(fc.constantFrom(...subjects, 'acme_*', 'acme_1*', '*'), { minLength: 1 }),
 })
 
-const viewerWith = (grants: readonly Grant[]): Viewer => ({ kind: 'service', id: 'a', grants, schema: false })
+const viewerWith = (grants: readonly Grant[]): Viewer => ({
+  kind: 'service',
+  id: 'a',
+  grants: compileGrants(grants),
+  schema: false,
+})
 const rights = (grants: readonly Grant[]) =>
   new Set(
     questions.filter((question) => access.decide(viewerWith(grants), question).allowed).map((q) => JSON.stringify(q)),
   )
 
-it('is the union of what each grant alone gives: more grants never take, fewer never give', () => {
+it('allows the union of what each grant allows: more grants never deny, fewer never allow', () => {
   fc.assert(
     fc.property(fc.array(grant, { maxLength: 4 }), grant, fc.nat(4), (grants, added, position) => {
       const before = rights(grants)
@@ -71,16 +76,16 @@ it('lists a provider as readable exactly when its metadata is', () => {
   )
 })
 
-it('refuses anonymous and every other user, whatever is asked', () => {
+it('denies anonymous and every other user, for every request', () => {
   const question = fc.record({
     subject: fc.string(),
     provider: fc.string(),
     field: fc.constantFrom('metadata' as const, ...secretFields),
   })
   fc.assert(
-    fc.property(question, fc.string(), (asked, user_id) => {
+    fc.property(question, fc.string(), (asked, userId) => {
       expect(access.decide(anonymous, asked).allowed).toBe(false)
-      expect(access.decide({ kind: 'user', user_id, issuer: 'i' }, asked).allowed).toBe(user_id === asked.subject)
+      expect(access.decide({ kind: 'user', userId, issuer: 'i' }, asked).allowed).toBe(userId === asked.subject)
     }),
   )
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { allowOrThrow, createAccess, maySeeSchema } from '../../src/auth/policy.ts'
+import { allowOrThrow, compileGrants, createAccess, maySeeSchema } from '../../src/auth/policy.ts'
 import type { ReadableField } from '../../src/auth/policy.ts'
 import { anonymous } from '../../src/auth/viewer.ts'
 import type { Viewer } from '../../src/auth/viewer.ts'
@@ -9,12 +9,12 @@ const fields = ['metadata', 'token', 'token_secret', 'id_token'] as const satisf
 const subjects = ['acme_1', 'acme_2', 'other_1'] as const
 const providers = ['oauth_google', 'oauth_github'] as const
 
-const user: Viewer = { kind: 'user', user_id: 'acme_1', issuer: 'https://id.example.com' }
+const user: Viewer = { kind: 'user', userId: 'acme_1', issuer: 'https://id.example.com' }
 
 /** A service with these grants; what is left out has the defaults of the configuration. */
 function service(grants: unknown[], schema = false): Viewer {
   const [options] = auth({ services: [{ id: 'a', key_sha256: '0'.repeat(64), grants, schema }] }).services
-  return { kind: 'service', id: options!.id, grants: options!.grants, schema: options!.schema }
+  return { kind: 'service', id: options!.id, grants: compileGrants(options!.grants), schema: options!.schema }
 }
 
 /** Every allowed cell of subjects x providers x fields, as `subject provider field`; the rest must be refused. */
@@ -35,13 +35,13 @@ const cells = (s: readonly string[], p: readonly string[], f: readonly string[])
 
 describe('the decision, over every viewer, subject, provider and field', () => {
   it.each<[string, Viewer, ReadableField[] | undefined, string[]]>([
-    ['anonymous reads nothing', anonymous, undefined, []],
-    ['a user reads only their own', user, undefined, cells(['acme_1'], providers, fields)],
+    ['anonymous may read nothing', anonymous, undefined, []],
+    ['a user may read only their own', user, undefined, cells(['acme_1'], providers, fields)],
     ['a user reads the allowed secrets', user, ['token'], cells(['acme_1'], providers, ['metadata', 'token'])],
     ['a user always reads their metadata', user, [], cells(['acme_1'], providers, ['metadata'])],
-    ['no grant, no right', service([]), undefined, []],
+    ['a service without grants may read nothing', service([]), undefined, []],
     [
-      'the default is token, of everyone',
+      'a grant defaults to the token of every user',
       service([{ providers: ['*'] }]),
       undefined,
       cells(subjects, providers, ['metadata', 'token']),
@@ -88,7 +88,7 @@ describe('the decision, over every viewer, subject, provider and field', () => {
       undefined,
       cells(['acme_1', 'acme_2'], providers, ['metadata', 'token']),
     ],
-    ['an id is no prefix', service([{ providers: ['*'], users: ['acme_'] }]), undefined, []],
+    ['an id is not a prefix', service([{ providers: ['*'], users: ['acme_'] }]), undefined, []],
     [
       'owner.fields does not narrow a service',
       service([{ providers: ['*'], fields: ['*'] }]),
@@ -96,7 +96,7 @@ describe('the decision, over every viewer, subject, provider and field', () => {
       cells(subjects, providers, fields),
     ],
     [
-      'two grants are never mixed',
+      'two grants do not combine',
       service([
         { providers: ['oauth_google'], users: ['acme_1'], fields: ['token'] },
         { providers: ['oauth_github'], users: ['acme_2'], fields: ['id_token'] },
@@ -121,7 +121,7 @@ describe('the decision, over every viewer, subject, provider and field', () => {
     [user, '', 'metadata', { allowed: false, code: 'FORBIDDEN', reason: 'not_owner' }],
     [service([{ providers: ['*'] }]), 'acme_1', 'token', { allowed: true, reason: 'grant' }],
     [service([]), 'acme_1', 'metadata', { allowed: false, code: 'FORBIDDEN', reason: 'no_grant' }],
-  ])('says why: %o %s %s', (viewer, subject, field, decision) => {
+  ])('gives the reason: %o %s %s', (viewer, subject, field, decision) => {
     const access = createAccess({ owner: { fields: ['token'] } })
     expect(access.decide(viewer, { subject, provider: 'oauth_google', field })).toEqual(decision)
   })
@@ -151,19 +151,19 @@ describe('readableProviders', () => {
 describe('the helpers', () => {
   it('allowOrThrow throws the code of the decision, with nothing about the subject', () => {
     const access = createAccess(auth())
-    const question = { subject: 'acme_2', provider: 'oauth_google', field: 'token' } as const
+    const request = { subject: 'acme_2', provider: 'oauth_google', field: 'token' } as const
     expect(() => {
-      allowOrThrow(access.decide(user, question))
+      allowOrThrow(access.decide(user, request))
     }).toThrow(expect.objectContaining({ code: 'FORBIDDEN', message: 'The caller may not read this.' }))
     expect(() => {
-      allowOrThrow(access.decide(anonymous, question))
+      allowOrThrow(access.decide(anonymous, request))
     }).toThrow(expect.objectContaining({ code: 'UNAUTHENTICATED' }))
     expect(() => {
-      allowOrThrow(access.decide(user, { ...question, subject: 'acme_1' }))
+      allowOrThrow(access.decide(user, { ...request, subject: 'acme_1' }))
     }).not.toThrow()
   })
 
-  it('maySeeSchema asks for a service with `schema: true`', () => {
+  it('maySeeSchema requires a service with `schema: true`', () => {
     expect([anonymous, user, service([]), service([{ providers: ['*'] }], true)].map(maySeeSchema)).toEqual([
       false,
       false,

@@ -1,22 +1,32 @@
-/** TRUST S3: the key set is cached, follows rotation, and the last good one is kept through an outage. */
+/** docs/promises.md S3: the key set is cached, follows rotation, and the last good one is served through an outage. */
 import type { ServerResponse } from 'node:http'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createIdentify } from '../../src/auth/viewer.ts'
+import { describe, expect, it, vi } from 'vitest'
+import { createIdentify } from '../../src/auth/identify.ts'
 import { generateKey, startIssuer } from '../servers/jwks.ts'
-import { auth, bearerOf, failure } from './support.ts'
+import { auth, bearerAt, createTestClock, failure } from './support.ts'
 
-// Only the clock of the caches is moved; sockets and timers are real.
-beforeEach(() => vi.useFakeTimers({ toFake: ['Date'] }))
-afterEach(() => vi.useRealTimers())
-const pass = (seconds: number) => vi.setSystemTime(Date.now() + seconds * 1000)
-
+// Seconds, each just past a limit of the key set: the cool-down, the maximum age, the timeout of the exchange.
 const COOLDOWN = 31
 const MAX_AGE = 601
+const TIMEOUT = 5
+
+/** An issuer, and callers who read the same clock. */
+async function start() {
+  const clock = createTestClock()
+  const issuer = await startIssuer(clock)
+  return {
+    ...clock,
+    clock,
+    issuer,
+    identify: bearerAt(clock, issuer),
+    [Symbol.asyncDispose]: () => issuer[Symbol.asyncDispose](),
+  }
+}
 
 describe('the key set', () => {
-  it('is fetched once for many callers, also when they come at the same time', async () => {
-    await using issuer = await startIssuer()
-    const identify = bearerOf(issuer)
+  it('is fetched once for many concurrent callers', async () => {
+    await using started = await start()
+    const { issuer, identify } = started
     issuer.slow(true)
     const tokens = await Promise.all(Array.from({ length: 20 }, (_, n) => issuer.sign({ sub: `user_${String(n)}` })))
     const answers = Promise.all(tokens.map(identify))
@@ -26,27 +36,27 @@ describe('the key set', () => {
     expect(issuer.requests).toBe(1)
   })
 
-  it('is read again when it is old, so that a withdrawn key stops to count', async () => {
-    await using issuer = await startIssuer()
-    const identify = bearerOf(issuer)
+  it('is read again at its maximum age, so that a withdrawn key stops to count', async () => {
+    await using started = await start()
+    const { issuer, identify, pass } = started
     const old = issuer.key
     await identify(await issuer.sign())
     await issuer.rotate({ keep: false })
-    expect(await identify(await issuer.sign({ sub: 'user_2' }, { key: old }))).toMatchObject({ user_id: 'user_2' })
+    expect(await identify(await issuer.sign({ sub: 'user_2' }, { key: old }))).toMatchObject({ userId: 'user_2' })
     pass(MAX_AGE)
     expect((await failure(identify(await issuer.sign({}, { key: old })))).code).toBe('UNAUTHENTICATED')
     expect(issuer.requests).toBe(2)
   })
 
   it('follows a rotation with overlap: the new and the old key both count', async () => {
-    await using issuer = await startIssuer()
-    const identify = bearerOf(issuer)
+    await using started = await start()
+    const { issuer, identify, pass } = started
     const old = issuer.key
     await identify(await issuer.sign())
     await issuer.rotate()
     pass(COOLDOWN)
-    expect(await identify(await issuer.sign({ sub: 'user_new' }))).toMatchObject({ user_id: 'user_new' })
-    expect(await identify(await issuer.sign({ sub: 'user_old' }, { key: old }))).toMatchObject({ user_id: 'user_old' })
+    expect(await identify(await issuer.sign({ sub: 'user_new' }))).toMatchObject({ userId: 'user_new' })
+    expect(await identify(await issuer.sign({ sub: 'user_old' }, { key: old }))).toMatchObject({ userId: 'user_old' })
     expect(issuer.requests).toBe(2)
     // Without a `kid` it is no longer clear which key is meant (OpenID Connect Core section 10.1 asks for one).
     expect((await failure(identify(await issuer.sign({}, { header: { kid: undefined } })))).code).toBe(
@@ -54,9 +64,9 @@ describe('the key set', () => {
     )
   })
 
-  it('is asked for at most once per cool-down by a flood of unknown keys', async () => {
-    await using issuer = await startIssuer()
-    const identify = bearerOf(issuer)
+  it('is requested at most once per cool-down by a flood of unknown keys', async () => {
+    await using started = await start()
+    const { issuer, identify, pass } = started
     const key = await generateKey('ES256')
     const flood = async () => {
       const tokens = Array.from({ length: 50 }, (_, n) => issuer.sign({}, { key, header: { kid: `k${String(n)}` } }))
@@ -75,12 +85,12 @@ describe('the key set', () => {
 })
 
 describe('in an outage', () => {
-  it('the last good set serves on, for known keys, with one request per cool-down', async () => {
-    await using issuer = await startIssuer()
+  it('the last good set is served for known keys, with one request per cool-down', async () => {
+    await using started = await start()
+    const { clock, issuer, pass } = started
     const failures: string[] = []
-    const identifyHeader = createIdentify(auth({ issuers: [issuer.options()] }), (url, reason) => {
-      failures.push(`${url} ${reason}`)
-    })
+    const onFailure = (url: string, reason: string) => void failures.push(`${url} ${reason}`)
+    const identifyHeader = createIdentify(auth({ issuers: [issuer.options()] }), onFailure, clock)
     const identify = (token: string) => identifyHeader(`Bearer ${token}`)
     await identify(await issuer.sign())
     issuer.outage(true)
@@ -88,7 +98,7 @@ describe('in an outage', () => {
     const tokens = await Promise.all(['a', 'b', 'c'].map((name) => issuer.sign({ sub: `user_${name}` })))
     expect((await Promise.all(tokens.map(identify))).map((viewer) => viewer.kind)).toEqual(['user', 'user', 'user'])
     pass(COOLDOWN / 2)
-    expect(await identify(await issuer.sign({ sub: 'user_d' }))).toMatchObject({ user_id: 'user_d' })
+    expect(await identify(await issuer.sign({ sub: 'user_d' }))).toMatchObject({ userId: 'user_d' })
     const unknown = await generateKey('ES256')
     expect((await failure(identify(await issuer.sign({}, { key: unknown })))).code).toBe('UNAUTHENTICATED')
     expect(issuer.requests).toBe(2)
@@ -102,13 +112,13 @@ describe('in an outage', () => {
     await issuer.rotate()
     issuer.outage(false)
     pass(COOLDOWN)
-    expect(await identify(await issuer.sign({ sub: 'user_c' }))).toMatchObject({ user_id: 'user_c' })
+    expect(await identify(await issuer.sign({ sub: 'user_c' }))).toMatchObject({ userId: 'user_c' })
     expect(issuer.requests).toBe(4)
   })
 
-  it('without any good set the answer is retryable and says when, and asks seldom', async () => {
-    await using issuer = await startIssuer()
-    const identify = bearerOf(issuer)
+  it('without any good set the error is retryable, tells when to retry, and bounds the requests', async () => {
+    await using started = await start()
+    const { issuer, identify, pass } = started
     issuer.outage(true)
     const token = await issuer.sign()
     for (let n = 0; n < 5; n += 1) {
@@ -120,7 +130,7 @@ describe('in an outage', () => {
     expect(issuer.requests).toBe(1)
     issuer.outage(false)
     pass(6)
-    expect(await identify(token)).toMatchObject({ user_id: 'user_1' })
+    expect(await identify(token)).toMatchObject({ userId: 'user_1' })
   })
 
   it.each<[string, (response: ServerResponse, elsewhere: string) => void]>([
@@ -130,27 +140,54 @@ describe('in an outage', () => {
     ['no key set', (response) => response.end('{"invented":[]}')],
     ['a document without end', (response) => response.write(`{"keys":[],"x":"${'x'.repeat(300_000)}`)],
   ])('%s is no key set, and does not replace a good one', async (_name, misbehave) => {
-    await using issuer = await startIssuer()
+    await using started = await start()
     await using elsewhere = await startIssuer()
-    const [warm, cold] = [bearerOf(issuer), bearerOf(issuer)]
+    const { clock, issuer, pass } = started
+    const [warm, cold] = [bearerAt(clock, issuer), bearerAt(clock, issuer)]
     await warm(await issuer.sign())
     issuer.answer((response) => {
       misbehave(response, elsewhere.jwks_url)
     })
     pass(MAX_AGE)
-    expect(await warm(await issuer.sign({ sub: 'user_2' }))).toMatchObject({ user_id: 'user_2' })
+    expect(await warm(await issuer.sign({ sub: 'user_2' }))).toMatchObject({ userId: 'user_2' })
     expect((await failure(cold(await issuer.sign()))).code).toBe('UPSTREAM_UNAVAILABLE')
     expect(issuer.requests).toBe(3)
     expect(elsewhere.requests).toBe(0)
   })
 
-  it('a server that never answers is given up, and the last good set serves on', { timeout: 30_000 }, async () => {
-    await using issuer = await startIssuer()
-    const identify = bearerOf(issuer)
+  it('a server that never answers is given up after five seconds, and the last good set is served', async () => {
+    await using started = await start()
+    const { issuer, identify, pass } = started
     await identify(await issuer.sign())
     issuer.slow(true)
     pass(MAX_AGE)
-    expect(await identify(await issuer.sign({ sub: 'user_2' }))).toMatchObject({ user_id: 'user_2' })
+    let settled = false
+    const answer = identify(await issuer.sign({ sub: 'user_2' })).finally(() => {
+      settled = true
+    })
+    await vi.waitUntil(() => issuer.requests === 2)
+    pass(TIMEOUT - 0.001)
+    await new Promise(setImmediate)
+    expect(settled).toBe(false)
+    pass(0.001)
+    expect(await answer).toMatchObject({ userId: 'user_2' })
     expect(issuer.requests).toBe(2)
+  })
+
+  it('a server that stops in the middle of the document is given up as well', async () => {
+    await using started = await start()
+    const { issuer, identify, pass } = started
+    await identify(await issuer.sign())
+    const sent = Promise.withResolvers<undefined>()
+    issuer.answer((response) => {
+      response.write('{"keys":[', () => {
+        sent.resolve(undefined)
+      })
+    })
+    pass(MAX_AGE)
+    const answer = identify(await issuer.sign({ sub: 'user_2' }))
+    await sent.promise
+    pass(TIMEOUT)
+    expect(await answer).toMatchObject({ userId: 'user_2' })
   })
 })

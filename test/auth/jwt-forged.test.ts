@@ -1,4 +1,4 @@
-/** TRUST S3: a corpus of forged and odd tokens, against real keys of a real issuer. */
+/** docs/promises.md S3: a corpus of forged and malformed tokens, against the real keys of a real issuer. */
 import { importJWK } from 'jose'
 import type { JWK } from 'jose'
 import { afterAll, expect, it } from 'vitest'
@@ -26,12 +26,12 @@ it.each(await forgeries(issuer, attacker))('refuses %s', async (_name, reason, f
   expect(text).not.toMatch(/user_\d|evil|invented/)
 })
 
-it('fetched nothing that a token pointed to, and the configured set once', () => {
+it('fetched the configured key set once, and no URL from a token', () => {
   expect(attacker.requests).toBe(0)
   expect(issuer.requests).toBe(1)
 })
 
-it('takes the algorithm from the configuration, though the published key fits another one too', async () => {
+it('takes the algorithm from the configuration where the published key allows another one too', async () => {
   await using rsa = await startIssuer({ alg: 'RS256' })
   const published = { ...rsa.key.jwk, alg: undefined }
   rsa.answer((response) => response.end(JSON.stringify({ keys: [published] })))

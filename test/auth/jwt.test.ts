@@ -1,4 +1,4 @@
-/** What a good token looks like; forged ones are in `jwt-forged.test.ts` (TRUST S3). */
+/** docs/promises.md S3: valid user tokens; `jwt-forged.test.ts` has the forged ones. */
 import { describe, expect, it } from 'vitest'
 import { jwtAlgorithms } from '../../src/auth/options.ts'
 import { startIssuer } from '../servers/jwks.ts'
@@ -10,32 +10,28 @@ describe('a user token', () => {
   it.each(jwtAlgorithms)('is accepted with %s', async (alg) => {
     await using issuer = await startIssuer({ alg })
     const viewer = await bearerOf(issuer)(await issuer.sign({ sub: 'user_7' }))
-    expect(viewer).toEqual({ kind: 'user', user_id: 'user_7', issuer: issuer.issuer })
+    expect(viewer).toEqual({ kind: 'user', userId: 'user_7', issuer: issuer.issuer })
   })
 
   it.each([
     ['an audience among several', { aud: ['other', 'tokengraph'] }, {}],
-    ['a clock that differs a little: exp', { exp: now() - 10 }, {}],
-    ['a clock that differs a little: nbf', { nbf: now() + 10 }, {}],
+    ['an exp within the clock tolerance', { exp: now() - 10 }, {}],
+    ['an nbf within the clock tolerance', { nbf: now() + 10 }, {}],
     ['nbf in the past', { nbf: now() - 10 }, {}],
     ['no typ', {}, { typ: undefined }],
     ['the typ of RFC 9068', {}, { typ: 'at+jwt' }],
     ['the typ of RFC 9068 in full', {}, { typ: 'application/at+JWT' }],
     ['no kid, while the set has one key', {}, { kid: undefined }],
-    [
-      'claims that we do not know',
-      { email: 'a"b:{c}@example.com', nested: { sub: 'x', aud: 'y' }, list: [{ iss: 1 }] },
-      {},
-    ],
+    ['unknown claims', { email: 'a"b:{c}@example.com', nested: { sub: 'x', aud: 'y' }, list: [{ iss: 1 }] }, {}],
   ])('may have %s', async (_name, claims, header) => {
     await using issuer = await startIssuer()
-    expect(await bearerOf(issuer)(await issuer.sign(claims, { header }))).toMatchObject({ user_id: 'user_1' })
+    expect(await bearerOf(issuer)(await issuer.sign(claims, { header }))).toMatchObject({ userId: 'user_1' })
   })
 
   it('names the user in the configured claim', async () => {
     await using issuer = await startIssuer()
     const identify = bearerOf(issuer.options({ user_claim: 'uid' }))
-    expect(await identify(await issuer.sign({ uid: 'user_9' }))).toMatchObject({ user_id: 'user_9' })
+    expect(await identify(await issuer.sign({ uid: 'user_9' }))).toMatchObject({ userId: 'user_9' })
     expect((await failure(identify(await issuer.sign()))).code).toBe('UNAUTHENTICATED')
   })
 
@@ -48,7 +44,7 @@ describe('a user token', () => {
 })
 
 describe('several issuers', () => {
-  it('are told apart by `iss`, each with its own keys, audience and algorithms', async () => {
+  it('are selected by `iss`, each with its own keys, audience and algorithms', async () => {
     await using a = await startIssuer()
     await using b = await startIssuer({ alg: 'RS256' })
     const identify = bearerOf(a, b.options({ audience: 'other' }))
@@ -66,7 +62,7 @@ describe('several issuers', () => {
       expect((await failure(identify(token))).code).toBe('UNAUTHENTICATED')
   })
 
-  it('do not stand in for each other: one that is down turns away its own users only', async () => {
+  it('fail independently: an unreachable issuer turns away its own users only', async () => {
     await using a = await startIssuer()
     await using b = await startIssuer()
     b.outage(true)

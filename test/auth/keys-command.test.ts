@@ -1,17 +1,17 @@
 import { expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { authOptions } from '../../src/auth/options.ts'
-import { createIdentify } from '../../src/auth/viewer.ts'
+import { createIdentify } from '../../src/auth/identify.ts'
 import { newKey } from '../../src/commands/keys.ts'
+import { captureOutput } from '../kit/output.ts'
 
 function run(id?: string): { code: number; text: string } {
-  let text = ''
-  const out = { write: (more: string) => (text += more) }
-  const code = newKey(id === undefined ? { out } : { out, id })
-  return { code, text }
+  const output = captureOutput()
+  const code = newKey(id === undefined ? {} : { id }, output)
+  return { code, text: output.out.text() }
 }
 
-it('prints a key once, and lines for the configuration with which that key is accepted', async () => {
+it('prints a key once, with configuration lines that accept it', async () => {
   const { code, text } = run('calendar-sync')
   expect(code).toBe(0)
   const [key, ...more] = text.match(/tgk_[\w-]+/g)!
@@ -24,11 +24,11 @@ it('prints a key once, and lines for the configuration with which that key is ac
   expect(viewer).toMatchObject({
     kind: 'service',
     id: 'calendar-sync',
-    grants: [{ providers: ['oauth_google'], fields: ['token'], users: ['*'] }],
+    grants: [{ providers: new Set(['oauth_google']), fields: new Set(['token']), users: 'all' }],
   })
 })
 
-it('makes another key each time, and needs no id', () => {
+it('makes a new key each time, and requires no id', () => {
   const [a, b] = [run(), run()]
   expect(a.code).toBe(0)
   expect(a.text).not.toBe(b.text)

@@ -1,76 +1,77 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createVerifiedTokens } from '../../src/auth/verified-token-cache.ts'
+/** The cache of verified tokens, by itself and in the way of a request. */
+import { describe, expect, it } from 'vitest'
+import { createVerifiedTokenCache } from '../../src/auth/verified-token-cache.ts'
 import { startIssuer } from '../servers/jwks.ts'
-import { bearerOf, failure } from './support.ts'
-
-beforeEach(() => vi.useFakeTimers({ toFake: ['Date'] }))
-afterEach(() => vi.useRealTimers())
-const pass = (seconds: number) => vi.setSystemTime(Date.now() + seconds * 1000)
-const inSeconds = (seconds: number) => Math.floor(Date.now() / 1000) + seconds
+import { bearerAt, createTestClock, failure } from './support.ts'
 
 describe('a verified token', () => {
-  it('is remembered: it counts without its key for some minutes, and then not', async () => {
-    await using issuer = await startIssuer()
-    const identify = bearerOf(issuer)
-    const exp = inSeconds(3600)
+  it('is cached: it counts without its key for five minutes, and not longer', async () => {
+    const clock = createTestClock()
+    await using issuer = await startIssuer(clock)
+    const identify = bearerAt(clock, issuer)
+    const exp = clock.inSeconds(3600)
     const [seen, unseen] = [await issuer.sign({ exp }), await issuer.sign({ exp, sub: 'user_2' })]
     await identify(await issuer.sign({ sub: 'user_0' }))
-    pass(599)
+    clock.pass(599)
     await identify(seen)
     await issuer.rotate({ keep: false })
-    pass(2)
-    // The set is old now and the key is gone: only the remembered token still counts.
+    clock.pass(2)
+    // The key set is stale and the key is gone: only the cached token still counts.
     expect((await failure(identify(unseen))).code).toBe('UNAUTHENTICATED')
-    expect(await identify(seen)).toMatchObject({ user_id: 'user_1' })
-    pass(300)
+    expect(await identify(seen)).toMatchObject({ userId: 'user_1' })
+    clock.pass(300)
     expect((await failure(identify(seen))).code).toBe('UNAUTHENTICATED')
   })
 
-  it('does not outlive its exp by more than the tolerance of the clock', async () => {
-    await using issuer = await startIssuer()
-    const identify = bearerOf(issuer)
-    const token = await issuer.sign({ exp: inSeconds(60) })
+  it('does not outlive its exp by more than the clock tolerance', async () => {
+    const clock = createTestClock()
+    await using issuer = await startIssuer(clock)
+    const identify = bearerAt(clock, issuer)
+    const token = await issuer.sign({ exp: clock.inSeconds(60) })
     await identify(token)
-    pass(100)
+    clock.pass(100)
     expect((await failure(identify(token))).code).toBe('UNAUTHENTICATED')
   })
 
-  it('is only remembered as a success: a token that failed is tried again', async () => {
-    await using issuer = await startIssuer()
-    const identify = bearerOf(issuer)
+  it('is cached as a success only: a token that failed is verified again', async () => {
+    const clock = createTestClock()
+    await using issuer = await startIssuer(clock)
+    const identify = bearerAt(clock, issuer)
     await identify(await issuer.sign())
     await issuer.rotate()
     const token = await issuer.sign({ sub: 'user_2' })
     expect((await failure(identify(token))).code).toBe('UNAUTHENTICATED')
-    pass(31)
-    expect(await identify(token)).toMatchObject({ user_id: 'user_2' })
+    clock.pass(31)
+    expect(await identify(token)).toMatchObject({ userId: 'user_2' })
   })
 })
 
-describe('the store', () => {
-  const user = (exp: number) => ({ user_id: 'user_1', issuer: 'https://id.example.com', exp })
+describe('the cache', () => {
+  const user = (exp: number) => ({ userId: 'user_1', issuer: 'https://id.example.com', exp })
 
-  it('is bounded: the oldest gives way', () => {
-    const store = createVerifiedTokens(2)
-    const remembered = () => ['a', 'b', 'c'].filter((digest) => store.get(digest) !== null)
-    for (const digest of ['a', 'b', 'b']) store.set(digest, user(inSeconds(60)))
-    expect(remembered()).toEqual(['a', 'b'])
-    store.set('c', user(inSeconds(60)))
-    expect(remembered()).toEqual(['b', 'c'])
+  it('is bounded: the least recently used token is evicted', () => {
+    const clock = createTestClock()
+    const cache = createVerifiedTokenCache(clock.now, 2)
+    const cached = () => ['a', 'b', 'c'].filter((digest) => cache.get(digest) !== null)
+    for (const digest of ['a', 'b', 'b']) cache.set(digest, user(clock.inSeconds(60)))
+    expect(cached()).toEqual(['a', 'b'])
+    cache.set('c', user(clock.inSeconds(60)))
+    expect(cached()).toEqual(['b', 'c'])
   })
 
-  it('forgets at exp, and after five minutes at the latest', () => {
-    const store = createVerifiedTokens()
-    store.set('short', user(inSeconds(10)))
-    store.set('long', user(inSeconds(3600)))
-    store.set('over', user(inSeconds(-1)))
-    expect(store.get('over')).toBeNull()
-    pass(9)
-    expect(store.get('short')).not.toBeNull()
-    pass(2)
-    expect(store.get('short')).toBeNull()
-    expect(store.get('long')).not.toBeNull()
-    pass(300)
-    expect(store.get('long')).toBeNull()
+  it('drops a token at its exp, and after five minutes at the latest', () => {
+    const clock = createTestClock()
+    const cache = createVerifiedTokenCache(clock.now)
+    cache.set('short', user(clock.inSeconds(10)))
+    cache.set('long', user(clock.inSeconds(3600)))
+    cache.set('over', user(clock.inSeconds(-1)))
+    expect(cache.get('over')).toBeNull()
+    clock.pass(9)
+    expect(cache.get('short')).not.toBeNull()
+    clock.pass(2)
+    expect(cache.get('short')).toBeNull()
+    expect(cache.get('long')).not.toBeNull()
+    clock.pass(300)
+    expect(cache.get('long')).toBeNull()
   })
 })

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { newServiceKey } from '../../src/auth/service-keys.ts'
-import { createIdentify } from '../../src/auth/viewer.ts'
+import { createIdentify } from '../../src/auth/identify.ts'
+import { compileGrants } from '../../src/auth/policy.ts'
 import { startIssuer } from '../servers/jwks.ts'
 import { auth, failure, printed } from './support.ts'
 
@@ -43,7 +44,7 @@ describe('the Authorization header', () => {
     'Bearer invented-kéy-1',
     'Bearer =invented-key-1',
     'Bearer invented-key-2',
-  ])('never falls back to anonymous: %j', async (header) => {
+  ])('is refused and never falls back to anonymous: %j', async (header) => {
     const error = await failure(identify(header))
     expect(error.code).toBe('UNAUTHENTICATED')
     expect(error.message).toBe('No valid credentials were presented.')
@@ -79,19 +80,20 @@ describe('a service key', () => {
     }
   })
 
-  it('finds its own service, wherever it stands in the list', async () => {
+  it('identifies its service at any position of the list', async () => {
     for (const [index, { key }] of keys.entries())
       expect(await identify(`Bearer ${key}`)).toEqual({
         kind: 'service',
         id: `service-${String(index)}`,
         schema: index === 1,
-        grants: options.services[index]!.grants,
+        grants: compileGrants(options.services[index]!.grants),
       })
   })
 
-  it('gives the same list of grants each time, so that they are compiled once', async () => {
-    const viewer = await identify(`Bearer ${keys[0]!.key}`)
-    expect(viewer.kind === 'service' && viewer.grants).toBe(options.services[0]!.grants)
+  it('has its grants compiled once: every request gets the same list', async () => {
+    const [first, second] = await Promise.all([identify(`Bearer ${keys[0]!.key}`), identify(`Bearer ${keys[0]!.key}`)])
+    expect(first).toMatchObject({ grants: [{ providers: new Set(['oauth_p0']) }] })
+    expect(first.kind === 'service' && first.grants).toBe(second.kind === 'service' && second.grants)
   })
 
   it('is refused when it is shorter, longer, in another case, or the hash itself', async () => {
@@ -104,14 +106,14 @@ describe('a service key', () => {
     expect((await failure(createIdentify(auth())(`Bearer ${keys[0]!.key}`))).code).toBe('UNAUTHENTICATED')
   })
 
-  it('stands beside user tokens', async () => {
+  it('works beside user tokens', async () => {
     await using issuer = await startIssuer()
     const both = createIdentify(auth({ services, issuers: [issuer.options()] }))
     expect(await both(`Bearer ${keys[2]!.key}`)).toMatchObject({ kind: 'service', id: 'service-2' })
     expect(issuer.requests).toBe(0)
     expect(await both(`Bearer ${await issuer.sign()}`)).toEqual({
       kind: 'user',
-      user_id: 'user_1',
+      userId: 'user_1',
       issuer: issuer.issuer,
     })
   })

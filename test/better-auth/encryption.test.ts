@@ -1,13 +1,13 @@
 /** Ciphertext and plain text are told apart by the configuration, and neither is ever taken for the other. */
 import { symmetricEncrypt } from 'better-auth/crypto'
 import { expect, test } from 'vitest'
-import { startTestServer } from '../support/server.ts'
+import { startTestServer } from '../kit/server.ts'
 import { everythingOf, shown } from '../upstreams/support.ts'
 import { appSecret } from './app.ts'
 import { createAppFile, openBetterAuth } from './open.ts'
 
 const token = 'invented-token-1'
-// Forty hex digits, as GitHub's older tokens: better-auth takes it for ciphertext (docs/platforms/better-auth.md 2).
+// Forty hex digits, as GitHub's older tokens: better-auth takes it for ciphertext (docs/platforms/better-auth.md section 2).
 const hexToken = '0123456789abcdef0123456789abcdef01234567'
 const longHexToken = hexToken.repeat(4)
 

@@ -5,7 +5,7 @@ import { betterAuth } from '../../src/upstreams/better-auth/index.ts'
 import { CodedError, withDetails } from '../../src/errors.ts'
 import type { Many, PlatformEvent, Upstream } from '../../src/upstreams/platform.ts'
 import type { OAuthAccessToken, TokenKey } from '../../src/tokens/types.ts'
-import { makeFolder } from '../support/folder.ts'
+import { makeFolder } from '../kit/folder.ts'
 import { call } from '../upstreams/support.ts'
 
 export interface Opened extends AsyncDisposable {

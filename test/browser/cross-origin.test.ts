@@ -1,4 +1,4 @@
-/** A page of another origin can neither send an operation nor read an answer (TRUST S5). */
+/** A page of another origin can neither send an operation nor read an answer (docs/promises.md S5). */
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { DEMO_USER } from '../../src/development/demo.ts'

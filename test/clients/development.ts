@@ -1,11 +1,11 @@
-/** The development server as `npm start` runs it, on a free port and in a folder that goes away with it. */
+/** The development server as `npm start` runs it, on a free port and in a temporary folder. */
 import { startServer } from '../../src/main.ts'
 import { createPage } from '../../src/server/graphiql.ts'
-import { loadConfig } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/load.ts'
 import { demoQuery } from '../../src/development/demo.ts'
 import { prepareDevelopment } from '../../src/development/development.ts'
 import { writeLog } from '../../src/log.ts'
-import { makeFolder } from '../support/folder.ts'
+import { makeFolder } from '../kit/folder.ts'
 
 export interface DevelopmentServer extends AsyncDisposable {
   /** `http://127.0.0.1:PORT/graphql` */

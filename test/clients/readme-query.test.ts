@@ -1,4 +1,4 @@
-/** The README's first query, sent by each of the clients that a reader may have at hand. */
+/** The README's first query, sent by popular GraphQL clients. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { ApolloClient, HttpLink, InMemoryCache, gql } from '@apollo/client'
@@ -9,7 +9,7 @@ import { demoQuery } from '../../src/development/demo.ts'
 import { startDevelopment } from './development.ts'
 import type { DevelopmentServer } from './development.ts'
 
-/** What the README shows. */
+/** The answer that the README shows. */
 const answer = {
   user: {
     google: [
@@ -36,7 +36,7 @@ beforeAll(async () => {
 
 afterAll(() => server[Symbol.asyncDispose]())
 
-/** Clients add `__typename`, which is no part of the answer that was asked for. */
+/** Removes `__typename`, which clients add to the query. */
 function withoutTypenames(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value, (key, member: unknown) => (key === '__typename' ? undefined : member)))
 }
@@ -82,7 +82,7 @@ test('Apollo Client', async () => {
   expect(withoutTypenames(data)).toEqual(answer)
 })
 
-test('a client that leaves out the content type is told what to send', async () => {
+test('a request without the content type is refused with the expected one', async () => {
   const response = await fetch(server.graph, { method: 'POST', headers, body: JSON.stringify({ query: demoQuery }) })
   expect(response.status).toBe(415)
   expect(await response.json()).toMatchObject({

@@ -1,17 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { checkConfig } from '../../src/commands/check-config.ts'
+import { captureOutput } from '../kit/output.ts'
 import { clerkKey, designSample, env, hash, vaultKey, writeConfig } from './sample.ts'
 
-function run(file: string | undefined, variables: NodeJS.ProcessEnv = env): { code: number; out: string; err: string } {
-  const written = { out: '', err: '' }
-  const code = checkConfig({
-    file,
-    env: variables,
-    out: { write: (text) => (written.out += text) },
-    err: { write: (text) => (written.err += text) },
-  })
-  return { code, ...written }
+function run(file: string | null, variables: NodeJS.ProcessEnv = env): { code: number; out: string; err: string } {
+  const output = captureOutput()
+  const code = checkConfig({ file, env: variables }, output)
+  return { code, out: output.out.text(), err: output.err.text() }
 }
 
 describe('check-config', () => {
@@ -39,7 +35,7 @@ describe('check-config', () => {
   })
 
   it('works without a file', () => {
-    const { code, out } = run(undefined, { CLERK_SECRET_KEY: clerkKey })
+    const { code, out } = run(null, { CLERK_SECRET_KEY: clerkKey })
     expect(code).toBe(0)
     expect(parse(out)).toMatchObject({ mode: 'development', source: 'environment' })
     expect(out).not.toContain(clerkKey)

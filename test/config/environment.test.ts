@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { loadConfig, readEnvironment } from '../../src/config.ts'
+import { loadConfig, readEnvironment } from '../../src/config/load.ts'
 import { reveal } from '../../src/lib/secret.ts'
 import type { Secret } from '../../src/lib/secret.ts'
 import { clerkKey, configErrorOf, env, load, minimal, showProblem, writeConfig } from './sample.ts'
 
 const fileless = (variables: NodeJS.ProcessEnv) => loadConfig({ env: variables })
-const problems = (variables: NodeJS.ProcessEnv, port?: number): string[] =>
-  configErrorOf(() => loadConfig({ env: variables, overrides: { port } })).problems.map(showProblem)
+const problems = (variables: NodeJS.ProcessEnv, port: number | null = null): string[] =>
+  configErrorOf(() => loadConfig({ env: variables, port })).problems.map(showProblem)
 
 describe('without a file', () => {
   it('is development mode without upstreams when the environment says nothing', () => {

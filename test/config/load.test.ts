@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
-import { loadConfig } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/load.ts'
 import { platforms } from '../../src/upstreams/registry.ts'
 import { reveal } from '../../src/lib/secret.ts'
 import type { Secret } from '../../src/lib/secret.ts'
@@ -13,7 +13,7 @@ function everyObject(value: unknown): object[] {
 }
 
 describe('a valid file', () => {
-  it('reads the sample of DESIGN 5 as it stands there', () => {
+  it('reads the sample as it is written', () => {
     const config = load(designSample)
     expect(config).toMatchObject({
       mode: 'production',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { loadConfig } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/load.ts'
 import { platforms } from '../../src/upstreams/registry.ts'
 import { configErrorOf, env, hash, minimal, problemsOf, writeConfig } from './sample.ts'
 
@@ -19,6 +19,16 @@ describe('each kind of mistake, with its line and what was expected', () => {
     ['an unknown key like no other', withLine('database: x'), '5:1 database: unknown key'],
     ['a key that does not look like one', withLine(`${'s'.repeat(41)}: x`), '5:1 …: unknown key'],
     ['a nested unknown key', withLine('listen: { prot: 1 }'), '5:11 listen.prot: unknown key; did you mean "port"?'],
+    [
+      'a key that was renamed',
+      withLine('limits: { keys: 5 }'),
+      '5:11 limits.keys: unknown key; limits.keys is now limits.token_reads',
+    ],
+    [
+      'a mapping that was renamed',
+      withLine('limits: { viewer_keys: { burst: 5 } }'),
+      '5:11 limits.viewer_keys: unknown key; limits.viewer_keys is now limits.caller_rate',
+    ],
     [
       'a word',
       withLine('mode: prodution'),

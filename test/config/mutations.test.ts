@@ -3,8 +3,8 @@ import { writeFileSync } from 'node:fs'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ConfigError, loadConfig } from '../../src/config.ts'
-import { parseConfigText } from '../../src/config/document.ts'
+import { ConfigError, loadConfig } from '../../src/config/load.ts'
+import { parseConfigText } from '../../src/config/yaml.ts'
 import { designSample, env as secrets, writeConfig } from './sample.ts'
 
 const pieces = [

@@ -1,10 +1,10 @@
-/** The sample of DESIGN 5, and helpers to load a text as a file. */
+/** A sample with every part of a configuration, and helpers to load a text as a file. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { ConfigError, loadConfig } from '../../src/config.ts'
-import type { Config } from '../../src/config.ts'
+import { ConfigError, loadConfig } from '../../src/config/load.ts'
+import type { Config } from '../../src/config/load.ts'
 import type { Problem } from '../../src/config/problems.ts'
 
 export const clerkKey = 'sk_test_invented_clerk_key_canary'
@@ -47,8 +47,8 @@ export function writeConfig(text: string | Uint8Array): string {
   return file
 }
 
-export function load(text: string, variables: NodeJS.ProcessEnv = env, port?: number): Config {
-  return loadConfig({ file: writeConfig(text), env: variables, overrides: { port } })
+export function load(text: string, variables: NodeJS.ProcessEnv = env, port: number | null = null): Config {
+  return loadConfig({ file: writeConfig(text), env: variables, port })
 }
 
 /** The one error that loading throws; fails the test when it throws none or another. */

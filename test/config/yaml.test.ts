@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { loadConfig } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/load.ts'
 import { configErrorOf, minimal, problemsOf, writeConfig } from './sample.ts'
 
 describe('what is no YAML mapping', () => {

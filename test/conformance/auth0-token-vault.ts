@@ -10,7 +10,7 @@ export const auth0TokenVault: PlatformFixture = {
     'many accounts':
       'the exchange answers for one account of a user at a connection (docs/platforms/auth0-token-vault.md section 7)',
     'unknown user':
-      'the exchange has no answer of its own for a user that nobody knows (docs/platforms/auth0-token-vault.md section 8)',
+      'the exchange has no answer of its own for a user that nobody knows (docs/platforms/auth0-token-vault.md section 5)',
   },
   async start() {
     const server = await startAuth0Worker()

@@ -9,7 +9,7 @@ const api = /^\/api\/v2\//
 
 export const auth0: PlatformFixture = {
   unsupported: {
-    'provider not configured': 'identities name only what a user connected (docs/platforms/auth0.md section 2)',
+    'provider not configured': 'identities name only what a user connected (docs/platforms/auth0.md section 5)',
   },
   async start() {
     const server = await startAuth0()

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { symmetricEncrypt } from 'better-auth/crypto'
 import { getMigrations } from 'better-auth/db/migration'
-import { makeFolder } from '../support/folder.ts'
+import { makeFolder } from '../kit/folder.ts'
 import { canary, invent } from './fixture.ts'
 import type { Expected, PlatformFixture } from './fixture.ts'
 
@@ -13,9 +13,9 @@ const secret = 'invented-better-auth-secret-of-enough-length'
 
 export const betterAuth: PlatformFixture = {
   unsupported: {
-    'unknown user': 'the account table has accounts and no users (docs/platforms/better-auth.md 5)',
+    'unknown user': 'the account table has accounts and no users (docs/platforms/better-auth.md section 5)',
     'provider not configured':
-      'the database does not know which providers are configured (docs/platforms/better-auth.md 5)',
+      'the database does not know which providers are configured (docs/platforms/better-auth.md section 5)',
     'our key refused': noServer,
     'rate limited': noServer,
     outage: noServer,

@@ -6,8 +6,9 @@ import type { Expected, PlatformFixture } from './fixture.ts'
 
 export const composio: PlatformFixture = {
   unsupported: {
-    'unknown user': 'Composio has accounts and no users (docs/platforms/composio.md 5)',
-    'provider not configured': 'an unknown toolkit looks like one that is not connected (docs/platforms/composio.md 5)',
+    'unknown user': 'Composio has accounts and no users (docs/platforms/composio.md section 5)',
+    'provider not configured':
+      'an unknown toolkit looks like one that is not connected (docs/platforms/composio.md section 5)',
   },
   async start() {
     const server = await startComposio()

@@ -1,4 +1,4 @@
-/** One suite over the registry (ANCHORS 2.5): what every platform must do, whatever it is (the demands of DESIGN 2). */
+/** One suite over the registry: what every platform must do (docs/adr/0011-real-servers-in-tests.md). */
 import { describe, expect, test } from 'vitest'
 import { platforms } from '../../src/upstreams/registry.ts'
 import type { PlatformName } from '../../src/upstreams/registry.ts'

@@ -1,7 +1,7 @@
 /** The whole server over one platform, asked in the way that the platform allows. */
 import type { PlatformName } from '../../src/upstreams/registry.ts'
-import { startTestServer } from '../support/server.ts'
-import type { Answer } from '../support/server.ts'
+import { startTestServer } from '../kit/server.ts'
+import type { Answer } from '../kit/server.ts'
 import type { Expected, Fixture, PlatformFixture } from './fixture.ts'
 
 const allFields = `object external_account_id provider_user_id token expires_at provider public_metadata label scopes
@@ -25,7 +25,7 @@ export async function startConformance(
       providers: { default: 'tokens', ...routesOf(fixture) },
       ...(fixture.auth && { auth: fixture.auth }),
       // 100 users x 3 providers is more than one operation may ask for by default, and fifty of them more than one caller.
-      limits: { keys: 300, viewer_keys: { burst: 1_000_000, per_second: 1_000_000 } },
+      limits: { token_reads: 300, caller_rate: { burst: 1_000_000, per_second: 1_000_000 } },
     },
   })
 

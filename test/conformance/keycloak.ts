@@ -9,8 +9,9 @@ const path = /\/broker\//
 export const keycloak: PlatformFixture = {
   unsupported: {
     'many accounts':
-      'a user has one link to an identity provider; a second account needs a second alias (docs/platforms/keycloak.md, section 3)',
-    'unknown user': 'a caller has a token of the realm, which knows its users (docs/platforms/keycloak.md, section 1)',
+      'a user has one link to an identity provider; a second account needs a second alias (docs/platforms/keycloak.md section 3)',
+    'unknown user':
+      'whoever asks has a token of the realm, which knows its users (docs/platforms/keycloak.md section 1)',
   },
   async start() {
     const server = await startKeycloak()

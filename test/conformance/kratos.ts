@@ -9,7 +9,7 @@ const api_key = 'ory_pat_invented_key'
 export const kratos: PlatformFixture = {
   unsupported: {
     'provider not configured':
-      'an unknown provider looks like one that is not linked (docs/platforms/kratos.md, section 5)',
+      'an unknown provider looks like one that nobody linked (docs/platforms/kratos.md section 5)',
   },
   async start() {
     const server = await startKratos({ api_key })

@@ -8,9 +8,9 @@ const path = /\/access-token$/
 
 export const logto: PlatformFixture = {
   unsupported: {
-    'many accounts': 'a user has one identity of a target (docs/platforms/logto.md, section 2)',
+    'many accounts': 'a user has one identity of a target (docs/platforms/logto.md section 2)',
     'provider not configured':
-      'an unknown target looks like one that is not linked (docs/platforms/logto.md, section 5)',
+      'an unknown target looks like one that nobody linked (docs/platforms/logto.md section 5)',
   },
   async start() {
     const server = await startLogto()

@@ -6,9 +6,9 @@ import type { Expected, PlatformFixture } from './fixture.ts'
 
 export const nango: PlatformFixture = {
   unsupported: {
-    'unknown user': 'Nango has connections and no users (docs/platforms/nango.md, section 1)',
+    'unknown user': 'Nango has connections and no users (docs/platforms/nango.md section 1)',
     'provider not configured':
-      'the list of connections does not say which integrations exist (docs/platforms/nango.md, section 5)',
+      'the list of connections does not say which integrations exist (docs/platforms/nango.md section 5)',
   },
   async start() {
     const server = await startNango()

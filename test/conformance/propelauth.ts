@@ -6,9 +6,9 @@ import type { PlatformFixture } from './fixture.ts'
 
 export const propelauth: PlatformFixture = {
   unsupported: {
-    'many accounts': 'the answer has one entry for each provider (docs/platforms/propelauth.md 5)',
+    'many accounts': 'the answer has one entry for each provider (docs/platforms/propelauth.md section 2)',
     'provider not configured':
-      'an unknown provider looks like one that is not connected (docs/platforms/propelauth.md 5)',
+      'an unknown provider looks like one that is not connected (docs/platforms/propelauth.md section 5)',
   },
   async start() {
     const server = await startPropelAuth()

@@ -1,4 +1,4 @@
-/** The worked example of docs/adding-a-platform.md, through the real server and against a strict local Acme. */
+/** Runs the worked example of docs/adding-a-platform.md in the real server, against a strict local Acme. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
@@ -6,11 +6,11 @@ import { acme } from '../../docs/adding-a-platform/acme.ts'
 import { startAcme } from '../../docs/adding-a-platform/acme-server.ts'
 import { newServiceKey } from '../../src/auth/service-keys.ts'
 import { startServer } from '../../src/main.ts'
-import { loadConfig } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/load.ts'
 import { writeLog } from '../../src/log.ts'
 import { platforms } from '../../src/upstreams/registry.ts'
 import { answers } from '../servers/misbehaviour.ts'
-import { makeFolder } from '../support/folder.ts'
+import { makeFolder } from '../kit/folder.ts'
 import { readPage, root } from './pages.ts'
 
 const registry = { ...platforms, acme }

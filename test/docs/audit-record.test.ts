@@ -1,10 +1,10 @@
-/** The record that docs/audit.md shows has the members of a real one, in their order. */
+/** Compares the record that docs/audit.md shows with a real one: the same members in the same order. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { auditKey } from '../audit/chain.ts'
-import { makeFolder } from '../support/folder.ts'
-import { startTestServer } from '../support/server.ts'
+import { makeFolder } from '../kit/folder.ts'
+import { startTestServer } from '../kit/server.ts'
 import { blocksOf } from './pages.ts'
 
 it('is the record of a decision', async () => {

@@ -1,11 +1,11 @@
-/** Every block of every page has a test that checks it: a new kind of block fails here until it has one. */
-import { readdirSync, readFileSync } from 'node:fs'
+/** Requires a checking test for every block of every page. A new language fails until it has one. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ownerOf } from './configurations.ts'
 import { blocksOf, pages, root } from './pages.ts'
 
-/** By language, what checks it. */
+/** The checking test by language. */
 const checkers: Readonly<Record<string, string>> = {
   '': 'commands.test.ts',
   sh: 'commands.test.ts',
@@ -15,7 +15,8 @@ const checkers: Readonly<Record<string, string>> = {
   yaml: 'configurations.test.ts',
   ts: 'code.test.ts',
   js: 'test/tools, on its page alone',
-  text: 'a picture or an outline: there is nothing to check',
+  text: 'an outline, without anything to check',
+  mermaid: 'a diagram, whose folders are checked here',
 }
 
 it('every block has a checker', () => {
@@ -37,14 +38,20 @@ it('JavaScript is on the page whose code test/tools runs', () => {
   expect(texts.some((text) => text.includes('docs/tools.md'))).toBe(true)
 })
 
-it('no configuration is of an unknown program', () => {
+it('every configuration belongs to a known program', () => {
   const unknown = blocksOf('yaml').filter(({ block }) => ownerOf(block) === 'unknown')
   expect(unknown.map(({ where }) => where)).toEqual([])
 })
 
-it('an outline is no command in disguise', () => {
+it('a block of text holds no command', () => {
   const commands = blocksOf('text').filter(({ block }) => /^(\$ |npm |npx |curl |tokengraph |node )/m.test(block.text))
   expect(commands.map(({ where }) => where)).toEqual([])
+})
+
+it('the folders in a diagram exist', () => {
+  const folders = blocksOf('mermaid').flatMap(({ block }) => block.text.match(/\bsrc\/[\w/-]+/g) ?? [])
+  expect(folders.length).toBeGreaterThan(4)
+  expect(folders.filter((folder) => !existsSync(join(root, folder)))).toEqual([])
 })
 
 describe('JSON', () => {

@@ -5,17 +5,17 @@ import { once } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { startServer } from '../../src/main.ts'
-import { loadConfig } from '../../src/config.ts'
-import type { Config } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import type { Config } from '../../src/config/load.ts'
 import { writeLog } from '../../src/log.ts'
-import { makeFolder } from '../support/folder.ts'
-import type { Folder } from '../support/folder.ts'
-import { keepOutput } from '../support/keep-output.ts'
+import { makeFolder } from '../kit/folder.ts'
+import type { Folder } from '../kit/folder.ts'
+import { keepOutput } from '../kit/keep-output.ts'
 import { completeConfig, inventEnvironment, ownerOf } from './configurations.ts'
 import { readPage, root } from './pages.ts'
 import type { Page } from './pages.ts'
 
-/** What cannot run here, and why: a program that notes its name takes its place. */
+/** Commands that cannot run here, with the reason; a program that notes its name takes their place. */
 export const skipped: Readonly<Record<string, string>> = {
   'npm ci': 'it would replace the packages under the running tests',
   'npm test': 'it is what runs this test',
@@ -27,7 +27,7 @@ export const skipped: Readonly<Record<string, string>> = {
 
 const cli = join(root, 'src/cli.ts')
 
-/** `npm start` and `npm run` start what package.json says, but in the folder of the page, and on a free port. */
+/** `npm start` and `npm run` start what package.json says, in the folder of the page and on a free port. */
 const npm = `#!/bin/bash
 case "$1" in
   ci|test) echo "npm $1" >> "$SKIPPED"; exit 0 ;;
@@ -60,14 +60,14 @@ PATH=\${PATH#*:} exec curl "$@"
 `
 
 export interface Ran {
-  /** null: it is a server, which listens and goes on. */
+  /** null for a server, which keeps running. */
   readonly code: number | null
   readonly output: string
 }
 
 export interface Shell extends AsyncDisposable {
   run(text: string): Promise<Ran>
-  /** Of `skipped`, what was met so far. */
+  /** The commands of `skipped` that were met so far. */
   met(): readonly string[]
 }
 
@@ -78,11 +78,11 @@ function configOf(page: Page): string | undefined {
   return page.blocks.find((block) => block.language === 'yaml' && ownerOf(block) === 'tokengraph')?.text
 }
 
-/** Where the configuration keeps an audit in a file: one that a server has written to. */
+/** Fills the audit file of the configuration, where there is one, by running a server. */
 async function leaveRecords(folder: Folder, config: Config): Promise<void> {
   if (config.audit.sink !== 'file') return
   const audit = { ...config.audit, path: join(folder.path, config.audit.path) }
-  // What the vault of the page holds does not matter here, and its path is meant from the reader's folder.
+  // The content of the vault does not matter, and its path is relative to the reader's folder.
   const upstreams = config.upstreams.filter(({ platform }) => platform !== 'vault')
   const log = writeLog('silent', { write: () => undefined })
   const server = await startServer({ ...config, audit, upstreams, listen: { host: '127.0.0.1', port: 0 } }, { log })
@@ -92,7 +92,7 @@ async function leaveRecords(folder: Folder, config: Config): Promise<void> {
   await server.stop()
 }
 
-/** In a folder with the configuration that the page shows, or that of docs/configuration.md. */
+/** Runs in a folder with the configuration that the page shows, or that of docs/configuration.md. */
 export async function openShell(page: Page): Promise<Shell> {
   const folder = makeFolder()
   const bin = join(folder.path, '.bin')
@@ -124,7 +124,7 @@ export async function openShell(page: Page): Promise<Shell> {
     const script = text.replaceAll('127.0.0.1:4000', host).replaceAll('…', 'invented')
     const child = spawn('bash', ['-euo', 'pipefail', '-c', script], {
       cwd: folder.path,
-      // The secrets of that file are for the commands that read it: CLERK_SECRET_KEY alone means something else.
+      // Only commands that read the file get its secrets: CLERK_SECRET_KEY by itself configures an upstream.
       env: script.includes('tokengraph.yaml') ? { ...env, ...inventEnvironment(config) } : env,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -155,7 +155,7 @@ export async function openShell(page: Page): Promise<Shell> {
     async [Symbol.asyncDispose]() {
       for (const child of servers) {
         const closed = once(child, 'close')
-        // The whole group: the shell and what it started.
+        // Ends the process group: the shell and its children.
         if (child.exitCode === null && child.pid !== undefined) {
           process.kill(-child.pid, 'SIGTERM')
           await closed

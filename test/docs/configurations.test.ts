@@ -1,7 +1,7 @@
 import { parseDocument } from 'yaml'
 import { describe, expect, it } from 'vitest'
-import { loadConfig } from '../../src/config.ts'
-import { makeFolder } from '../support/folder.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import { makeFolder } from '../kit/folder.ts'
 import { completeConfig, inventEnvironment, ownerOf } from './configurations.ts'
 import { blocksOf } from './pages.ts'
 
@@ -16,12 +16,12 @@ describe('every configuration takes effect', () => {
     expect(loadConfig({ file, env: inventEnvironment(whole) }).source).toBe('file')
   })
 
-  it('and there are some', () => {
+  it('at least one page shows one', () => {
     expect(blocks.filter(([, block]) => ownerOf(block) === 'tokengraph').length).toBeGreaterThan(5)
   })
 })
 
-describe("another program's file is YAML, and of a program that is named", () => {
+describe('a file of another program is YAML and of a listed program', () => {
   it.each(blocks.filter(([, block]) => ownerOf(block) !== 'tokengraph'))('%s', (_, block) => {
     expect(ownerOf(block)).toBe('foreign')
     expect(parseDocument(block.text).errors).toEqual([])

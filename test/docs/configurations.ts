@@ -1,4 +1,4 @@
-/** The configurations in the pages: completed where a page shows a part, and read with an invented environment. */
+/** Completes and reads the configurations in the pages, with an invented environment. */
 import { parseDocument } from 'yaml'
 import { platforms } from '../../src/upstreams/registry.ts'
 import { fileSchema } from '../../src/config/schema.ts'
@@ -6,7 +6,7 @@ import type { Block } from './pages.ts'
 
 const keys = new Set(Object.keys(fileSchema(platforms).shape))
 
-/** Of other programs, by the key that tells: parsed, but loaded by nobody here. */
+/** Programs by a key that only their files have. Such files are parsed and not loaded. */
 const foreign: Readonly<Record<string, string>> = {
   federation_version: 'the input of rover supergraph compose',
   include_subgraph_errors: 'Apollo Router',
@@ -16,7 +16,7 @@ const foreign: Readonly<Record<string, string>> = {
   version: "the input of Cosmo's wgc",
 }
 
-/** Whose file it is: ours, another program's, or nobody's, which fails. */
+/** Returns which program the file belongs to; an unknown one fails. */
 export function ownerOf({ text }: Block): 'tokengraph' | 'foreign' | 'unknown' {
   const names = namesIn(text)
   if (names.length > 0 && names.every((name) => keys.has(name))) return 'tokengraph'
@@ -28,21 +28,21 @@ function namesIn(text: string): string[] {
   return content !== null && typeof content === 'object' ? Object.keys(content) : []
 }
 
-/** What a page leaves out because it shows something else. */
+/** The parts that a page leaves out. */
 const rest: Readonly<Record<string, string>> = {
   upstreams:
     'upstreams: { vault: { platform: vault, path: ./docs.sqlite, keys: [{ id: k1, secret: "${DOCS_KEY}" }] } }',
   auth: `auth: { services: [{ id: docs, key_sha256: ${'ab'.repeat(32)}, grants: [{ providers: ["*"] }] }] }`,
 }
 
-/** The whole file; `<hex>` and `…` stand for values that every reader has their own of. */
+/** Returns the whole file. `<hex>` and `…` are placeholders for the reader's own values. */
 export function completeConfig(text: string): string {
   const names = namesIn(text)
   const missing = Object.entries(rest).flatMap(([name, line]) => (names.includes(name) ? [] : [line]))
   return [text.replaceAll('<hex>', 'ab'.repeat(32)).replaceAll('…', 'invented'), ...missing].join('\n')
 }
 
-/** A value for every variable that the file reads. */
+/** Invents a value for every variable that the file reads. */
 export function inventEnvironment(text: string): Record<string, string> {
   const value = Buffer.alloc(32, 7).toString('base64')
   const names = [...text.matchAll(/\$\{([A-Z0-9_]+)\}/g)].map(([, name = '']) => name)

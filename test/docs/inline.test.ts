@@ -1,14 +1,14 @@
-/** The commands within sentences: their names and options are the real ones. */
+/** Checks commands within sentences: their names and options exist. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { run } from '../support/process.ts'
+import { run } from '../kit/process.ts'
 import { pages, root } from './pages.ts'
 
 const found = pages.flatMap(({ file, code }) => code.map((text) => ({ file, text })))
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> }
 
-it('every npm script that a page names is there', () => {
+it('every npm script that a page names exists', () => {
   const named = found.flatMap(({ file, text }) =>
     [...text.matchAll(/npm run (?:-s )?([a-z:]+)/g)].map(([, name = '']) => ({ file, name })),
   )
@@ -29,7 +29,7 @@ it.each(commands)('tokengraph %s', async (text) => {
   const names = firstOther === -1 ? words : words.slice(0, firstOther)
   const { code, stdout } = await run([...names, '--help'], { cwd: root })
   expect(code).toBe(0)
-  // One that there is not would print the help of what stands before it.
+  // An unknown command would print the help of its parent.
   expect(stdout).toContain(`Usage: tokengraph ${names.join(' ')}`)
   expect(options.filter((option) => !stdout.includes(option))).toEqual([])
 })

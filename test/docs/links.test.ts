@@ -3,7 +3,7 @@ import { join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { pages, readPage, root } from './pages.ts'
 
-/** What is wrong with a link; null: nothing. */
+/** Returns what is wrong with a link, or null. */
 function problemOf(from: string, target: string): string | null {
   if (/^[a-z]+:/.test(target)) return target.startsWith('https://') ? null : `${target} is not https`
   const [path = '', anchor] = target.split('#')
@@ -18,7 +18,7 @@ describe('every link leads somewhere', () => {
     expect(links.flatMap((target) => problemOf(file, target) ?? [])).toEqual([])
   })
 
-  it('links are found, and broken ones are noticed', () => {
+  it('finds links, and notices broken ones', () => {
     expect(pages.flatMap(({ links }) => links).length).toBeGreaterThan(40)
     expect(problemOf('docs/errors.md', 'nowhere.md')).toMatch('there is no')
     expect(problemOf('docs/errors.md', '../README.md#no-such-heading')).toMatch('no heading')
@@ -28,10 +28,16 @@ describe('every link leads somewhere', () => {
 describe('a reader finds every page', () => {
   const reached = (from: string): string[] =>
     readPage(from).links.map((target) => normalize(join(from, '..', target.replace(/#.*/, ''))))
-  const documents = pages
-    .map(({ file }) => file)
-    .filter((file) => file.startsWith('docs/') && file !== 'docs/README.md')
-  const examples = pages.map(({ file }) => file).filter((file) => file.startsWith('examples/'))
+  const names = pages.map(({ file }) => file)
+  /** Folders of pages, with the page that lists them. */
+  const indexes = { 'docs/platforms/': 'docs/platforms.md', 'docs/adr/': 'docs/adr/README.md' }
+  const listed = Object.entries(indexes).flatMap(([folder, index]) =>
+    names.filter((file) => file.startsWith(folder) && file !== index).map((file) => ({ file, index })),
+  )
+  const documents = names.filter(
+    (file) => file.startsWith('docs/') && file !== 'docs/README.md' && !listed.some((each) => each.file === file),
+  )
+  const examples = names.filter((file) => file.startsWith('examples/'))
 
   it('in one step from the README', () => {
     expect([...documents, ...examples].filter((file) => !reached('README.md').includes(file))).toEqual([])
@@ -39,5 +45,10 @@ describe('a reader finds every page', () => {
 
   it('in one step from docs/', () => {
     expect([...documents, ...examples].filter((file) => !reached('docs/README.md').includes(file))).toEqual([])
+  })
+
+  it('in one more step from the page that lists its folder', () => {
+    expect(listed.length).toBeGreaterThan(25)
+    expect(listed.filter(({ file, index }) => !reached(index).includes(file))).toEqual([])
   })
 })

@@ -1,4 +1,4 @@
-/** The pages that readers see, and what in them can be checked. */
+/** Reads the pages: their blocks, links, headings and code spans. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 export const root = fileURLToPath(new URL('../../', import.meta.url))
 
 export interface Block {
-  /** What stands behind the opening fence; `''` for a command. */
+  /** The text after the opening fence; `''` for a command. */
   readonly language: string
   readonly text: string
   /** The number of its first line. */
@@ -14,14 +14,14 @@ export interface Block {
 }
 
 export interface Page {
-  /** Below the root, as `docs/errors.md`. */
+  /** The path from the root, such as `docs/errors.md`. */
   readonly file: string
   readonly blocks: readonly Block[]
   /** The targets of its links and images. */
   readonly links: readonly string[]
-  /** What its headings are linked by. */
+  /** The anchors of its headings. */
   readonly anchors: ReadonlySet<string>
-  /** What stands between backticks in its text. */
+  /** The code spans of its text. */
   readonly code: readonly string[]
 }
 
@@ -47,7 +47,7 @@ export function readPage(file: string): Page {
   }
 }
 
-/** As GitHub makes them. */
+/** Returns the anchor that GitHub makes of a heading. */
 function slug(heading: string): string {
   return heading
     .toLowerCase()
@@ -55,18 +55,18 @@ function slug(heading: string): string {
     .replaceAll(' ', '-')
 }
 
-const markdownIn = (folder: string): string[] =>
-  readdirSync(join(root, folder))
+const markdownIn = (folder: string, options: { readonly recursive: boolean } = { recursive: false }): string[] =>
+  readdirSync(join(root, folder), { ...options, encoding: 'utf8' })
     .filter((name) => name.endsWith('.md'))
     .map((name) => join(folder, name))
 
 export const pages: readonly Page[] = [
   ...markdownIn('.'),
-  ...markdownIn('docs'),
+  ...markdownIn('docs', { recursive: true }),
   ...readdirSync(join(root, 'examples')).flatMap((name) => markdownIn(join('examples', name))),
 ].map(readPage)
 
-/** Every block of a language with the page that it stands on; `where` names it for a failing test. */
+/** Returns every block of the languages with its page; `where` names it in a failing test. */
 export function blocksOf(...languages: readonly string[]) {
   return pages.flatMap((page) =>
     page.blocks

@@ -1,4 +1,4 @@
-/** Every query is valid, and those that show their answer have it: exactly, out of the demo vault. */
+/** Validates every query, and compares every answer that is shown with the one of the demo vault. */
 import { extendSchema, parse, validate } from 'graphql'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { schema } from '../../src/schema/index.ts'
@@ -13,14 +13,14 @@ beforeAll(async () => {
 })
 afterAll(() => server[Symbol.asyncDispose]())
 
-/** The second subgraph of examples/supergraph, as far as clients of the gateway see it. */
+/** The second subgraph of examples/supergraph, as clients of the gateway see it. */
 const supergraph = extendSchema(
   schema,
   parse('extend type Query { orders: [Order!]! } type Order { id: ID! total: Int! buyer: User! }'),
 )
 
 const documents = blocksOf('graphql')
-/** The JSON block that stands behind a query on the same page, before any other block. */
+/** Returns the JSON block that directly follows a query on its page. */
 const answerOf = ({ page, block }: (typeof documents)[number]) => {
   const next = page.blocks[page.blocks.indexOf(block) + 1]
   return next?.language === 'json' ? next : undefined

@@ -1,4 +1,4 @@
-/** The threat model: every row names an attacker, a way in, what stops it, and tests that there are. */
+/** Checks the threat model: every row names an attacker, a way in, what stops it, and existing tests. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
@@ -22,7 +22,7 @@ it.each(rows.map((row) => [`${row[0] ?? ''}: ${row[1] ?? ''}`, row] as const))('
   }
 })
 
-it('the files that it names beside the table are there, too', () => {
+it('the files that it names beside the table exist', () => {
   const named = codeIn(readFileSync(join(root, 'SECURITY.md'), 'utf8')).filter((code) =>
     /^(test|src|docs)\//.test(code),
   )

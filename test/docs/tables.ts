@@ -1,9 +1,9 @@
-/** The tables of a page. */
+/** Reads the tables of a page. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './pages.ts'
 
-/** The rows of every table whose first column has this heading; each row is its cells. */
+/** Returns the rows, as lists of cells, of every table whose first column has this heading. */
 export function rowsOf(file: string, firstHeading: string): readonly (readonly string[])[] {
   const rows: string[][] = []
   let isWanted = false
@@ -22,7 +22,7 @@ export function rowsOf(file: string, firstHeading: string): readonly (readonly s
   return rows
 }
 
-/** What stands between backticks. */
+/** Returns the code spans of a cell. */
 export function codeIn(cell: string | undefined): string[] {
   return [...(cell ?? '').matchAll(/`([^`]+)`/g)].map(([, code = '']) => code)
 }

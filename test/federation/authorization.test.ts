@@ -1,8 +1,8 @@
-/** Who asks is decided here, behind the gateway: the credential must arrive, and the codes must get back (issue 5). */
+/** Who asks is decided here, behind the gateway: the credential must arrive, and the codes must get back. */
 import { describe, expect, it } from 'vitest'
 import { answers } from '../servers/misbehaviour.ts'
 import { clerkFailure } from '../servers/clerk.ts'
-import type { Answer } from '../support/server.ts'
+import type { Answer } from '../kit/server.ts'
 import { gateways } from './gateways.ts'
 import { startFederation } from './system.ts'
 

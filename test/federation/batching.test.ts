@@ -1,4 +1,4 @@
-/** An order list through a gateway: one request here, one call for each buyer and provider, failures alone (issue 5). */
+/** An order list through a gateway: one request here, one call for each buyer and provider, failures isolated. */
 import { describe, expect, it } from 'vitest'
 import { answers } from '../servers/misbehaviour.ts'
 import { clerkFailure } from '../servers/clerk.ts'

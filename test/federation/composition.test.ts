@@ -1,4 +1,4 @@
-/** `subgraph.graphql` fits beside other subgraphs, and what it says arrives in the supergraph (issue 5). */
+/** `subgraph.graphql` fits beside other subgraphs, and what it says arrives in the supergraph. */
 import { Kind, parse, print, visit } from 'graphql'
 import type { ASTNode, ConstDirectiveNode } from 'graphql'
 import { describe, expect, it } from 'vitest'

@@ -1,6 +1,6 @@
 /**
  * Gateways merge equal requests that are under way at the same time. Two users who send the same query are not equal:
- * each must get their own tokens (TRUST A.3). The settings on which that depends are shown here and in
+ * each must get their own tokens. The settings on which that depends are shown here and in
  * docs/federation.md.
  */
 import type { GatewayConfigSupergraph } from '@graphql-hive/gateway-runtime'

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest'
 import { newServiceKey } from '../../src/auth/service-keys.ts'
 import { schema } from '../../src/schema/index.ts'
 import { printSubgraph } from '../../src/schema/sdl.ts'
-import { startTestServer } from '../support/server.ts'
+import { startTestServer } from '../kit/server.ts'
 import { silent } from './apollo-gateway.ts'
 import { subgraphSdl } from './system.ts'
 

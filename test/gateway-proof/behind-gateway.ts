@@ -1,13 +1,13 @@
-/** A real gateway → a tap → our server, which answers its gateway alone; with orders as the second subgraph. */
+/** A real gateway → a tap → the server, which requires a proof of the gateway; orders are the second subgraph. */
 import { ordersSdl, startOrders } from '../../examples/supergraph/orders.ts'
 import type { StartGateway } from '../federation/gateway.ts'
 import { subgraphSdl } from '../federation/system.ts'
 import { startIssuer } from '../servers/jwks.ts'
-import type { Answer } from '../support/server.ts'
+import type { Answer } from '../kit/server.ts'
 import { startProved } from './support.ts'
 import { startTap } from './tap.ts'
 
-/** `gateway` is that part of the configuration; `user_1` and `user_2` have a token each. */
+/** `gateway` is that part of the configuration. `user_1` and `user_2` have one token each. */
 export async function startBehindGateway(startGateway: StartGateway, gateway: unknown) {
   await using stack = new AsyncDisposableStack()
   const issuer = stack.use(await startIssuer())

@@ -1,4 +1,4 @@
-/** The body is checked as it was sent, is not read for strangers, and may not be too large or too slow. */
+/** The body: checked as it was sent, not read without a valid signature, bounded in size and time. */
 import { once } from 'node:events'
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { KEY, sign, startProved } from './support.ts'
 import type { Proved, Signed } from './support.ts'
 
-/** Sends the headers and so much of the body, and gives the status of the answer. */
+/** Sends the headers and a part of the body, and returns the status of the answer. */
 async function sendSlowly({ server }: Proved, { headers }: Pick<Signed, 'headers'>, part: string): Promise<number> {
   const sent = request(`${server.url}/graphql`, {
     method: 'POST',
@@ -20,13 +20,13 @@ async function sendSlowly({ server }: Proved, { headers }: Pick<Signed, 'headers
 }
 
 describe('the body', () => {
-  it('is not waited for when the headers do not hold', async () => {
+  it('is not read when the headers are not valid', async () => {
     await using proved = await startProved({ signatures: { keys: [KEY] } })
     expect(await sendSlowly(proved, { headers: {} }, '{')).toBe(401)
     expect(await sendSlowly(proved, await sign({ key: `${KEY.secret}x` }), '{')).toBe(401)
   })
 
-  it('is refused when it is too large, whatever the headers say', async () => {
+  it('is refused when it is too large, with valid headers too', async () => {
     await using proved = await startProved({ signatures: { keys: [KEY] } }, { file: { limits: { body_bytes: 1000 } } })
     const signed = await sign({ body: JSON.stringify({ query: `{ __typename } #${'x'.repeat(1000)}` }) })
     expect((await proved.send(signed)).status).toBe(413)
@@ -38,7 +38,7 @@ describe('the body', () => {
     expect(await sendSlowly(proved, await sign(), '{')).toBe(408)
   })
 
-  it('is the operation that is executed, in UTF-8 and in pieces', async () => {
+  it('is the executed operation, in UTF-8', async () => {
     await using proved = await startProved({ signatures: { keys: [KEY] } })
     const signed = await sign({ body: '{"query":"query Größe { __typename }"}' })
     expect((await proved.send(signed)).answer.errors?.[0]?.message).toMatch(/Syntax Error/)
@@ -46,7 +46,7 @@ describe('the body', () => {
     expect(await proved.send(plain)).toEqual({ status: 200, answer: { data: { __typename: 'Query' } } })
   })
 
-  it('that breaks off leaves the server as it was', async () => {
+  it('may break off without an effect on other requests', async () => {
     await using proved = await startProved({ signatures: { keys: [KEY] } })
     const { headers } = await sign()
     const sent = request(`${proved.server.url}/graphql`, {
@@ -63,7 +63,7 @@ describe('the body', () => {
 })
 
 describe('health probes', () => {
-  it('need no proof; every operation does', async () => {
+  it('require no proof; every operation does', async () => {
     await using proved = await startProved({ signatures: { keys: [KEY] } })
     expect((await fetch(`${proved.server.url}/health`)).status).toBe(200)
     expect((await fetch(`${proved.server.url}/ready`)).status).toBe(200)

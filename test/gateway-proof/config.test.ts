@@ -1,9 +1,9 @@
-/** What the `gateway` part of the configuration accepts. */
+/** The `gateway` part of the configuration. */
 import { generateKeyPairSync } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { gatewayOptions } from '../../src/gateway-proof/options.ts'
-import { ConfigError } from '../../src/config.ts'
-import { configOf } from '../support/server.ts'
+import { ConfigError } from '../../src/config/load.ts'
+import { configOf } from '../kit/server.ts'
 import { KEY } from './support.ts'
 
 const ed25519 = generateKeyPairSync('ed25519')
@@ -13,7 +13,7 @@ const rest = {
   auth: { services: [{ id: 'a', key_sha256: '0'.repeat(64) }] },
 }
 
-/** The problems that a file with this part has, as `path message`. */
+/** The problems of a file with this part, as `path message`. */
 function problemsOf(gateway: unknown): readonly string[] {
   try {
     configOf({ ...rest, gateway })
@@ -24,7 +24,7 @@ function problemsOf(gateway: unknown): readonly string[] {
   }
 }
 
-it('accepts every kind, with keys of both algorithms', () => {
+it('accepts every kind of proof, with keys of both algorithms', () => {
   const gateway = {
     signatures: { keys: [KEY, { id: 'b', public_key }] },
     shared_secret: { secrets_sha256: ['0'.repeat(64)] },
@@ -90,7 +90,7 @@ it.each([
   expect(problems[0]).not.toContain(KEY.secret)
 })
 
-it('asks for 60 seconds and an x- header unless it is told otherwise', () => {
+it('defaults to a window of 60 seconds and documented names', () => {
   const options = gatewayOptions.parse({
     signatures: { keys: [KEY] },
     shared_secret: { secrets_sha256: ['0'.repeat(64)] },

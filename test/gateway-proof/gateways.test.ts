@@ -1,4 +1,4 @@
-/** Both gateways sign by the code of docs/gateway-proof.md, and what passed by is worth nothing to whoever saw it. */
+/** Both gateways sign with the code of docs/gateway-proof.md, and a captured request cannot be used again. */
 import { readFileSync } from 'node:fs'
 import { RemoteGraphQLDataSource } from '@apollo/gateway'
 import { describe, expect, it } from 'vitest'
@@ -27,7 +27,7 @@ const gateways: [name: string, startWith: (key: Key) => StartGateway][] = [
 ]
 
 describe.each(gateways)('%s', (_, startWith) => {
-  it('reads entities and root fields, each request with a signature of its own', async () => {
+  it('reads entities and root fields, with one signature per request', async () => {
     await using behind = await startBehindGateway(startWith(KEY), { signatures: { keys: [KEY] } })
     const expected = { orders: [{ buyer: user('user_1') }, { buyer: user('user_2') }] }
     expect(await behind.ask(buyers)).toEqual({ data: expected })
@@ -40,7 +40,7 @@ describe.each(gateways)('%s', (_, startWith) => {
     expect(signatures.length).toBeGreaterThanOrEqual(4)
   })
 
-  it('keeps users apart who ask the same at once', async () => {
+  it('keeps users apart who send the same operation concurrently', async () => {
     await using behind = await startBehindGateway(startWith(KEY), { signatures: { keys: [KEY] } })
     const users = ['user_1', 'user_2', 'user_1', 'user_2']
     const answers = await Promise.all(
@@ -49,7 +49,7 @@ describe.each(gateways)('%s', (_, startWith) => {
     expect(answers).toEqual(users.map((sub) => ({ data: { me: user(sub) } })))
   })
 
-  it('leaves nothing behind that could be used again or for somebody else', async () => {
+  it('sends nothing that can be replayed, or used for another user', async () => {
     await using behind = await startBehindGateway(startWith(KEY), { signatures: { keys: [KEY] } })
     const { proved, tap, issuer } = behind
     await behind.ask(mine, await issuer.sign({ sub: 'user_1' }))
@@ -76,7 +76,7 @@ describe.each(gateways)('%s', (_, startWith) => {
   })
 })
 
-it('a Hive Gateway sends the shared secret as a header that it sets, whatever clients send', async () => {
+it('a Hive Gateway sets the header of the shared secret itself', async () => {
   const { key, key_sha256 } = newServiceKey()
   const start = hiveGatewayWith({
     propagateHeaders: {
@@ -93,7 +93,7 @@ it('a Hive Gateway sends the shared secret as a header that it sets, whatever cl
 })
 
 describe('the page', () => {
-  it('shows the files that ran here', () => {
+  it('shows the files that this test runs', () => {
     const page = readFileSync(new URL('gateway-proof.md', docs), 'utf8')
     for (const name of ['sign-request.ts', 'apollo-gateway.ts', 'hive-gateway.ts'])
       expect(page).toContain(`\`\`\`ts\n${readFileSync(new URL(`gateway-proof/${name}`, docs), 'utf8').trim()}\n\`\`\``)

@@ -1,4 +1,4 @@
-/** The real Hive Gateway's `hmacSignature`: proof of the caller, never of the user (TRUST section 0, finding 2). */
+/** The real Hive Gateway's `hmacSignature`: a proof of the sender, never of a user (docs/promises.md S2). */
 import type { GatewayPlugin } from '@graphql-hive/gateway-runtime'
 import { describe, expect, it } from 'vitest'
 import { stableJson } from '../../src/gateway-proof/hive-hmac.ts'
@@ -24,7 +24,7 @@ const changed = ({ headers, body }: Passed, change: (body: Body) => object): Pas
 })
 
 describe('the signature', () => {
-  it('holds with variables and without', async () => {
+  it('is valid with and without variables', async () => {
     await using behind = await startBehindGateway(gateway, accepted)
     expect(await behind.ask(buyers)).toEqual({
       data: { orders: [{ buyer: user('user_1') }, { buyer: user('user_2') }] },
@@ -38,7 +38,7 @@ describe('the signature', () => {
     )
   })
 
-  it('holds by the old secret while both are listed', async () => {
+  it('is valid with the old secret while both are listed', async () => {
     await using behind = await startBehindGateway(gateway, { hive_hmac: { secrets: [other, KEY.secret] } })
     expect((await behind.ask(buyers)).errors).toBeUndefined()
   })
@@ -51,7 +51,7 @@ describe('the signature', () => {
     }
   })
 
-  it('does not hold for another query, other variables, or another signature', async () => {
+  it('is not valid for another query, other variables, or another signature', async () => {
     await using behind = await startBehindGateway(gateway, accepted)
     await behind.ask(buyers)
     const [seen] = behind.tap.passed
@@ -71,10 +71,10 @@ describe('the signature', () => {
   })
 })
 
-describe('finding 2: what Hive forwards beside its signature', () => {
+describe('what Hive forwards outside its signature', () => {
   const claims = { jwt: { payload: { sub: 'user_2' }, token: { value: 'invented' } } }
 
-  it('gives nobody the rights of the user in extensions.jwt', async () => {
+  it('does not authenticate the user in extensions.jwt', async () => {
     await using behind = await startBehindGateway(gateway, accepted)
     await behind.ask(buyers)
     const { headers, body } = behind.tap.passed[0]!
@@ -82,7 +82,7 @@ describe('finding 2: what Hive forwards beside its signature', () => {
     const { authorization: _key, ...anonymous } = headers
     const calls = behind.proved.clerk.calls.length
     const { status, answer } = await behind.proved.send({ ...forged, headers: anonymous })
-    // The proof of the gateway holds, as Hive's own check would let it.
+    // The proof of the gateway is valid, as it is for Hive's own check.
     expect(status).toBe(200)
     expect(answer.data).toEqual({
       _entities: [{ oauth_access_tokens: null }, { oauth_access_tokens: null }].map(named),
@@ -91,7 +91,7 @@ describe('finding 2: what Hive forwards beside its signature', () => {
     expect(behind.proved.clerk.calls).toHaveLength(calls)
   })
 
-  it('leaves a user their own rights and no others', async () => {
+  it('leaves a user with their own rights', async () => {
     await using behind = await startBehindGateway(gateway, accepted)
     await behind.ask(buyers)
     const forged = changed(behind.tap.passed[0]!, (given) => ({
@@ -126,7 +126,7 @@ describe('finding 2: what Hive forwards beside its signature', () => {
     expect(behind.proved.clerk.calls).toHaveLength(0)
   })
 
-  it('may be sent again, which is why signatures are better: the same extension beside one is not enough', async () => {
+  it('can be replayed; where signatures are configured, the extension is not accepted', async () => {
     await using behind = await startBehindGateway(gateway, accepted)
     await behind.ask(buyers)
     const [seen] = behind.tap.passed
@@ -142,12 +142,12 @@ function named(entity: object): object {
 }
 
 describe('stable JSON', () => {
-  it('orders members by their names as texts, at every depth, and leaves lists as they are', () => {
+  it('sorts members by their names as strings, at every depth, and keeps the order of lists', () => {
     const value = JSON.parse('{"b":[3,{"z":null,"a":"é\\n"}],"10":1,"9":true,"A":{},"__proto__":[]}') as unknown
     expect(stableJson(value)).toBe('{"10":1,"9":true,"A":{},"__proto__":[],"b":[3,{"a":"é\\n","z":null}]}')
   })
 
-  it('gives up where a value is nested too deeply', () => {
+  it('returns null for a value that is nested too deeply', () => {
     const nested = (depth: number) => JSON.parse('['.repeat(depth) + ']'.repeat(depth)) as unknown
     expect(stableJson(nested(100))).toBe('['.repeat(100) + ']'.repeat(100))
     expect(stableJson(nested(30_000))).toBeNull()

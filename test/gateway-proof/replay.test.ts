@@ -1,10 +1,10 @@
-/** TRUST S2: a nonce counts once, for as long as its signature could count at all. */
+/** docs/promises.md S2: a nonce is accepted once, for as long as its signature is within the window. */
 import { describe, expect, it } from 'vitest'
 import { createNonceStore } from '../../src/gateway-proof/nonces.ts'
 import { codesOf, KEY, sign, startProved } from './support.ts'
 
 describe('a signed request', () => {
-  it('is answered once, also when it comes many times at once', async () => {
+  it('is answered once, also when it is sent many times concurrently', async () => {
     await using proved = await startProved({ signatures: { keys: [KEY] } })
     const signed = await sign({ authorization: `Bearer ${proved.server.key}` })
     const answers = await Promise.all(Array.from({ length: 8 }, () => proved.send(signed)))
@@ -15,14 +15,14 @@ describe('a signed request', () => {
     expect(proved.server.logged.filter((line) => line.includes('signature: nonce was used'))).toHaveLength(8)
   })
 
-  it('does not take its nonce by a signature that does not hold', async () => {
+  it('does not use up its nonce with an invalid signature', async () => {
     await using proved = await startProved({ signatures: { keys: [KEY] } })
     const forged = await sign({ nonce: 'an-invented-nonce', key: `${KEY.secret}x` })
     expect((await proved.send(forged)).status).toBe(401)
     expect((await proved.send(await sign({ nonce: 'an-invented-nonce' }))).status).toBe(200)
   })
 
-  it('may have the nonce of another key', async () => {
+  it('may have the nonce of a request by another key', async () => {
     await using proved = await startProved({ signatures: { keys: [KEY, { ...KEY, id: 'router-2' }] } })
     const nonce = 'an-invented-nonce'
     expect((await proved.send(await sign({ nonce }))).status).toBe(200)
@@ -30,7 +30,7 @@ describe('a signed request', () => {
     expect((await proved.send(await sign({ nonce, keyid: 'router-2' }))).status).toBe(401)
   })
 
-  it('is refused with OVERLOADED when no more nonces can be remembered; strangers still get 401', async () => {
+  it('is refused with OVERLOADED when the nonce store is full; an invalid signature still gets 401', async () => {
     await using proved = await startProved({ signatures: { keys: [KEY], max_nonces: 2 } })
     expect((await proved.send(await sign())).status).toBe(200)
     expect((await proved.send(await sign())).status).toBe(200)
@@ -40,29 +40,29 @@ describe('a signed request', () => {
   })
 })
 
-describe('the store of nonces', () => {
-  const options = { window_seconds: 60, max_nonces: 3 }
+describe('the nonce store', () => {
+  const options = { windowSeconds: 60, maxNonces: 3 }
 
-  it('forgets a nonce when its signature is too old, and not before', () => {
+  it('drops a nonce when its signature is too old, and not before', () => {
     const store = createNonceStore(options)
     expect(store.take('a', 1000, 1000)).toBe('taken')
     expect(store.take('a', 1000, 1060)).toBe('used')
     expect(store.size).toBe(1)
     expect(store.take('b', 1061, 1061)).toBe('taken')
     expect(store.size).toBe(1)
-    // a signature from ahead of this clock lives longer
+    // A signature from ahead of this clock is valid for longer.
     expect(store.take('c', 1121, 1061)).toBe('taken')
     expect(store.take('c', 1121, 1181)).toBe('used')
     expect(store.size).toBe(1)
   })
 
-  it('refuses the same nonce with another time', () => {
+  it('rejects the same nonce with another time', () => {
     const store = createNonceStore(options)
     expect(store.take('a', 1000, 1000)).toBe('taken')
     expect(store.take('a', 1010, 1010)).toBe('used')
   })
 
-  it('takes nothing while it is full, and goes on once there is room', () => {
+  it('takes nothing while it is full, and continues when there is room', () => {
     const store = createNonceStore(options)
     for (const nonce of ['a', 'b', 'c']) expect(store.take(nonce, 1000, 1000)).toBe('taken')
     expect(store.take('d', 1000, 1000)).toBe('full')
@@ -70,7 +70,7 @@ describe('the store of nonces', () => {
     expect(store.take('d', 1061, 1061)).toBe('taken')
   })
 
-  it('does not take again what it forgot when the clock goes back', () => {
+  it('does not take a dropped nonce again when the clock goes back', () => {
     const store = createNonceStore(options)
     expect(store.take('a', 1000, 1000)).toBe('taken')
     expect(store.take('b', 1100, 1100)).toBe('taken')

@@ -1,4 +1,4 @@
-/** The plain secret in a header, the kinds side by side, and no proof at all unless it is configured. */
+/** The shared secret in a header, several kinds of proof together, and no proof unless it is configured. */
 import { describe, expect, it } from 'vitest'
 import { newServiceKey } from '../../src/auth/service-keys.ts'
 import { codesOf, KEY, sign, startProved, TOKEN } from './support.ts'
@@ -8,7 +8,7 @@ const current = newServiceKey()
 const secrets_sha256 = [old.key_sha256, current.key_sha256]
 
 describe('the shared secret', () => {
-  it('lets every listed secret in and no other, and says who reads by the credential alone', async () => {
+  it('accepts every listed secret and no other, and authenticates nobody by it', async () => {
     await using proved = await startProved({ shared_secret: { secrets_sha256 } })
     const authorization = `Bearer ${proved.server.key}`
     for (const { key } of [old, current]) {
@@ -27,20 +27,20 @@ describe('the shared secret', () => {
     expect(proved.server.logged.join('')).not.toContain(current.key)
   })
 
-  it('is in the header that the configuration names', async () => {
+  it('is read from the configured header', async () => {
     await using proved = await startProved({ shared_secret: { header: 'x-router', secrets_sha256 } })
     expect((await proved.send({ headers: { 'x-router': old.key } })).status).toBe(200)
     expect((await proved.send({ headers: { 'x-gateway-secret': old.key } })).status).toBe(401)
   })
 
-  it('retires', async () => {
+  it('can be retired', async () => {
     await using proved = await startProved({ shared_secret: { secrets_sha256: [current.key_sha256] } })
     expect((await proved.send({ headers: { 'x-gateway-secret': current.key } })).status).toBe(200)
     expect((await proved.send({ headers: { 'x-gateway-secret': old.key } })).status).toBe(401)
   })
 })
 
-it('any one of the configured kinds is enough, and the log names the strongest', async () => {
+it('accepts any one of the configured kinds, and logs the strongest', async () => {
   await using proved = await startProved({ signatures: { keys: [KEY] }, shared_secret: { secrets_sha256 } })
   const secret = { 'x-gateway-secret': current.key }
   const signed = await sign()
@@ -56,7 +56,7 @@ it('any one of the configured kinds is enough, and the log names the strongest',
   expect(proofs).toEqual(['shared_secret', 'signature router-1', 'signature router-1', undefined])
 })
 
-it('without a gateway in the configuration nothing is asked for, and a signature means nothing', async () => {
+it('requires no proof without a gateway in the configuration, and ignores a signature', async () => {
   await using proved = await startProved(undefined)
   expect((await proved.send({})).status).toBe(200)
   expect((await proved.send(await sign({ key: 'x'.repeat(40) }))).status).toBe(200)

@@ -1,10 +1,10 @@
-/** A server that answers its gateway alone, and requests that are signed by another implementation than ours. */
+/** A server that requires a proof of the gateway, and requests signed by an independent implementation. */
 import { hash, randomUUID } from 'node:crypto'
 import { createSigner, httpbis } from 'http-message-signatures'
 import { startClerk } from '../servers/clerk.ts'
 import type { ClerkServer } from '../servers/clerk.ts'
-import { startTestServer } from '../support/server.ts'
-import type { Answer, TestServer, TestServerOptions } from '../support/server.ts'
+import { startTestServer } from '../kit/server.ts'
+import type { Answer, TestServer, TestServerOptions } from '../kit/server.ts'
 
 const SECRET = 'invented-gateway-secret-0123456789abcdef'
 export const KEY = { id: 'router-1', secret: SECRET }
@@ -16,11 +16,11 @@ const BODY = JSON.stringify({
 export interface Proved extends AsyncDisposable {
   readonly server: TestServer
   readonly clerk: ClerkServer
-  /** POSTs, or whatever `method` says, with these headers and no others but the content type. */
+  /** Sends a request, a POST by default, with these headers and the content type only. */
   send(request: Partial<Signed> & { method?: string }): Promise<{ status: number; answer: Answer }>
 }
 
-/** With one user, one token and the `gateway` part as it is given. */
+/** Starts a server with one user, one token and this `gateway` part of the configuration. */
 export async function startProved(gateway: unknown, { file, services }: TestServerOptions = {}): Promise<Proved> {
   await using stack = new AsyncDisposableStack()
   const clerk = stack.use(await startClerk())
@@ -58,7 +58,7 @@ export interface Signed {
 
 export interface SignOptions {
   readonly body?: string
-  /** The value of the header; null: none, and it is not covered. */
+  /** The value of the header; null: no header, and it is not covered. */
   readonly authorization?: string | null
   readonly method?: string
   readonly url?: string
@@ -76,7 +76,7 @@ export interface SignOptions {
   readonly digest?: 'sha-256' | 'sha-512' | 'md5'
 }
 
-/** Signed by `http-message-signatures`, as a gateway would send it. */
+/** Signs a request with `http-message-signatures`, as a gateway sends it. */
 export async function sign(options: SignOptions = {}): Promise<Signed> {
   const { body = BODY, authorization = null, method = 'POST', url = 'http://127.0.0.1/graphql' } = options
   const { key = SECRET, alg = 'hmac-sha256', keyid = KEY.id, nonce = randomUUID(), age = 0, now = Date.now() } = options

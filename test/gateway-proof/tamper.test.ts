@@ -1,4 +1,4 @@
-/** TRUST S2: every signed part, changed one at a time on its way to the real server, is 401 and calls nobody. */
+/** docs/promises.md S2: changing any signed part of a request to the real server gives 401, and calls no upstream. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { codesOf, KEY, sign, startProved, TOKEN } from './support.ts'
 import type { Proved, Signed, SignOptions } from './support.ts'
@@ -12,7 +12,7 @@ afterAll(() => proved[Symbol.asyncDispose]())
 
 const credential = () => `Bearer ${proved.server.key}`
 
-/** The request of a gateway, with these headers changed; undefined takes one away. */
+/** A signed request with these headers changed; undefined removes one. */
 async function tampered(
   headers: (signed: Signed) => Readonly<Record<string, string | undefined>>,
   options: SignOptions = {},
@@ -43,7 +43,7 @@ async function expectRefused(request: Partial<Signed> & { method?: string }) {
   expect(proved.clerk.calls).toHaveLength(calls)
 }
 
-it('answers the request as it was signed, with any order of the components and with SHA-512', async () => {
+it('answers an unchanged request, with any order of the components and with SHA-512', async () => {
   const plain = await sign({ authorization: credential() })
   const reordered = await sign({
     authorization: credential(),
@@ -64,30 +64,30 @@ describe('refuses', () => {
     await expectRefused(await tampered(() => ({ 'Signature-Input': undefined })))
   })
 
-  it('another method or path', async () => {
+  it('a changed method or path', async () => {
     await expectRefused(await sign({ authorization: credential(), method: 'PUT' }))
     await expectRefused(await sign({ authorization: credential(), url: 'http://127.0.0.1/other' }))
   })
 
-  it('another body, also of the same length', async () => {
+  it('a changed body, also of the same length', async () => {
     const signed = await sign({ authorization: credential() })
     await expectRefused({ ...signed, body: signed.body.replace('user_1', 'user_2') })
     const again = await sign({ authorization: credential() })
     await expectRefused({ ...again, body: `${again.body} ` })
   })
 
-  it('another digest, one of another body, and none', async () => {
+  it('a changed digest, the digest of another body, and no digest', async () => {
     const other = await sign({ body: 'another' })
     await expectRefused(await tampered(() => ({ 'content-digest': other.headers['content-digest'] })))
     await expectRefused(await tampered(replaceIn('content-digest', 'sha-256', 'sha-512')))
     await expectRefused(await tampered(() => ({ 'content-digest': undefined })))
   })
 
-  it('a digest that was signed, but is of an insecure algorithm', async () => {
+  it('a signed digest of an insecure algorithm', async () => {
     await expectRefused(await sign({ authorization: credential(), digest: 'md5' }))
   })
 
-  it('another credential, none, and one that was added', async () => {
+  it('a changed, removed or added credential', async () => {
     await expectRefused(await tampered(() => ({ authorization: `Bearer ${proved.server.key}x` })))
     await expectRefused(await tampered(() => ({ authorization: credential().toLowerCase() })))
     await expectRefused(await tampered(() => ({ authorization: undefined })))
@@ -110,15 +110,15 @@ describe('refuses', () => {
     ['a parameter that is added', ';alg=', ';tag="x";alg='],
     ['the label', /^sig=/, 'other='],
     ['everything', /^.*$/, 'no dictionary at all ('],
-  ])('another Signature-Input: %s', async (_what, from, to) => {
+  ])('a changed Signature-Input: %s', async (_what, from, to) => {
     await expectRefused(await tampered(replaceIn('signature-input', from, to)))
   })
 
-  it('a key id exchanged for another that has the same secret', async () => {
+  it('the id of another key with the same secret', async () => {
     await expectRefused(await tampered(replaceIn('signature-input', 'keyid="router-1"', 'keyid="router-2"')))
   })
 
-  it('another signature: one bit, a shorter one, another type', async () => {
+  it('a changed signature: one bit, a shorter one, another type', async () => {
     await expectRefused(
       await tampered(({ headers }) => ({
         Signature: headers.Signature!.replace(/:(.)/, (_all, first) => `:${first === 'A' ? 'B' : 'A'}`),
@@ -145,11 +145,11 @@ describe('refuses', () => {
     ['is of an unknown key', { keyid: 'router-9' }],
     ['is by another secret', { key: `${KEY.secret}x` }],
     ['is of another time', { age: 3_600_000 }],
-  ] satisfies [string, SignOptions][])('a whole signature that %s', async (_what, options) => {
+  ] satisfies [string, SignOptions][])('a complete signature that %s', async (_what, options) => {
     await expectRefused(await sign({ authorization: credential(), ...options }))
   })
 
-  it('and tells the reason to the log alone, without a value', async () => {
+  it('with a reason in the log only, and without values', async () => {
     const signed = await sign({ authorization: credential(), key: `${KEY.secret}x` })
     proved.server.logged.length = 0
     await expectRefused(signed)

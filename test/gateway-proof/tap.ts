@@ -1,4 +1,4 @@
-/** Stands between a gateway and the server as someone who reads and sends again whatever passes. */
+/** An attacker between a gateway and the server: records every request, which tests then replay. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
@@ -13,10 +13,10 @@ export interface Tap extends AsyncDisposable {
   readonly passed: readonly Passed[]
 }
 
-// They belong to one connection, or follow from the body.
+// Headers of one connection, or derived from the body.
 const ownHeaders = ['host', 'connection', 'content-length', 'transfer-encoding', 'keep-alive', 'accept-encoding']
 
-/** `origin` is the server behind it; every path is passed on as it is. */
+/** `origin` is the server behind it. Paths are passed on unchanged. */
 export async function startTap(origin: string): Promise<Tap> {
   const passed: Passed[] = []
   const server = createServer((request, response) => {

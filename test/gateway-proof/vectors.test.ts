@@ -1,4 +1,4 @@
-/** The published test vectors of RFC 9421 appendix B.2, for the algorithms that we accept. */
+/** The published test vectors of RFC 9421 appendix B.2, for the accepted algorithms. */
 import { createHmac, createPublicKey, verify } from 'node:crypto'
 import { isInnerList, parseDictionary } from 'structured-headers'
 import { expect, it } from 'vitest'
@@ -20,7 +20,7 @@ function baseOf(signature_input: string): string | null {
   return buildSignatureBase(input, (name) => request[name] ?? null)
 }
 
-it('builds the base of B.2.5, and its HMAC is the published one', () => {
+it('builds the base of B.2.5, with the published HMAC', () => {
   const base = baseOf('sig-b25=("date" "@authority" "content-type");created=1618884473;keyid="test-shared-secret"')
   expect(base).toBe(
     [
@@ -35,7 +35,7 @@ it('builds the base of B.2.5, and its HMAC is the published one', () => {
   expect(mac).toBe('pxcQw6G3AjtMBQjwo8XzkZf/bws5LelbaMk5rGIGtE8=')
 })
 
-it('builds the base of B.2.6, over which the published Ed25519 signature holds', () => {
+it('builds the base of B.2.6, for which the published Ed25519 signature is valid', () => {
   const base = baseOf(
     'sig-b26=("date" "@method" "@path" "@authority" "content-type" "content-length");created=1618884473;keyid="test-key-ed25519"',
   )
@@ -46,7 +46,7 @@ it('builds the base of B.2.6, over which the published Ed25519 signature holds',
   expect(verify(null, Buffer.from(base!), key, Buffer.from(signature, 'base64'))).toBe(true)
 })
 
-it('builds none where a component is named twice, has parameters, has no value or breaks the lines', () => {
+it('returns null where a component is named twice, has parameters, has no value or breaks the lines', () => {
   expect(baseOf('a=("date" "@path" "date")')).toBeNull()
   expect(baseOf('a=("date";sf)')).toBeNull()
   expect(baseOf('a=("@path";req)')).toBeNull()

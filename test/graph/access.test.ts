@@ -1,9 +1,9 @@
-/** Who reads what, through every way in (TRUST S1). The exhaustive table is in test/auth. */
+/** Who reads what, through every way in (docs/promises.md S1). The exhaustive table is in test/auth. */
 import { expect, it } from 'vitest'
 import { newServiceKey } from '../../src/auth/service-keys.ts'
 import { startIssuer } from '../servers/jwks.ts'
 import { startClerk } from '../servers/clerk.ts'
-import { startTestServer } from '../support/server.ts'
+import { startTestServer } from '../kit/server.ts'
 
 async function startGraph() {
   const clerk = await startClerk()

@@ -1,4 +1,4 @@
-/** Bad input gets a clear error that names it, and nobody is called (issue 2). */
+/** Invalid input gets an error that names it, and no upstream is called. */
 import { describe, expect, it } from 'vitest'
 import { startGraphOverClerk, userIds } from './clerk.ts'
 

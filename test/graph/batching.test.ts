@@ -1,4 +1,4 @@
-/** How many calls a query makes: DESIGN section 3, TRUST R6. */
+/** How many calls a query makes (docs/promises.md R6). */
 import { expect, it } from 'vitest'
 import { answers, holds } from '../servers/misbehaviour.ts'
 import { clerkFailure } from '../servers/clerk.ts'

@@ -1,4 +1,4 @@
-/** What Clerk answers is what the graph answers (issue 2). */
+/** The graph answers with the fields of Clerk's answer. */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { startGraphOverClerk } from './clerk.ts'

@@ -1,6 +1,6 @@
 /** The graph over a strict local Clerk. */
 import { startClerk } from '../servers/clerk.ts'
-import { startTestServer } from '../support/server.ts'
+import { startTestServer } from '../kit/server.ts'
 
 /** `options` stand below the upstream, `file` at the top of the configuration. */
 export async function startGraphOverClerk(

@@ -1,4 +1,4 @@
-/** `_entities`: every representation by itself, in order (ANCHORS 4.7, 7.4). */
+/** `_entities`: every representation by itself, in order (docs/adr/0002-own-entities.md). */
 import { expect, it } from 'vitest'
 import { startGraphOverClerk } from './clerk.ts'
 

@@ -3,7 +3,7 @@ import { startAuth0 } from '../servers/auth0.ts'
 import { startClerk } from '../servers/clerk.ts'
 import { startLogto } from '../servers/logto.ts'
 import { startWorkos } from '../servers/workos.ts'
-import { startTestServer } from '../support/server.ts'
+import { startTestServer } from '../kit/server.ts'
 
 export async function startGraphOverFour(providers: Readonly<Record<string, unknown>> = {}) {
   const [clerk, auth0, logto, workos] = await Promise.all([startClerk(), startAuth0(), startLogto(), startWorkos()])

@@ -1,4 +1,4 @@
-/** An upstream call lives as long as somebody waits for it (issue 2, point 3). */
+/** An upstream call runs until its last waiter is gone. */
 import { expect, it } from 'vitest'
 import { holds, silence } from '../servers/misbehaviour.ts'
 import { startGraphOverClerk } from './clerk.ts'

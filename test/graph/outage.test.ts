@@ -6,7 +6,7 @@ const { answers } = faults
 const page = '<!doctype html><title>invented-page</title>'
 
 /*
- * An outage is no revocation (TRUST R5): whatever a platform in trouble answers, nobody is told to connect again, and
+ * An outage is no revocation (docs/promises.md R5): whatever a platform in trouble answers, nobody is told to connect again, and
  * everything is as before once it is over.
  */
 test.each([

@@ -1,4 +1,4 @@
-/** Which upstream answers for which provider (DESIGN 5), and that none of them takes another with it. */
+/** Which upstream answers for which provider, and that a failure of one does not affect the others. */
 import { expect, it } from 'vitest'
 import { clerkFailure } from '../servers/clerk.ts'
 import { logtoFailure } from '../servers/logto.ts'

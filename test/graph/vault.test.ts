@@ -1,4 +1,4 @@
-/** The embedded vault behind the graph (issue 2, point 5). */
+/** The embedded vault behind the graph. */
 import { expect, it } from 'vitest'
 import { userIds } from './clerk.ts'
 import { account, inSeconds, startGraphOverVault } from './vault.ts'

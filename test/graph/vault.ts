@@ -4,8 +4,8 @@ import { platforms } from '../../src/upstreams/registry.ts'
 import { accountRecord } from '../../src/upstreams/vault/record.ts'
 import { openStore } from '../../src/upstreams/vault/store.ts'
 import { writeAccounts } from '../../src/upstreams/vault/write.ts'
-import { makeFolder } from '../support/folder.ts'
-import { startTestServer } from '../support/server.ts'
+import { makeFolder } from '../kit/folder.ts'
+import { startTestServer } from '../kit/server.ts'
 
 export async function startGraphOverVault(accounts: readonly Readonly<Record<string, unknown>>[]) {
   const folder = makeFolder()

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest'
 import { clerkFailure } from '../servers/clerk.ts'
 import { answers, reset, silence } from '../servers/misbehaviour.ts'
-import { startTestServer } from '../support/server.ts'
+import { startTestServer } from '../kit/server.ts'
 import { startGraphOverClerk } from './clerk.ts'
 
 const fields = 'provider status reason missing_scopes retry_after_ms oauth_access_tokens { external_account_id }'

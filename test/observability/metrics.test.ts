@@ -1,8 +1,8 @@
-/** What Prometheus reads, on a port of its own (issue 3, point 9). */
+/** The metrics for Prometheus, on a separate port. */
 import { expect, it } from 'vitest'
 import { answers } from '../servers/misbehaviour.ts'
 import { clerkFailure, startClerk } from '../servers/clerk.ts'
-import { startTestServer } from '../support/server.ts'
+import { startTestServer } from '../kit/server.ts'
 
 async function startWithMetrics(more: Readonly<Record<string, unknown>> = {}) {
   const clerk = await startClerk()
@@ -27,7 +27,7 @@ async function startWithMetrics(more: Readonly<Record<string, unknown>> = {}) {
 
 const google = (user: string) => `{ user(id: "${user}") { oauth_access_tokens(provider: "google") { token } } }`
 
-it('counts requests, calls, cached keys, errors and what waits, and names nobody', async () => {
+it('counts requests, calls, cached keys, errors and queues, without any user, provider or secret', async () => {
   await using graph = await startWithMetrics()
   graph.clerk.addTokens('user_secretive', 'oauth_google', [{ token: 'invented-metric-token' }])
   graph.clerk.misbehave(answers(401, clerkFailure('clerk_key_invalid')), { path: /user_failing/ })
@@ -59,7 +59,7 @@ it('counts requests, calls, cached keys, errors and what waits, and names nobody
     expect(text).not.toContain(hidden)
 })
 
-it('is not on the port of the graph, and nothing else is on its own', async () => {
+it('is served on a port of its own, and nothing else is served there', async () => {
   await using graph = await startWithMetrics()
   expect((await fetch(`${graph.server.url}/metrics`)).status).toBe(404)
   for (const path of ['/', '/graphql', '/metrics?x=1'])
@@ -68,7 +68,7 @@ it('is not on the port of the graph, and nothing else is on its own', async () =
   expect(posted.status).toBe(404)
 })
 
-it('is nowhere unless it is configured', async () => {
+it('is off unless it is configured', async () => {
   await using server = await startTestServer({
     file: { upstreams: { clerk: { platform: 'clerk', secret_key: 'sk_test_invented' } } },
   })

@@ -1,10 +1,10 @@
-/** OpenTelemetry spans, at a collector that keeps every byte (issue 3, point 9; TRUST S7). */
+/** OpenTelemetry spans, at a collector that keeps every byte (docs/promises.md S7). */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, it } from 'vitest'
 import { startClerk } from '../servers/clerk.ts'
-import { startTestServer } from '../support/server.ts'
+import { startTestServer } from '../kit/server.ts'
 
 interface SentSpan {
   readonly name: string
@@ -58,7 +58,7 @@ async function run(endpoint: string) {
   return { answer, secrets: ['user_canary', 'invented-trace-canary', server.key, clerk.secret_key, clerk.url] }
 }
 
-it('sends the request in the trace of its caller, and the call to the upstream, and no secret', async () => {
+it('sends spans of the request, in the trace of its caller, and of the upstream call, without secrets', async () => {
   const collector = await startCollector()
   const { answer, secrets } = await run(collector.endpoint)
   expect(answer).toContain('invented-trace-canary')
@@ -73,7 +73,7 @@ it('sends the request in the trace of its caller, and the call to the upstream, 
   collector.close()
 })
 
-it('answers as ever when the collector refuses, or is not there', async () => {
+it('answers also when the collector refuses, or does not run', async () => {
   const collector = await startCollector(503)
   expect((await run(collector.endpoint)).answer).toContain('invented-trace-canary')
   collector.close()

@@ -1,4 +1,4 @@
-/** The first minute: an empty folder, no configuration (DESIGN section 5). */
+/** Development mode in an empty folder, without a configuration. */
 import { once } from 'node:events'
 import { readFileSync, statSync } from 'node:fs'
 import { request } from 'node:http'
@@ -6,8 +6,8 @@ import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { demoQuery } from '../../src/development/demo.ts'
-import { makeFolder } from '../support/folder.ts'
-import { run, start } from '../support/process.ts'
+import { makeFolder } from '../kit/folder.ts'
+import { run, start } from '../kit/process.ts'
 
 async function ask(url: string, key: string, query: string): Promise<unknown> {
   const response = await fetch(url, {
@@ -46,7 +46,7 @@ const demoAnswer = {
   },
 }
 
-it('answers the first query from an empty folder, twice, and keeps what is in the folder to its owner', async () => {
+it('answers the first query from an empty folder and after a restart, with files for their owner only', async () => {
   using folder = makeFolder()
   for (const expected of ['created, with the demo user', 'holds the demo user']) {
     await using server = start(['serve', '--port', '0'], { cwd: folder.path })
@@ -62,7 +62,7 @@ it('answers the first query from an empty folder, twice, and keeps what is in th
   for (const name of ['data/dev.key', 'data/vault.key', 'data/tokengraph.sqlite']) expect(mode(name)).toBe(0o600)
 })
 
-it('shows the page to a browser on this machine alone', async () => {
+it('serves GraphiQL to a browser on this machine only', async () => {
   using folder = makeFolder()
   await using server = start(['serve', '--port', '0'], { cwd: folder.path })
   const [, url = ''] = await server.seen(/graph\s+(http:\S+)/)
@@ -75,7 +75,7 @@ it('shows the page to a browser on this machine alone', async () => {
   expect(body).not.toContain('tgk_')
 })
 
-it('gives the commands of the vault the same vault', async () => {
+it('shares its vault with the vault commands', async () => {
   using folder = makeFolder()
   const cwd = folder.path
   const account = { user_id: 'user_1', provider: 'google', external_account_id: 'eac_1', token: 'invented-token-1' }

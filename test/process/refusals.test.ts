@@ -4,9 +4,9 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { makeFolder } from '../support/folder.ts'
-import type { Folder } from '../support/folder.ts'
-import { run } from '../support/process.ts'
+import { makeFolder } from '../kit/folder.ts'
+import type { Folder } from '../kit/folder.ts'
+import { run } from '../kit/process.ts'
 
 const ring = 'invented-ring-secret-0123456789-abcdef'
 
@@ -53,7 +53,7 @@ it('names every mistake of a file at once', async () => {
   expect(message).toMatch(/:4:.*did you mean "clerk"/)
 })
 
-it('names the vault whose key is wrong, whose file is no database, and whose folder cannot be had', async () => {
+it('names the vault whose key is wrong, whose file is not a database, or whose folder cannot be made', async () => {
   using folder = makeFolder()
   const good = vaultFile(folder, [{ id: 'k1', secret: ring }])
   expect((await run(['vault', 'list', '--config', good], { cwd: folder.path })).code).toBe(0)

@@ -1,11 +1,11 @@
-/** SIGTERM: stop accepting, finish what runs, close, exit 0 (issue 2, point 8). */
+/** SIGTERM: stop accepting, finish running requests, close, exit 0 (docs/promises.md R11). */
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { expect, it } from 'vitest'
 import { startClerk } from '../servers/clerk.ts'
 import { holds, silence } from '../servers/misbehaviour.ts'
-import { makeFolder } from '../support/folder.ts'
-import { start } from '../support/process.ts'
+import { makeFolder } from '../kit/folder.ts'
+import { start } from '../kit/process.ts'
 import { newServiceKey } from '../../src/auth/service-keys.ts'
 
 const query = JSON.stringify({ query: '{ user(id: "user_1") { oauth_access_tokens(provider: "google") { token } } }' })
@@ -62,7 +62,7 @@ it('finishes the running request, refuses new connections, and exits 0', async (
   await clerk.close()
 })
 
-it('cuts what does not finish within drain_seconds, says so, and exits 0', async () => {
+it('cuts requests that do not finish within drain_seconds, logs that, and exits 0', async () => {
   using folder = makeFolder()
   const { clerk, server, post } = await startOverClerk(folder, 0)
   await using _stop = server

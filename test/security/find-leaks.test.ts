@@ -3,8 +3,8 @@ import { brotliCompressSync } from 'node:zlib'
 import { inspect } from 'node:util'
 import { expect, it } from 'vitest'
 import { writeLog } from '../../src/log.ts'
-import { findLeaks, findLeaksBelow, makeCanary } from '../support/find-leaks.ts'
-import { makeFolder } from '../support/folder.ts'
+import { findLeaks, findLeaksBelow, makeCanary } from '../kit/find-leaks.ts'
+import { makeFolder } from '../kit/folder.ts'
 
 const canary = makeCanary()
 const around = (text: string) => `{"level":20,"msg":"${text}"}\n`

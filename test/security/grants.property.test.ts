@@ -1,7 +1,7 @@
-/** TRUST S14: adding a grant never takes a right, removing one never gives one, and time only takes. */
+/** docs/promises.md S14: adding a grant never takes a right, removing one never gives one, and time only takes. */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { createAccess } from '../../src/auth/policy.ts'
+import { compileGrants, createAccess } from '../../src/auth/policy.ts'
 import { authOptions } from '../../src/auth/options.ts'
 import type { Grant } from '../../src/auth/options.ts'
 import type { Viewer } from '../../src/auth/viewer.ts'
@@ -28,7 +28,7 @@ const cells = subjects.flatMap((subject) =>
 /** What a service with these grants may read at an instant, cell by cell. */
 function rights(grants: readonly Grant[], now: number): ReadonlySet<string> {
   const access = createAccess(authOptions.parse({}), () => now)
-  const viewer: Viewer = { kind: 'service', id: 'a', grants, schema: false }
+  const viewer: Viewer = { kind: 'service', id: 'a', grants: compileGrants(grants), schema: false }
   return new Set(cells.filter((cell) => access.decide(viewer, cell).allowed).map((cell) => JSON.stringify(cell)))
 }
 
@@ -68,7 +68,7 @@ it('only loses rights as time goes on', () => {
 it('tells the audit, and not the caller, that a grant has ended', () => {
   const ended = { providers: ['*'], fields: ['*' as const], users: ['*'], expires_at: '2026-01-01T00:00:00Z' }
   const access = createAccess(authOptions.parse({}), () => Date.UTC(2026, 0, 1))
-  const viewer: Viewer = { kind: 'service', id: 'a', grants: [ended], schema: false }
+  const viewer: Viewer = { kind: 'service', id: 'a', grants: compileGrants([ended]), schema: false }
   expect(access.decide(viewer, cells[0]!)).toEqual({ allowed: false, code: 'FORBIDDEN', reason: 'grant_expired' })
   expect(access.decideAccounts(viewer, 'acme_1')).toMatchObject({ code: 'FORBIDDEN', reason: 'grant_expired' })
   expect(access.readableProviders(viewer, 'acme_1')).toEqual(new Set())

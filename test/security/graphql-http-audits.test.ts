@@ -1,6 +1,6 @@
 /**
  * The audits of graphql-http, the reference implementation of the GraphQL over HTTP specification. All pass but those
- * that ask for GET, which the closed door refuses by design (TRUST S5).
+ * that ask for GET, which the server refuses by design (docs/promises.md S5).
  */
 import { serverAudits } from 'graphql-http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'

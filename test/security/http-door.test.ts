@@ -1,15 +1,8 @@
-/** The one door: which requests reach GraphQL at all, and what every answer carries (TRUST S5, S6). */
+/** Which requests reach GraphQL, and which headers every response has: over both adapters (docs/promises.md S5, S6). */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { adapters } from './adapters.ts'
+import type { Surface } from './adapters.ts'
 import { startDoor } from './support.ts'
-import type { Door } from './support.ts'
-
-let door: Door
-let graph: string
-beforeAll(async () => {
-  door = await startDoor()
-  graph = `${door.server.url}/graphql`
-})
-afterAll(() => door[Symbol.asyncDispose]())
 
 const query = '{ __typename }'
 const body = JSON.stringify({ query })
@@ -35,7 +28,10 @@ multipart.set('operations', JSON.stringify({ query }))
 multipart.set('map', '{"0":["__proto__.polluted"]}')
 multipart.set('0', new Blob(['x']))
 
-const refused: readonly [string, number, RequestInit, string?][] = [
+/** A body that is a stream can be sent once. */
+type Init = RequestInit | (() => RequestInit)
+
+const refused: readonly [string, number, Init, string?][] = [
   ['GET with a query', 405, { method: 'GET' }, `/graphql?query=${encodeURIComponent(query)}`],
   ['HEAD', 405, { method: 'HEAD' }],
   ['PUT', 405, { method: 'PUT', headers: json, body }],
@@ -65,7 +61,7 @@ const refused: readonly [string, number, RequestInit, string?][] = [
   ['an operation name that is no string', 400, { headers: json, body: '{"query": "{a}", "operationName": 1}' }],
   ['an operation that is not there', 400, { headers: json, body: '{"query": "query A {a}", "operationName": "B"}' }],
   ['a large body', 413, { headers: json, body: JSON.stringify({ query: `${query}${' '.repeat(65_536)}` }) }],
-  ['an endless body', 413, { headers: json, body: endless(), duplex: 'half' } as RequestInit],
+  ['an endless body', 413, () => ({ headers: json, body: endless(), duplex: 'half' }) as RequestInit],
   ['another path', 404, { headers: json, body }, '/'],
   ['a path below', 404, { headers: json, body }, '/graphql/x'],
   ['a page on another origin', 403, { headers: { ...json, origin: 'https://evil.example' }, body }],
@@ -81,61 +77,95 @@ function endless(): ReadableStream<Uint8Array> {
   })
 }
 
-test.each(refused)('%s: %i', async (_, status, init, path = '/graphql') => {
-  const response = await fetch(`${door.server.url}${path}`, { method: 'POST', ...init })
-  expect(response.status).toBe(status)
-  expectHeaders(response)
-  if (init.method === 'HEAD') return
-  expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8')
-  const answer: unknown = await response.json()
-  expect(answer).toMatchObject({
-    errors: [
-      { message: expect.any(String) as string, extensions: { code: expect.stringMatching(/^[A-Z_]+$/) as string } },
-    ],
-  })
-  expect(Object.keys(answer as object)).toStrictEqual(['errors'])
-  expect(Object.prototype).not.toHaveProperty('polluted')
-})
+const accepted: readonly [string, Init][] = [
+  ['JSON', { headers: json }],
+  ['a charset of UTF-8', { headers: { 'content-type': 'application/json; charset=utf-8' } }],
+  ['a charset in other letters', { headers: { 'content-type': 'Application/JSON ;charset="UTF-8"' } }],
+  ['a streamed body', () => ({ headers: json, body: new Blob([body]).stream(), duplex: 'half' }) as RequestInit],
+  ['the encoding identity', { headers: { ...json, 'content-encoding': 'identity' } }],
+]
 
-describe('what is let in', () => {
-  const accepted: readonly [string, RequestInit][] = [
-    ['JSON', { headers: json }],
-    ['UTF-8 said', { headers: { 'content-type': 'application/json; charset=utf-8' } }],
-    ['in other letters', { headers: { 'content-type': 'Application/JSON ;charset="UTF-8"' } }],
-    ['a body in pieces', { headers: json, body: new Blob([body]).stream(), duplex: 'half' } as RequestInit],
-    ['no encoding said', { headers: { ...json, 'content-encoding': 'identity' } }],
-  ]
-  test.each(accepted)('%s', async (_, init) => {
-    const response = await fetch(graph, { method: 'POST', body, ...init })
+const initOf = (init: Init) => (typeof init === 'function' ? init() : init)
+
+describe.each(adapters)('over %s', (_, start) => {
+  let surface: Surface
+  beforeAll(async () => {
+    surface = await start()
+  })
+  afterAll(() => surface[Symbol.asyncDispose]())
+
+  test.each(refused)('refuses %s: %i', async (_, status, init, path = '/graphql') => {
+    const sent = { method: 'POST', ...initOf(init) }
+    const response = await surface.send(path, sent)
+    expect(response.status).toBe(status)
+    expectHeaders(response)
+    if (sent.method === 'HEAD') return
+    expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8')
+    const answer: unknown = await response.json()
+    expect(answer).toMatchObject({
+      errors: [
+        { message: expect.any(String) as string, extensions: { code: expect.stringMatching(/^[A-Z_]+$/) as string } },
+      ],
+    })
+    expect(Object.keys(answer as object)).toStrictEqual(['errors'])
+    expect(Object.prototype).not.toHaveProperty('polluted')
+  })
+
+  test.each(accepted)('accepts %s', async (_, init) => {
+    const response = await surface.send('/graphql', { method: 'POST', body, ...initOf(init) })
     expect(response.status).toBe(200)
     expectHeaders(response)
     expect(await response.json()).toStrictEqual(executed)
   })
 
-  test('a body of exactly 65,536 bytes', async () => {
+  test('accepts a body of exactly 65,536 bytes', async () => {
     const padded = body + ' '.repeat(65_536 - body.length)
-    const response = await fetch(graph, { method: 'POST', headers: json, body: padded })
+    const response = await surface.send('/graphql', { method: 'POST', headers: json, body: padded })
     expect(await response.json()).toStrictEqual(executed)
   })
 
-  test('a page of the same origin', async () => {
-    const headers = { ...json, origin: door.server.url }
-    expect((await fetch(graph, { method: 'POST', headers, body })).status).toBe(200)
+  test('accepts a page of the same origin', async () => {
+    const headers = { ...json, origin: surface.origin }
+    expect((await surface.send('/graphql', { method: 'POST', headers, body })).status).toBe(200)
+  })
+
+  test.each(['/health', '/ready', '/ready?probe=1'])('%s has the headers', async (path) => {
+    const response = await surface.send(path)
+    expect(response.status).toBe(200)
+    expectHeaders(response)
+  })
+
+  test.each(['text/event-stream', 'multipart/mixed', 'text/plain', 'application/graphql-response+json', 'garbage'])(
+    'a response as %s has the headers',
+    async (accept) => {
+      const response = await surface.send('/graphql', { method: 'POST', headers: { ...json, accept }, body })
+      expectHeaders(response)
+    },
+  )
+
+  test.each(['text/event-stream', 'multipart/mixed', 'application/graphql-response+json'])(
+    'answers as %s',
+    async (accept) => {
+      const response = await surface.send('/graphql', { method: 'POST', headers: { ...json, accept }, body })
+      expect(response.headers.get('content-type')).toContain(accept)
+      expect(await response.text()).toContain(JSON.stringify(executed))
+    },
+  )
+
+  test('keeps a plain request id, and replaces any other', async () => {
+    const idFor = async (id: string) =>
+      (await surface.send('/health', { headers: { 'x-request-id': id } })).headers.get('x-request-id')
+    expect(await idFor('Caller_1.2-3')).toBe('Caller_1.2-3')
+    for (const id of ['a b', 'x'.repeat(65), '"']) expect(await idFor(id)).toMatch(/^[0-9a-f-]{36}$/)
+  })
+
+  test.each(['0', '-1', '1.5', '1e3', 'soon'])('refuses a timeout of %s', async (timeout) => {
+    const headers = { ...json, 'x-request-timeout-ms': timeout }
+    const response = await surface.send('/graphql', { method: 'POST', headers, body })
+    expect(response.status).toBe(400)
+    expect(await response.text()).toContain('x-request-timeout-ms')
   })
 })
-
-test.each(['/health', '/ready'])('%s has the headers', async (path) => {
-  const response = await fetch(`${door.server.url}${path}`)
-  expect(response.status).toBe(200)
-  expectHeaders(response)
-})
-
-test.each(['text/event-stream', 'multipart/mixed', 'text/plain', 'application/graphql-response+json', 'garbage'])(
-  'an answer as %s has the headers',
-  async (accept) => {
-    expectHeaders(await fetch(graph, { method: 'POST', headers: { ...json, accept }, body }))
-  },
-)
 
 test('503 has the headers: the keys of an issuer cannot be read', async () => {
   const issuer = 'http://127.0.0.1:1'

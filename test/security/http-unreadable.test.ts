@@ -1,6 +1,6 @@
-/** What is hardly HTTP, over a plain socket: never a 5xx, and the headers that every answer has. */
+/** Requests that are hardly HTTP, over a plain socket: no 5xx, and the headers of every response. */
 import { connect } from 'node:net'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { startDoor } from './support.ts'
 import type { Door } from './support.ts'
 
@@ -50,4 +50,16 @@ test('headers that are too large: 431', async () => {
   const answer = await send(`GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`)
   expect(answer).toMatch(/^HTTP\/1\.1 431 /)
   expect(answer).toContain('cache-control: no-store\r\n')
+})
+
+test('a caller who leaves in the middle of the body is no defect', async () => {
+  const head = 'POST /graphql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n'
+  const socket = connect(Number(new URL(door.server.url).port), '127.0.0.1')
+  socket.write(`${head}{"query`)
+  await door.server.settle()
+  socket.destroy()
+  await vi.waitFor(() => {
+    expect(door.server.logged.filter((line) => line.includes('"status":400,"viewer":"anonymous"'))).toHaveLength(1)
+  })
+  expect(door.server.logged.join('')).not.toContain('unexpected error')
 })

@@ -1,8 +1,8 @@
-/** TRUST S7: canaries in every secret, every answer and every error body; none in anything that is written. */
+/** docs/promises.md S7: canaries in every secret, every answer and every error body; none in anything that is written. */
 import { expect, it } from 'vitest'
 import { answers, cut, drip, garbage, gzipBomb, hugeBody, redirects, reset, silence } from '../servers/misbehaviour.ts'
 import type { Misbehaviour } from '../servers/misbehaviour.ts'
-import { findLeaks } from '../support/find-leaks.ts'
+import { findLeaks } from '../kit/find-leaks.ts'
 import { startCanaryServer } from './leaks.ts'
 
 const everything = `query ($user: ID!) { user(id: $user) {

@@ -6,10 +6,10 @@ import { openStore } from '../../src/upstreams/vault/store.ts'
 import { writeAccounts } from '../../src/upstreams/vault/write.ts'
 import { startClerk } from '../servers/clerk.ts'
 import { startIssuer } from '../servers/jwks.ts'
-import { findLeaks, findLeaksBelow, makeCanary } from '../support/find-leaks.ts'
-import type { Leak } from '../support/find-leaks.ts'
-import { makeFolder } from '../support/folder.ts'
-import { startTestServer } from '../support/server.ts'
+import { findLeaks, findLeaksBelow, makeCanary } from '../kit/find-leaks.ts'
+import type { Leak } from '../kit/find-leaks.ts'
+import { makeFolder } from '../kit/folder.ts'
+import { startTestServer } from '../kit/server.ts'
 
 /** Its members are the secrets that a test may meet; `all` has them and everything that was made since. */
 export function makeCanaries() {

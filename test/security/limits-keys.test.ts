@@ -1,13 +1,13 @@
-/** Token keys: how many an operation and a caller may ask for (TRUST S17). */
+/** Token keys: how many an operation and a caller may ask for (docs/promises.md S17). */
 import { expect, test } from 'vitest'
-import { createKeyRate } from '../../src/server/limits/caller-rate.ts'
+import { createCallerRate } from '../../src/server/limits/caller-rate.ts'
 import { startDoor } from './support.ts'
 
 const query = `query ($ids: [ID!]!) { users(ids: $ids) { oauth_access_tokens(provider: "google") { label } } }`
 const ids = (count: number, from = 1) => Array.from({ length: count }, (_, n) => `user_${String(from + n)}`)
 
 test('keys beyond the limit of the operation are refused without a call; the others are answered', async () => {
-  await using door = await startDoor({ limits: { keys: 5 } })
+  await using door = await startDoor({ limits: { token_reads: 5 } })
   for (const id of ids(8)) door.clerk.addTokens(id, 'oauth_google', 1)
   const { answer } = await door.send(query, { bearer: door.plainKey, variables: { ids: ids(8) } })
   expect(door.clerk.calls).toHaveLength(5)
@@ -22,7 +22,7 @@ test('keys beyond the limit of the operation are refused without a call; the oth
 })
 
 test('equal keys count once, those of aliases together', async () => {
-  await using door = await startDoor({ limits: { keys: 2 } })
+  await using door = await startDoor({ limits: { token_reads: 2 } })
   door.clerk.addTokens('user_2', 'oauth_google', 1)
   const field = 'oauth_access_tokens(provider: "google") { label }'
   const { answer } = await door.send(
@@ -33,7 +33,7 @@ test('equal keys count once, those of aliases together', async () => {
 })
 
 test('a caller who asks too fast waits; another one does not', async () => {
-  await using door = await startDoor({ limits: { viewer_keys: { burst: 4, per_second: 0.001 } } })
+  await using door = await startDoor({ limits: { caller_rate: { burst: 4, per_second: 0.001 } } })
   for (const id of ids(4)) door.clerk.addTokens(id, 'oauth_google', 1)
   const ask = (bearer: string, count: number) => door.send(query, { bearer, variables: { ids: ids(count) } })
   expect((await ask(door.plainKey, 3)).answer.errors).toBeUndefined()
@@ -52,7 +52,7 @@ test('a caller who asks too fast waits; another one does not', async () => {
 
 test('the allowance of a caller fills up again, to the burst and no further', () => {
   let now = 0
-  const take = createKeyRate({ burst: 2, per_second: 10 }, () => now)
+  const take = createCallerRate({ burst: 2, per_second: 10 }, () => now)
   expect([take('a'), take('a'), take('a')]).toStrictEqual([null, null, 100])
   now = 50
   expect(take('a')).toBe(50)
@@ -63,7 +63,7 @@ test('the allowance of a caller fills up again, to the burst and no further', ()
 })
 
 test('callers are forgotten when there are too many, the quietest first', () => {
-  const take = createKeyRate({ burst: 1, per_second: 0.001 }, () => 0)
+  const take = createCallerRate({ burst: 1, per_second: 0.001 }, () => 0)
   expect([take('first'), take('second')]).toStrictEqual([null, null])
   for (let n = 0; n < 9999; n++) {
     take(`caller ${String(n)}`)

@@ -1,4 +1,4 @@
-/** What aliases and lists multiply to (TRUST S17). */
+/** What aliases and lists multiply to (docs/promises.md S17). */
 import { parse } from 'graphql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { countObjects } from '../../src/server/limits/objects.ts'
@@ -45,7 +45,7 @@ describe('an operation', () => {
     expect(messages(answer)).not.toContain(refusal)
   })
 
-  test('is refused as a whole beyond them, before anybody is called', async () => {
+  test('is refused as a whole beyond them, before a platform is called', async () => {
     const ids = Array.from({ length: 100 }, (_, n) => `user_${String(n)}`)
     const providers = ids.map((id) => `oauth_custom_${id}`)
     const query =

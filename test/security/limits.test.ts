@@ -70,13 +70,13 @@ describe('introspection', () => {
     schemaDescription: true,
   })
 
-  test('works for whoever may see the schema', async () => {
+  test('works for callers who may see the schema', async () => {
     const { answer } = await door.send(query, { bearer: door.server.key })
     expect(answer.errors).toBeUndefined()
     expect(answer.data).toHaveProperty('__schema.types')
   })
 
-  test('is refused to everybody else, also after others asked for the same', async () => {
+  test('is refused to all others, also after it was answered', async () => {
     for (const bearer of [door.plainKey, undefined]) {
       const { answer } = await door.send(query, bearer === undefined ? {} : { bearer })
       expect(answer.data).toBeUndefined()

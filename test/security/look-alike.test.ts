@@ -1,4 +1,4 @@
-/** TRUST S16: a caller without a right cannot tell an unknown user from an unconnected or a forbidden one. */
+/** docs/promises.md S16: a caller without a right cannot tell an unknown user from an unconnected or a forbidden one. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { schema } from '../../src/schema/index.ts'
 import { callers } from './callers.ts'

@@ -1,4 +1,4 @@
-/** TRUST S1, S13, S14: every way to a secret x every form x every kind of viewer, and a record of each answer. */
+/** docs/promises.md S1, S13, S14: every way to a secret x every form x every kind of viewer, and a record of each answer. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { schema } from '../../src/schema/index.ts'
 import { recordsOf, verify } from '../audit/chain.ts'

@@ -6,8 +6,8 @@ import { openStore } from '../../src/upstreams/vault/store.ts'
 import { writeAccounts } from '../../src/upstreams/vault/write.ts'
 import { auditKey } from '../audit/chain.ts'
 import { startIssuer } from '../servers/jwks.ts'
-import { makeFolder } from '../support/folder.ts'
-import { startTestServer } from '../support/server.ts'
+import { makeFolder } from '../kit/folder.ts'
+import { startTestServer } from '../kit/server.ts'
 import { callers, fields, providers, subjects } from './callers.ts'
 import type { Caller, Cell } from './callers.ts'
 
@@ -64,7 +64,7 @@ export async function startMatrix(): Promise<Matrix> {
         services: callers.flatMap(({ service }) => (service === null ? [] : [service])),
       },
       audit: { sink: 'file', path: auditPath, key: auditKey, fsync: false, max_bytes: 1_000_000_000 },
-      limits: { viewer_keys: { burst: 1_000_000, per_second: 1_000_000 } },
+      limits: { caller_rate: { burst: 1_000_000, per_second: 1_000_000 } },
     },
   })
   let count = 0

@@ -1,11 +1,11 @@
-/** TRUST S8: whatever is done to a Secret but `reveal`, what comes out does not depend on its value. */
+/** docs/promises.md S8: whatever is done to a Secret but `reveal`, what comes out does not depend on its value. */
 import { format, inspect } from 'node:util'
 import { deserialize, serialize } from 'node:v8'
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
-import { deepFreeze } from '../../src/config/freeze.ts'
+import { deepFreeze } from '../../src/config/load.ts'
 import { CodedError, withDetails } from '../../src/errors.ts'
 import { writeLog } from '../../src/log.ts'
 import { reveal, secret } from '../../src/lib/secret.ts'

@@ -3,8 +3,8 @@ import type { ServiceOptions } from '../../src/auth/options.ts'
 import { newServiceKey } from '../../src/auth/service-keys.ts'
 import { startClerk } from '../servers/clerk.ts'
 import type { ClerkServer } from '../servers/clerk.ts'
-import { startTestServer } from '../support/server.ts'
-import type { Answer, TestServer } from '../support/server.ts'
+import { startTestServer } from '../kit/server.ts'
+import type { Answer, TestServer } from '../kit/server.ts'
 
 export interface Door extends AsyncDisposable {
   readonly clerk: ClerkServer

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { createTextCache } from '../../src/lib/cache.ts'
+import { createCache } from '../../src/lib/cache.ts'
 
 test('forgets what was not asked for longest, and keeps no long text', () => {
-  const cache = createTextCache<number>({ entries: 2, characters: 3 })
+  const cache = createCache<number>({ entries: 2, characters: 3 })
   cache.set('a', 1)
   cache.set('b', 2)
   expect(cache.get('a')).toBe(1)

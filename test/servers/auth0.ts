@@ -1,4 +1,4 @@
-/** A strict local Auth0 tenant, written from docs/platforms/auth0.md and not from our client. */
+/** A strict local Auth0 tenant, written from `docs/platforms/auth0.md` and not from our client. */
 import { createManagement, managementFailure } from './auth0-management.ts'
 import type { Auth0Account, Auth0Identity, Auth0User } from './auth0-management.ts'
 import { createExchange, oauthFailure } from './auth0-exchange.ts'

@@ -1,4 +1,4 @@
-/** A strict local Clerk, written from docs/platforms/clerk.md and not from our client. */
+/** A strict local Clerk, written from `docs/platforms/clerk.md` and not from our client. */
 import { inventAccount, inventToken, type ClerkAccount, type ClerkToken, type ClerkUser } from './clerk-rows.ts'
 import { startLocal, type LocalServer, type Received, type Reply } from './local.ts'
 

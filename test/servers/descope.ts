@@ -1,4 +1,4 @@
-/** A strict local Descope, written from docs/platforms/descope.md and not from our client. */
+/** A strict local Descope, written from `docs/platforms/descope.md` and not from our client. */
 import { startLocal, type LocalServer, type Received, type Reply } from './local.ts'
 
 export interface DescopeToken {

@@ -41,8 +41,14 @@ export interface Issuer extends AsyncDisposable {
   answer(handler: ((response: ServerResponse) => void) | null): void
 }
 
-/** Starts an issuer; `alg` is the algorithm of its keys. */
-export async function startIssuer({ alg = 'ES256' }: { readonly alg?: string } = {}): Promise<Issuer> {
+interface IssuerSettings {
+  /** The algorithm of its keys. */
+  readonly alg?: string
+  /** Milliseconds since 1970, from which tokens get their `exp`. */
+  readonly now?: () => number
+}
+
+export async function startIssuer({ alg = 'ES256', now = Date.now }: IssuerSettings = {}): Promise<Issuer> {
   let keys = [await generateKey(alg)]
   let requests = 0
   let isOut = false
@@ -79,7 +85,7 @@ export async function startIssuer({ alg = 'ES256' }: { readonly alg?: string } =
       ...overrides,
     }),
     sign: (claims, { header, key = newest() } = {}) => {
-      const exp = Math.floor(Date.now() / 1000) + 300
+      const exp = Math.floor(now() / 1000) + 300
       return new SignJWT({ iss: origin, aud: 'tokengraph', sub: 'user_1', exp, ...claims })
         .setProtectedHeader({ alg: key.alg, kid: key.kid, typ: 'JWT', ...header })
         .sign(key.privateKey)

@@ -1,4 +1,4 @@
-/** A strict local Keycloak with one realm, written from docs/platforms/keycloak.md and not from our client. */
+/** A strict local Keycloak with one realm, written from `docs/platforms/keycloak.md` and not from our client. */
 import { exportJWK, generateKeyPair, jwtVerify, SignJWT } from 'jose'
 import type { JWTPayload } from 'jose'
 import { createExchanges } from './keycloak-exchange.ts'

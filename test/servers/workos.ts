@@ -1,4 +1,4 @@
-/** A strict local WorkOS, written from docs/platforms/workos.md and not from our client. */
+/** A strict local WorkOS, written from `docs/platforms/workos.md` and not from our client. */
 import { startLocal, type LocalServer, type Received, type Reply } from './local.ts'
 
 /** A connection as the token call answers it; `state` is the one of the metadata. */

@@ -1,39 +1,42 @@
 import { expect, test } from 'vitest'
-import { createConcurrency } from '../../src/http/overload.ts'
+import { toFetchHandler } from '../../src/http/fetch.ts'
+import type { HttpResponse } from '../../src/http/message.ts'
+import { createConcurrency, shedLoad } from '../../src/http/overload.ts'
 import type { Concurrency } from '../../src/http/overload.ts'
+import { writeLog } from '../../src/log.ts'
 
 const options = { concurrent_requests: 500, loop_delay_ms: 25 }
 
 function enter(concurrency: Concurrency, count: number): number {
-  return Array.from({ length: count }, () => concurrency.enter()).filter(Boolean).length
+  return Array.from({ length: count }, () => concurrency.acquire()).filter(Boolean).length
 }
 
-/** So many windows in which the loop is always at least so late. */
-function late(concurrency: Concurrency, late_ms: number, windows: number): void {
-  for (let reading = 0; reading < windows * 5; reading++) concurrency.observe(late_ms)
+/** Samples for so many windows, each with the event loop delayed by `lateMs`. */
+function late(concurrency: Concurrency, lateMs: number, windows: number): void {
+  for (let reading = 0; reading < windows * 5; reading++) concurrency.observe(lateMs)
 }
 
-test('the fixed limit, and a place for whoever leaves', () => {
+test('admits up to the fixed limit, and again once a request is done', () => {
   const concurrency = createConcurrency({ concurrent_requests: 3, loop_delay_ms: 25 })
   expect(enter(concurrency, 5)).toBe(3)
-  concurrency.leave()
+  concurrency.release()
   expect(enter(concurrency, 2)).toBe(1)
-  expect(concurrency.under_way).toBe(3)
+  expect(concurrency.inFlight).toBe(3)
 })
 
-test('a loop that stays late lowers the limit below what is under way, and a punctual one raises it again', () => {
+test('a lasting event loop delay lowers the limit below the requests in flight, and its end raises it again', () => {
   const concurrency = createConcurrency(options)
   enter(concurrency, 300)
   late(concurrency, 40, 5)
   expect(concurrency.limit).toBe(270)
-  expect(concurrency.enter()).toBe(false)
+  expect(concurrency.acquire()).toBe(false)
   late(concurrency, 40, 5)
   expect(concurrency.limit).toBeLessThan(170)
   late(concurrency, 1, 20)
   expect(concurrency.limit).toBe(500)
 })
 
-test('a burst is served: the loop must be late for longer', () => {
+test('serves a burst: only a longer delay lowers the limit', () => {
   const concurrency = createConcurrency(options)
   enter(concurrency, 300)
   late(concurrency, 200, 4)
@@ -42,7 +45,7 @@ test('a burst is served: the loop must be late for longer', () => {
   expect(concurrency.limit).toBe(500)
 })
 
-test('one punctual reading in each window is enough: a queue is always there, a pause is not', () => {
+test('one sample on time in each window keeps the limit: a pause delays some samples, a queue all of them', () => {
   const concurrency = createConcurrency(options)
   enter(concurrency, 300)
   for (let window = 0; window < 20; window++) {
@@ -52,7 +55,7 @@ test('one punctual reading in each window is enough: a queue is always there, a 
   expect(concurrency.limit).toBe(500)
 })
 
-test('64 are always let in: with so little under way it is something else that keeps the loop', () => {
+test('always admits 64: with so few in flight something else delays the event loop', () => {
   const concurrency = createConcurrency(options)
   enter(concurrency, 300)
   late(concurrency, 1000, 200)
@@ -63,9 +66,32 @@ test('64 are always let in: with so little under way it is something else that k
   expect(idle.limit).toBe(500)
 })
 
-test('0 milliseconds: the loop is not looked at', () => {
+test('0 milliseconds ignore the event loop delay', () => {
   const concurrency = createConcurrency({ ...options, loop_delay_ms: 0 })
   enter(concurrency, 300)
   late(concurrency, 1000, 50)
   expect(concurrency.limit).toBe(500)
+})
+
+test('over the Fetch API a place is released with the response, also with a failed one', async () => {
+  const concurrency = createConcurrency({ concurrent_requests: 1, loop_delay_ms: 0 })
+  const gate = Promise.withResolvers<HttpResponse>()
+  let refused = 0
+  const handle = shedLoad(() => gate.promise, {
+    concurrency,
+    origins: ['https://app.example'],
+    log: writeLog('silent', { write: () => undefined }),
+    onRefused: () => refused++,
+  })
+  const send = () =>
+    toFetchHandler(handle)(new Request('http://localhost/graphql', { headers: { origin: 'https://app.example' } }))
+  const first = send()
+  const second = await send()
+  expect(second.status).toBe(503)
+  expect(second.headers.get('retry-after')).toBe('1')
+  expect(second.headers.get('access-control-allow-origin')).toBe('https://app.example')
+  expect(refused).toBe(1)
+  gate.reject(new Error('invented'))
+  await expect(first).rejects.toThrow('invented')
+  expect(concurrency.inFlight).toBe(0)
 })

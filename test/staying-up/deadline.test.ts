@@ -1,12 +1,12 @@
-/** An answer, data or a typed error, by the caller's deadline plus 50 ms, whatever the upstream does (TRUST R9). */
+/** An answer, data or a typed error, by the caller's deadline plus 50 ms, whatever the upstream does (docs/promises.md R9). */
 import { createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { expect, it } from 'vitest'
 import { startGraphOverClerk } from '../graph/clerk.ts'
 import * as faults from '../servers/misbehaviour.ts'
 import type { Misbehaviour } from '../servers/misbehaviour.ts'
-import { startTestServer } from '../support/server.ts'
-import type { TestServer } from '../support/server.ts'
+import { startTestServer } from '../kit/server.ts'
+import type { TestServer } from '../kit/server.ts'
 
 const DEADLINE_MS = 400
 const GRACE_MS = 50

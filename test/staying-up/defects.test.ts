@@ -1,14 +1,16 @@
-/** A defect of ours costs one request, and shows nothing of itself. */
-import { createSchema, createYoga } from 'graphql-yoga'
-import type { Plugin } from 'graphql-yoga'
+/** A defect costs one request, and its error shows nothing of itself. */
 import { expect, it } from 'vitest'
+import { openAudit } from '../../src/audit/open.ts'
 import { responseHeaders } from '../../src/http/policy.ts'
 import { startServer } from '../../src/main.ts'
-import { containFailures } from '../../src/server/plugins/catch-errors.ts'
+import { createApp } from '../../src/server/app.ts'
+import type { AppDeps } from '../../src/server/app.ts'
+import type { Metrics } from '../../src/server/observability/metrics.ts'
+import { createSource } from '../../src/tokens/source.ts'
 import { writeLog } from '../../src/log.ts'
 import type { Log } from '../../src/log.ts'
-import { makeCanary } from '../support/find-leaks.ts'
-import { configOf } from '../support/server.ts'
+import { makeCanary } from '../kit/find-leaks.ts'
+import { configOf } from '../kit/server.ts'
 
 const masked = { errors: [{ message: 'Unexpected error.', extensions: { code: 'INTERNAL_SERVER_ERROR' } }] }
 
@@ -23,7 +25,7 @@ async function expectMasked(response: Response, canary: string, lines: readonly 
   expect(await response.json()).toEqual(masked)
   const defects = lines.filter((line) => line.includes('"msg":"unexpected error"'))
   expect(defects).toHaveLength(1)
-  // Where it was thrown is for the operator; what it said may be anything.
+  // The operator sees where it was thrown; its message may quote anything.
   expect(defects[0]).toContain('"frames":[')
   expect(lines.join('')).not.toContain(canary)
 }
@@ -36,17 +38,21 @@ const canary = makeCanary()
 const fail = () => {
   throw new Error(canary)
 }
+const metrics: Metrics = { request: fail, refusal: fail, upstream: fail, scrape: fail }
+const html = { accept: 'text/html' }
 
-it.each<[string, Plugin]>([
-  ['onRequest', { onRequest: fail }],
-  ['onRequest, later', { onRequest: () => Promise.reject(new Error(canary)) }],
-  ['onResponse', { onResponse: fail }],
-  ['onResponse, later', { onResponse: () => Promise.reject(new Error(canary)) }],
-])('a plugin that throws in %s', async (_, plugin) => {
+it.each<[string, Partial<AppDeps>, string, Record<string, string>]>([
+  ['before GraphQL', { isReady: fail }, '/ready', {}],
+  ['before GraphQL, later', { page: { html: () => Promise.reject(new Error(canary)) } }, '/graphql', html],
+  ['after the response is made', { metrics }, '/health', {}],
+])('a part of the pipeline that throws %s', async (_, broken, path, headers) => {
   const { log, lines } = collect()
-  const schema = createSchema({ typeDefs: 'type Query { fine: Boolean }' })
-  const yoga = createYoga({ schema, plugins: containFailures(log, [plugin]), logging: false })
-  await expectMasked(await yoga.fetch('http://localhost/graphql?query={fine}'), canary, lines)
+  const audit = await openAudit(config.audit, log)
+  const source = createSource([], { routes: {}, default: null })
+  const none = { documents: null, metrics: null, tracing: null, page: null }
+  const deps = { source, audit, log, ...none, isReady: () => true, ...broken }
+  const app = createApp({ ...config, mode: 'development' }, deps)
+  await expectMasked(await app.fetch(new Request(`http://localhost${path}`, { headers })), canary, lines)
 })
 
 it.each([

@@ -1,4 +1,4 @@
-/** How a server leaves: nobody who sent a request before the end goes without an answer (TRUST R11). */
+/** A server that stops answers every request that was sent before its end (docs/promises.md R11). */
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
@@ -42,11 +42,11 @@ async function serve(hold: Promise<unknown> = Promise.resolve()) {
   return { ...server, arrived: held.promise }
 }
 
-it('accepts during the notice, and says on every answer that the connection ends', async () => {
+it('accepts during the notice, and closes the connection after each response', async () => {
   const server = await serve()
   const known = await open(server.url)
   expect(await known.ask()).toContain('Connection: keep-alive')
-  const drained = server.drain(30, { notice_ms: 1000 })
+  const drained = server.drain(30, { noticeMs: 1000 })
   expect(await known.ask()).toContain('connection: close')
   await expect(known.ended()).rejects.toThrow('ended')
   const newcomer = await open(server.url)
@@ -54,7 +54,7 @@ it('accepts during the notice, and says on every answer that the connection ends
   expect(await drained).toBe(0)
 })
 
-it('says so also on the answer to a request that came before', async () => {
+it('closes the connection also after the response to an earlier request', async () => {
   const gate = Promise.withResolvers<undefined>()
   const server = await serve(gate.promise)
   const connection = await open(server.url)
@@ -66,19 +66,19 @@ it('says so also on the answer to a request that came before', async () => {
   expect(await drained).toBe(0)
 })
 
-it('answers on an idle connection for a while after the port has closed', async () => {
+it('answers on an idle connection for the idle time after the port has closed', async () => {
   const server = await serve()
   const idle = await open(server.url)
   await idle.ask()
   const silent = await open(server.url)
-  const drained = server.drain(30, { idle_ms: 1000 })
+  const drained = server.drain(30, { idleMs: 1000 })
   await expect(open(server.url)).rejects.toThrow('ECONNREFUSED')
   expect(await idle.ask()).toContain('connection: close')
   await expect(silent.ended()).rejects.toThrow('ended')
   expect(await drained).toBe(0)
 })
 
-it('keeps idle connections for longer than common balancers do: they are the ones to close them', async () => {
+it('keeps idle connections for longer than common balancers do, so that the balancer closes them', async () => {
   const server = await serve()
   const idle = await open(server.url)
   expect(await idle.ask()).toContain('Keep-Alive: timeout=75')

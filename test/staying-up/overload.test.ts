@@ -1,10 +1,10 @@
-/** Three times as much as there is capacity for (TRUST R10). */
+/** Three times as much as there is capacity for (docs/promises.md R10). */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { responseHeaders } from '../../src/http/policy.ts'
 import { startClerk } from '../servers/clerk.ts'
 import { holds } from '../servers/misbehaviour.ts'
-import { makeFolder } from '../support/folder.ts'
+import { makeFolder } from '../kit/folder.ts'
 import { startGraphOverClerk } from '../graph/clerk.ts'
 import { askForTokens, configure, measureProcess, startReal } from './real-server.ts'
 
@@ -45,7 +45,7 @@ function percentile(outcomes: readonly Outcome[], share: number): number {
   return sorted[Math.floor((sorted.length - 1) * share)] ?? Number.NaN
 }
 
-it('keeps the latency of what it accepts, refuses the rest at once, and takes no more memory', async () => {
+it('keeps the latency of accepted requests, refuses the others at once, and takes no more memory', async () => {
   using folder = makeFolder()
   await using clerk = await startClerk()
   const users = Array.from({ length: 1000 }, (_, n) => `user_${String(n)}`)
@@ -93,7 +93,7 @@ it('keeps the latency of what it accepts, refuses the rest at once, and takes no
   }
 })
 
-it('answers probes at capacity, and everybody again once there is room', async () => {
+it('answers probes at capacity, and all requests once there is room', async () => {
   await using graph = await startGraphOverClerk(
     {},
     { limits: { concurrent_requests: 2 }, cors: { origins: ['https://app.example.com'] } },
@@ -117,7 +117,7 @@ it('answers probes at capacity, and everybody again once there is room', async (
   })
   for (const path of ['/health', '/ready', '/ready?probe=1'])
     expect((await fetch(`${server.url}${path}`)).status).toBe(200)
-  // Nothing but a probe gets past, whatever its path looks like.
+  // Only a probe passes, whatever the query looks like.
   for (const path of ['/graphql?/ready', '/', '/ready/x'])
     expect((await fetch(`${server.url}${path}`)).status).toBe(503)
   expect(clerk.calls).toHaveLength(2)
@@ -128,7 +128,7 @@ it('answers probes at capacity, and everybody again once there is room', async (
   expect(server.logged.filter((line) => line.includes('at capacity'))).toHaveLength(1)
 })
 
-it('gives the place back when the caller goes away', async () => {
+it('releases the place when the caller goes away', async () => {
   await using graph = await startGraphOverClerk({}, { limits: { concurrent_requests: 1 } })
   const { clerk, server } = graph
   clerk.addTokens('user_1', 'oauth_google')

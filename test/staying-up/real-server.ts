@@ -2,9 +2,9 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { newServiceKey } from '../../src/auth/service-keys.ts'
 import type { ClerkServer } from '../servers/clerk.ts'
-import type { Folder } from '../support/folder.ts'
-import { start } from '../support/process.ts'
-import type { Started } from '../support/process.ts'
+import type { Folder } from '../kit/folder.ts'
+import { start } from '../kit/process.ts'
+import type { Started } from '../kit/process.ts'
 
 export interface Configured {
   /** The configuration file. */

@@ -1,15 +1,15 @@
 /**
- * Restarts under load, one replica after another behind a balancer, and no failed request (TRUST R11): fifty of the
+ * Restarts under load, one replica after another behind a balancer, and no failed request (docs/promises.md R11): fifty of the
  * server within this process, and a few of real processes with SIGTERM. `RESTARTS` says how many of those.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { startServer } from '../../src/main.ts'
-import { loadConfig } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/load.ts'
 import { writeLog } from '../../src/log.ts'
 import { startClerk } from '../servers/clerk.ts'
 import type { ClerkServer } from '../servers/clerk.ts'
-import { makeFolder } from '../support/folder.ts'
+import { makeFolder } from '../kit/folder.ts'
 import { PROBE_EVERY_MS, startBalancer } from './balancer.ts'
 import { startLoad } from './load.ts'
 import { askForTokens, configure, startReal } from './real-server.ts'
@@ -65,7 +65,7 @@ it('fifty restarts of the server within one process', async () => {
   for (let restart = 0; restart < 50; restart++) {
     replicas.push(await startReplica())
     const old = replicas.shift()
-    await old?.stop({ notice_ms: 4 * PROBE_EVERY_MS, idle_ms: PROBE_EVERY_MS })
+    await old?.stop({ noticeMs: 4 * PROBE_EVERY_MS, idleMs: PROBE_EVERY_MS })
     balancer.remove(old?.url ?? '')
   }
   const { sent, failures } = await load.stop()

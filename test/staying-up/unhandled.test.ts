@@ -1,4 +1,4 @@
-/** A rejection that nobody handles ends the process, and fails the tests (TRUST R13). */
+/** An unhandled rejection ends the process, and fails the tests (docs/promises.md R13). */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, symlinkSync } from 'node:fs'
@@ -6,13 +6,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { startClerk } from '../servers/clerk.ts'
-import { makeCanary } from '../support/find-leaks.ts'
-import { makeFolder } from '../support/folder.ts'
+import { makeCanary } from '../kit/find-leaks.ts'
+import { makeFolder } from '../kit/folder.ts'
 import { configure, startReal } from './real-server.ts'
 
 it.each([
-  ['a rejection that nobody handles', 'void Promise.reject(failure)', 'unhandledRejection'],
-  ['an exception that nobody catches', 'throw failure', 'uncaughtException'],
+  ['an unhandled rejection', 'void Promise.reject(failure)', 'unhandledRejection'],
+  ['an uncaught exception', 'throw failure', 'uncaughtException'],
 ])('%s ends the server with a line in the log, and exit code 1', async (_, fault, origin) => {
   using folder = makeFolder()
   await using clerk = await startClerk()
@@ -32,7 +32,7 @@ it.each([
     error: { name: 'Error' },
     msg: 'unexpected error; the process ends',
   })
-  // Node alone would print the message, and a foreign message may quote anything.
+  // By default Node prints the message, and a foreign message may quote anything.
   expect(stdout + stderr).not.toContain(canary)
 })
 

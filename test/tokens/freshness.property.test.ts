@@ -22,7 +22,7 @@ const step = fc.record({
   min_validity_seconds: fc.constantFrom(0, 60, 300, 3600),
 })
 
-test('no answer from memory holds a token past its validity, nor is it older than it may be (TRUST R12)', async () => {
+test('no answer from memory holds a token past its validity, nor is it older than it may be (docs/promises.md R12)', async () => {
   let remembered = 0
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 40 }), fc.boolean(), async (steps, autoRefreshes) => {

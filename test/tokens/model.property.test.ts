@@ -1,5 +1,5 @@
 /**
- * The loaders against a model (TRUST R6): random multisets of keys from several requests at once, random failures, every
+ * The loaders against a model (docs/promises.md R6): random multisets of keys from several requests at once, random failures, every
  * order of events that the scheduler finds, and requests that go away in the middle.
  */
 import fc from 'fast-check'

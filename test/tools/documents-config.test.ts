@@ -1,9 +1,10 @@
 /** The `documents` part of the configuration. */
 import { describe, expect, test } from 'vitest'
 import { checkConfig } from '../../src/commands/check-config.ts'
-import { loadConfig } from '../../src/config.ts'
-import { makeFolder } from '../support/folder.ts'
-import { run } from '../support/process.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import { makeFolder } from '../kit/folder.ts'
+import { captureOutput } from '../kit/output.ts'
+import { run } from '../kit/process.ts'
 import { documentMap, providers, tokens } from './registered.ts'
 
 const production = (documents: string) => `
@@ -63,14 +64,9 @@ describe('the command line', () => {
     using folder = makeFolder()
     const check = (manifest: string) => {
       const file = folder.write('tokengraph.yaml', production(JSON.stringify(folder.write('persisted.json', manifest))))
-      const written = { out: '', err: '' }
-      const code = checkConfig({
-        file,
-        env: {},
-        out: { write: (text) => (written.out += text) },
-        err: { write: (text) => (written.err += text) },
-      })
-      return { code, ...written }
+      const output = captureOutput()
+      const code = checkConfig({ file, env: {} }, output)
+      return { code, out: output.out.text(), err: output.err.text() }
     }
     expect(check(documentMap(tokens, providers))).toMatchObject({ code: 0, err: '' })
     expect(check(documentMap('{ x }'))).toMatchObject({

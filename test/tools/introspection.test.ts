@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs'
 import { buildClientSchema, lexicographicSortSchema, printSchema } from 'graphql'
 import type { IntrospectionQuery } from 'graphql'
 import { expect, test } from 'vitest'
-import { makeFolder } from '../support/folder.ts'
-import { run } from '../support/process.ts'
+import { makeFolder } from '../kit/folder.ts'
+import { run } from '../kit/process.ts'
 import { printed } from './project.ts'
 
 const sdl = readFileSync(new URL('../../schema.graphql', import.meta.url), 'utf8')

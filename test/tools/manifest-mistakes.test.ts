@@ -1,10 +1,10 @@
 /** What a manifest may hold: a server with a mistake in one does not start, and says which document and which mistake. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openDocuments } from '../../src/server/trusted-documents/check.ts'
-import { ConfigError } from '../../src/config.ts'
-import { configOf } from '../support/server.ts'
-import { makeFolder } from '../support/folder.ts'
-import type { Folder } from '../support/folder.ts'
+import { ConfigError } from '../../src/config/load.ts'
+import { configOf } from '../kit/server.ts'
+import { makeFolder } from '../kit/folder.ts'
+import type { Folder } from '../kit/folder.ts'
 import { apolloManifest, documentMap, providers, sha256, tokens } from './registered.ts'
 
 let folder: Folder
@@ -78,7 +78,7 @@ test.each([
     `FILE  ${sha256('fragment F on Query { me { id } }')}  Fragment "F" is never used. (1:1)`,
   ],
   ['an id of another document', JSON.stringify({ [hex(tokens)]: providers }), `FILE  ${hex(tokens)}  ${notSha256}`],
-  ['the same in digits alone', JSON.stringify({ [id]: providers }), `FILE  ${id}  ${notSha256}`],
+  ['the same as digits only', JSON.stringify({ [id]: providers }), `FILE  ${id}  ${notSha256}`],
   ['the same in an Apollo manifest', apollo([{ id, body: providers }]), `FILE  ${id}  ${notSha256}`],
   ['an id in capitals', JSON.stringify({ [id.toUpperCase()]: tokens }), `FILE  ${id.toUpperCase()}  ${notSha256}`],
   [
@@ -147,7 +147,7 @@ describe('what is accepted', () => {
     expect(mistakesOf(JSON.stringify(manifest))).toStrictEqual([])
   })
 
-  test('introspection, for whoever may see the schema', () => {
+  test('introspection, for callers who may see the schema', () => {
     expect(mistakesOf(documentMap('{ __schema { types { name } } }'))).toStrictEqual([])
   })
 

@@ -3,8 +3,9 @@ import { execFile } from 'node:child_process'
 import { mkdirSync, readFileSync, realpathSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { printSdl } from '../../src/commands/schema.ts'
-import { makeFolder } from '../support/folder.ts'
+import { printSchema } from '../../src/commands/schema.ts'
+import { makeFolder } from '../kit/folder.ts'
+import { captureOutput } from '../kit/output.ts'
 
 const nodeModules = realpathSync(fileURLToPath(new URL('../../node_modules', import.meta.url)))
 
@@ -63,9 +64,9 @@ export function shownCode(heading: string, language: string): string {
 
 /** What `tokengraph schema` prints. */
 export function printed(form: { readonly introspection?: boolean; readonly subgraph?: boolean }): string {
-  let text = ''
-  printSdl({ authenticated: true, ...form, out: { write: (part) => (text += part) } })
-  return text
+  const output = captureOutput()
+  printSchema({ authenticated: true, ...form }, output)
+  return output.out.text()
 }
 
 export const TSC = 'typescript/bin/tsc'

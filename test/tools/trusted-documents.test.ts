@@ -144,7 +144,7 @@ describe('callers that cannot register what they send', () => {
       expect((await server.post({ query, operationName: 'A' }, key)).answer).toStrictEqual(onlyRegistered.answer)
   })
 
-  test('nobody else may ask for the schema', async () => {
+  test('no other caller may ask for the schema', async () => {
     expect(await server.post({ query: getIntrospectionQuery() })).toStrictEqual(onlyRegistered)
   })
 })

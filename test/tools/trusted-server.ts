@@ -2,8 +2,8 @@
 import type { ServiceOptions } from '../../src/auth/options.ts'
 import { startDoor } from '../security/support.ts'
 import type { Door } from '../security/support.ts'
-import { makeFolder } from '../support/folder.ts'
-import type { Answer } from '../support/server.ts'
+import { makeFolder } from '../kit/folder.ts'
+import type { Answer } from '../kit/server.ts'
 
 export interface TrustedServer extends AsyncDisposable {
   readonly door: Door

@@ -1,4 +1,4 @@
-/** What becomes of an identity: the fields of docs/platforms/auth0.md section 7, and its traps. */
+/** How an identity is read (docs/platforms/auth0.md section 7). */
 import { expect, test } from 'vitest'
 import { startAuth0 } from '../servers/auth0.ts'
 import { managementFailure } from '../servers/auth0-management.ts'

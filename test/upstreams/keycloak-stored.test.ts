@@ -1,4 +1,4 @@
-/** Every form in which a provider's answer was stored (docs/platforms/keycloak.md, sections 2 and 7). */
+/** Every form in which a provider's answer is stored (docs/platforms/keycloak.md section 2). */
 import { UnsecuredJWT } from 'jose'
 import { expect, test } from 'vitest'
 import { startKeycloak } from '../servers/keycloak.ts'

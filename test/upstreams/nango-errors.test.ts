@@ -12,7 +12,7 @@ const credentialsCall = { path: /\/connections\/./ }
 const exhausted = 'invented-upstream-text: the refresh limit has been reached'
 const backingOff = 'invented-upstream-text: a recent refresh attempt failed. Backing off'
 
-describe('every row of docs/platforms/nango.md section 5', () => {
+describe('every row of the table of docs/platforms/nango.md section 5', () => {
   test.each([
     [400, 'invalid_query_params', undefined, 'BAD_USER_INPUT'],
     [400, 'invalid_uri_params', undefined, 'BAD_USER_INPUT'],

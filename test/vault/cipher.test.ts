@@ -1,4 +1,4 @@
-/** A ciphertext that was moved or changed does not decrypt, and fails only its own row (docs/promises.md S12). */
+/** docs/promises.md S12: a ciphertext that was moved or changed does not decrypt, and takes nothing else with it. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'

@@ -13,6 +13,7 @@ import type { OAuthAccessToken, TokenKey } from '../../src/tokens/types.ts'
 import type { VaultOptions } from '../../src/upstreams/vault/options.ts'
 import { openStore } from '../../src/upstreams/vault/store.ts'
 import type { Store } from '../../src/upstreams/vault/store.ts'
+import { captureOutput } from '../kit/output.ts'
 
 export const k1 = { id: 'k1', secret: secret('invented secret number one, 32 characters') }
 export const k2 = { id: 'k2', secret: secret('invented secret number two, 32 characters') }
@@ -62,18 +63,10 @@ export function toLines(records: readonly unknown[]): string {
 
 /** What the command printed and returned. */
 export async function importText(store: Store, text: string | Uint8Array | AsyncIterable<Uint8Array | string>) {
-  const printed = capture()
+  const printed = captureOutput()
   const input = typeof text === 'string' || text instanceof Uint8Array ? chunks(text) : text
   const code = await importAccounts(store, { input, name: 'accounts.ndjson' }, printed)
   return { code, out: printed.out.text(), err: printed.err.text() }
-}
-
-export function capture(isTTY = false) {
-  const terminal = () => {
-    let all = ''
-    return { isTTY, write: (text: string) => (all += text), text: () => all }
-  }
-  return { out: terminal(), err: terminal() }
 }
 
 async function* chunks(text: string | Uint8Array) {

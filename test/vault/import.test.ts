@@ -8,18 +8,8 @@ import { importAccounts } from '../../src/commands/vault.ts'
 import { reveal } from '../../src/lib/secret.ts'
 import { accountRecord } from '../../src/upstreams/vault/record.ts'
 import { writeAccounts } from '../../src/upstreams/vault/write.ts'
-import {
-  capture,
-  importText,
-  newVault,
-  open,
-  openUpstream,
-  record,
-  tamper,
-  tempFolder,
-  texts,
-  toLines,
-} from './helpers.ts'
+import { captureOutput } from '../kit/output.ts'
+import { importText, newVault, open, openUpstream, record, tamper, tempFolder, texts, toLines } from './helpers.ts'
 
 const two = [record(), record({ user_id: 'user_2', token: 'invented-2' })]
 
@@ -192,7 +182,7 @@ test('normalises bare providers and milliseconds, and strips keys that could rea
 
 test('shows progress only on a terminal', async () => {
   const text = toLines(Array.from({ length: 2500 }, (_, index) => record({ user_id: `user_${String(index)}` })))
-  const printed = capture(true)
+  const printed = captureOutput(true)
   expect(await importAccounts(open(newVault()), { input: Readable.from([text]), name: 'a' }, printed)).toBe(0)
   expect(printed.err.text()).toContain('Reading: 2000')
   expect(printed.err.text()).toContain('Writing: 2000 of 2500')

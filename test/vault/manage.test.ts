@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { listAccounts, removeAccounts } from '../../src/commands/vault.ts'
 import type { Store } from '../../src/upstreams/vault/store.ts'
-import { capture, importText, newVault, open, openUpstream, record, tamper, texts, toLines } from './helpers.ts'
+import { captureOutput } from '../kit/output.ts'
+import { importText, newVault, open, openUpstream, record, tamper, texts, toLines } from './helpers.ts'
 
 const secrets = { token: 'canary', token_secret: 'canary', id_token: 'canary', refresh_token: 'canary' }
 const records = [
@@ -20,13 +21,13 @@ async function filled() {
 }
 
 function list(store: Store, options: Parameters<typeof listAccounts>[1] = {}) {
-  const printed = capture()
+  const printed = captureOutput()
   const code = listAccounts(store, options, printed)
   return { code, lines: printed.out.text().split('\n').slice(0, -1), err: printed.err.text() }
 }
 
 function remove(store: Store, options: Parameters<typeof removeAccounts>[1]) {
-  const printed = capture()
+  const printed = captureOutput()
   return { code: removeAccounts(store, options, printed), out: printed.out.text(), err: printed.err.text() }
 }
 

@@ -4,20 +4,8 @@ import { rotateKeys } from '../../src/commands/vault.ts'
 import type { VaultOptions } from '../../src/upstreams/vault/options.ts'
 import { rewrapBatch } from '../../src/upstreams/vault/rotate.ts'
 import { openStore } from '../../src/upstreams/vault/store.ts'
-import {
-  capture,
-  importText,
-  k1,
-  k2,
-  keyOf,
-  newVault,
-  open,
-  openUpstream,
-  record,
-  tamper,
-  texts,
-  toLines,
-} from './helpers.ts'
+import { captureOutput } from '../kit/output.ts'
+import { importText, k1, k2, keyOf, newVault, open, openUpstream, record, tamper, texts, toLines } from './helpers.ts'
 
 const ROWS = 1200
 
@@ -33,7 +21,7 @@ async function filled(rows: number): Promise<VaultOptions> {
 }
 
 function rotate(options: VaultOptions, isTTY = false) {
-  const printed = capture(isTTY)
+  const printed = captureOutput(isTTY)
   const store = openStore(options)
   const code = rotateKeys(store, printed)
   store.close()

@@ -1,20 +1,21 @@
 /**
- * How large an operation is once its fragments are spread: one pass before graphql's own validation, whose cost for
- * chains of fragments is quadratic (TRUST S11). Every definition is measured, because every one would be validated.
+ * Measures how large an operation is once its fragments are spread, in one pass before the validation of graphql-js,
+ * whose cost for chains of fragments is quadratic (docs/promises.md S11). Every definition is measured, because every
+ * definition would be validated.
  */
 import { Kind } from 'graphql'
 import type { DefinitionNode, DocumentNode, FieldNode, SelectionNode, SelectionSetNode } from 'graphql'
 
 export interface Measure {
-  /** Fields, those of fragments once for each spread. */
+  /** Fields; those of a fragment count once for each spread. */
   readonly fields: number
-  /** Levels of fields below each other. */
+  /** Levels of nested fields. */
   readonly depth: number
   readonly aliases: number
   readonly directives: number
   /** Fields of the outermost level of an operation. */
   readonly outermost: number
-  /** What is selected below `__schema` and `__type`, and counts neither as fields nor as depth. */
+  /** What is selected below `__schema` and `__type`; it counts neither as fields nor as depth. */
   readonly introspection: { readonly fields: number; readonly depth: number }
 }
 
@@ -27,10 +28,10 @@ const nothing: Measure = {
   introspection: { fields: 0, depth: 0 },
 }
 
-// The parser's cache gives the same node for the same text, so each distinct document is measured once.
+// The parser's cache returns the same node for the same text, so each distinct document is measured once.
 const measured = new WeakMap<DocumentNode, Measure>()
 
-/** For each property the largest of all definitions; fragments that spread themselves count once. */
+/** Returns for each property the largest of all definitions; a fragment that spreads itself counts once. */
 export function measureDocument(document: DocumentNode): Measure {
   const known = measured.get(document)
   if (known !== undefined) return known
@@ -79,7 +80,7 @@ function measureDefinitions(definitions: readonly DefinitionNode[]): Measure {
     }
   }
 
-  /** Each fragment once, whoever spreads it: a document cannot make this pass longer than itself. */
+  /** Each fragment is measured once, however often it is spread: the pass is no longer than the document. */
   function ofFragment(name: string): Measure {
     const known = fragments.get(name)
     if (known !== undefined) return known
@@ -93,7 +94,7 @@ function measureDefinitions(definitions: readonly DefinitionNode[]): Measure {
   return definitions.map(ofDefinition).reduce(largest, nothing)
 }
 
-/** Siblings: they add up, and the deeper one is the depth. Doubles grow to Infinity rather than wrap around. */
+/** Siblings add up, and the deeper one is the depth. Doubles grow to Infinity and do not wrap around. */
 function add(a: Measure, b: Measure): Measure {
   return {
     fields: a.fields + b.fields,

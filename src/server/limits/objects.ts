@@ -1,6 +1,6 @@
 /**
- * How many objects an operation may ask for, once its variables are known: aliases and lists of ids multiply, and to
- * refuse each of a hundred thousand users costs more than to answer (some 25 microseconds for an error).
+ * The limit on the objects that an operation asks for, once its variables are known: aliases and lists of ids multiply,
+ * and refusing each of a hundred thousand users costs more than answering (an error takes some 25 microseconds).
  */
 import type { Plugin } from 'graphql-yoga'
 import { getOperationAST, Kind } from 'graphql'
@@ -12,7 +12,7 @@ import type {
   SelectionSetNode,
   ValueNode,
 } from 'graphql'
-import { refuseOperation } from './plugin.ts'
+import { operationError } from '../plugins/errors.ts'
 
 interface ExecutionParts {
   readonly document: DocumentNode
@@ -25,23 +25,23 @@ export function useObjectLimit(max: number): Plugin {
     onExecute({ args, setResultAndStopExecution }) {
       const { document, operationName, variableValues } = args as ExecutionParts
       if (countObjects(document, operationName, variableValues ?? {}) <= max) return
-      const error = refuseOperation(`The operation asks for too many objects: at most ${String(max)}.`)
-      // for Yoga, as on the errors of validation: 400 where the caller can tell it from a transport error
-      error.extensions.http = { spec: true, status: 400 }
-      setResultAndStopExecution({ errors: [error] })
+      // As Yoga answers errors of validation: 400 where the media type tells it from a transport error.
+      const http = { spec: true, status: 400 }
+      const message = `The operation asks for too many objects: at most ${max}.`
+      setResultAndStopExecution({ errors: [operationError(message, http)] })
     },
   }
 }
 
-/**
- * How many objects an operation asks for: its fields with a selection, each as often as the lists in its arguments and
- * in those above it have entries. `users(ids: [100 of them]) { external_accounts { id } }` asks for 200. What platforms
- * hold, such as two accounts of one user, is not known before they are asked and does not count.
- */
-
 type Variables = Readonly<Record<string, unknown>>
 
-/** The document must be valid. 0: no such operation. */
+/**
+ * Counts the objects that an operation asks for: its fields with a selection, multiplied by the entries of the lists in
+ * their arguments and in those above them. `users(ids: [100 of them]) { external_accounts { id } }` asks for 200. What
+ * a platform holds, such as two accounts of one user, is not known before it answers and does not count.
+ *
+ * The document must be valid; 0 when it has no such operation.
+ */
 export function countObjects(
   document: DocumentNode,
   operationName: string | null | undefined,
@@ -88,7 +88,7 @@ export function countObjects(
   return ofSelections(operation.selectionSet)
 }
 
-/** The lengths of the lists that variables have when they are not given. */
+/** The lengths of the lists that are defaults of variables. */
 function defaultsOf({ variableDefinitions = [] }: OperationDefinitionNode): ReadonlyMap<string, number> {
   return new Map(
     variableDefinitions.flatMap(({ variable, defaultValue }) =>

@@ -1,45 +1,50 @@
-/** The `limits` and `cors` parts of the configuration: how much one request and one caller may ask for (TRUST S11, S17). */
+/** The `limits` and `cors` parts of the configuration (docs/promises.md S11 and S17). */
 import { z } from 'zod'
 
 const atLeastOne = z.int().min(1)
 
-export const limitsOptions = z.strictObject({
-  concurrent_requests: atLeastOne
-    .max(100_000)
-    .default(1000)
-    .describe('Requests under way; those beyond are refused at once with OVERLOADED, 503 and `Retry-After`.'),
-  loop_delay_ms: z
-    .int()
-    .min(0)
-    .max(10_000)
-    .default(10)
-    .describe(
-      'Milliseconds that the one thread may be late all the time; beyond that fewer requests are accepted, but never fewer than 64 at a time. `0`: it is not looked at.',
-    ),
-  body_bytes: atLeastOne.max(16_777_216).default(65_536).describe('Bytes of a request body.'),
-  // Parsing and measuring are recursive: more would run out of stack before any other limit is reached.
-  tokens: atLeastOne.max(5000).default(1000).describe('Lexical tokens of an operation, comments not counted.'),
-  depth: atLeastOne.default(8).describe('Levels of fields below each other.'),
-  aliases: z.int().min(0).default(30).describe('Aliases of an operation, `__typename` included.'),
-  directives: z.int().min(0).default(10).describe('Directives of an operation.'),
-  fields: atLeastOne.default(250).describe('Fields that an operation selects, once its fragments are spread.'),
-  root_fields: atLeastOne.default(20).describe('Fields that an operation selects at its root.'),
-  objects: atLeastOne
-    .default(1000)
-    .describe('Objects that an operation asks for: aliases and the entries of lists in its arguments multiply.'),
-  keys: atLeastOne
-    .default(250)
-    .describe('Token keys of an operation: distinct reads of a user at a provider; those beyond are refused.'),
-  errors: atLeastOne.default(10).describe('Errors of an answer; one more says how many were left out.'),
-  validation_errors: atLeastOne.default(5).describe('Mistakes in an operation after which checking it ends.'),
-  viewer_keys: z
-    .strictObject({
-      burst: atLeastOne.default(10_000).describe('Token keys that a caller who has been idle may ask for at once.'),
-      per_second: z.number().positive().default(1000).describe('Token keys that a caller may ask for each second.'),
-    })
-    .prefault({})
-    .meta({ description: 'The rate of one caller, counted in token keys and not in requests.' }),
-})
+/** Former names of keys: refused with a message that gives the new one. */
+const renamed = { keys: 'token_reads', viewer_keys: 'caller_rate' }
+
+export const limitsOptions = z
+  .strictObject({
+    concurrent_requests: atLeastOne
+      .max(100_000)
+      .default(1000)
+      .describe('Requests under way; those beyond are refused at once with OVERLOADED, 503 and `Retry-After`.'),
+    loop_delay_ms: z
+      .int()
+      .min(0)
+      .max(10_000)
+      .default(10)
+      .describe(
+        'Milliseconds that the one thread may be late all the time; beyond that fewer requests are accepted, but never fewer than 64 at a time. `0`: it is not looked at.',
+      ),
+    body_bytes: atLeastOne.max(16_777_216).default(65_536).describe('Bytes of a request body.'),
+    // Parsing and measuring are recursive: more tokens could exhaust the stack before another limit is reached.
+    tokens: atLeastOne.max(5000).default(1000).describe('Lexical tokens of an operation, comments not counted.'),
+    depth: atLeastOne.default(8).describe('Levels of fields below each other.'),
+    aliases: z.int().min(0).default(30).describe('Aliases of an operation, `__typename` included.'),
+    directives: z.int().min(0).default(10).describe('Directives of an operation.'),
+    fields: atLeastOne.default(250).describe('Fields that an operation selects, once its fragments are spread.'),
+    root_fields: atLeastOne.default(20).describe('Fields that an operation selects at its root.'),
+    objects: atLeastOne
+      .default(1000)
+      .describe('Objects that an operation asks for: aliases and the entries of lists in its arguments multiply.'),
+    token_reads: atLeastOne
+      .default(250)
+      .describe('Token reads of an operation: distinct pairs of a user and a provider; those beyond are refused.'),
+    errors: atLeastOne.default(10).describe('Errors of an answer; one more says how many were left out.'),
+    validation_errors: atLeastOne.default(5).describe('Mistakes in an operation after which checking it ends.'),
+    caller_rate: z
+      .strictObject({
+        burst: atLeastOne.default(10_000).describe('Token reads that a caller who has been idle may ask for at once.'),
+        per_second: z.number().positive().default(1000).describe('Token reads that a caller may ask for each second.'),
+      })
+      .prefault({})
+      .meta({ description: 'The rate of one caller, counted in token reads and not in requests.' }),
+  })
+  .meta({ renamed })
 
 /** How much one request and one caller may ask for. */
 export type Limits = z.output<typeof limitsOptions>

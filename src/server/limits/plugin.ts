@@ -1,110 +1,71 @@
-/** The limits that a document keeps or breaks by itself, whatever its variables are. */
+/** The limits on a document, whatever its variables are (docs/promises.md S11). */
 import type { Plugin } from 'graphql-yoga'
-import { GraphQLError, parse } from 'graphql'
+import { parse } from 'graphql'
 import type { DocumentNode, ParseOptions, Source, validate } from 'graphql'
+import { operationError } from '../plugins/errors.ts'
 import { measureDocument } from './measure.ts'
 import type { Measure } from './measure.ts'
 import type { Limits } from './options.ts'
 
-export function limitDocuments(limits: Limits): Plugin[] {
+/**
+ * Introspection is deeper than any other query and has an allowance of its own: the standard query has 14 levels and
+ * about 220 fields below `__schema`. Callers who may not see the schema are refused by another plugin.
+ */
+const INTROSPECTION_DEPTH = 20
+const INTROSPECTION_FIELDS = 500
+
+interface Limit {
+  isExceeded(measure: Measure): boolean
+  /** Names the limit and its value, and nothing of the schema. */
+  readonly message: string
+}
+
+/** The first that is exceeded is reported. */
+function createLimits({ directives, aliases, root_fields: rootFields, fields, depth }: Limits): readonly Limit[] {
   return [
-    useTokenLimit(limits.tokens),
-    useDepthLimit(limits.depth),
-    useFieldLimit(limits.fields),
-    useRootFieldLimit(limits.root_fields),
-    useAliasLimit(limits.aliases),
-    useDirectiveLimit(limits.directives),
-    useValidationErrorLimit(limits.validation_errors),
+    {
+      // Also of unknown directives.
+      isExceeded: (measure) => measure.directives > directives,
+      message: `The operation has too many directives: at most ${directives}.`,
+    },
+    {
+      // Also of `__typename`: where it is exempt, it is the way around the limit.
+      isExceeded: (measure) => measure.aliases > aliases,
+      message: `The operation has too many aliases: at most ${aliases}.`,
+    },
+    {
+      isExceeded: (measure) => measure.outermost > rootFields,
+      message: `The operation selects too many root fields: at most ${rootFields}.`,
+    },
+    {
+      isExceeded: (measure) => measure.fields > fields || measure.introspection.fields > INTROSPECTION_FIELDS,
+      message: `The operation selects too many fields: at most ${fields}.`,
+    },
+    {
+      isExceeded: (measure) => measure.depth > depth || measure.introspection.depth > INTROSPECTION_DEPTH,
+      message: `The operation is too deep: at most ${depth} levels.`,
+    },
   ]
 }
 
-/** The refusal of an operation as a whole, before any of it is validated. */
-
-/** `message` names the kind of the limit and its value, never anything of the schema. */
-export function refuseOperation(message: string): GraphQLError {
-  return new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT' } })
-}
-
-/** A plugin that refuses documents by their measure; `check` returns the message, or null to let them through. */
-export function refuseByMeasure(check: (measure: Measure) => string | null): Plugin {
-  return {
-    onValidate({ params, setResult }) {
-      const message = check(measureDocument(params.documentAST as DocumentNode))
-      if (message !== null) setResult([refuseOperation(message)])
-    },
-  }
-}
-
-/** Ends parsing after so many lexical tokens: nothing later is ever larger than this. */
-
-export function useTokenLimit(maxTokens: number): Plugin {
+/** Refuses documents that are too large: by their tokens while they are parsed, by the rest before they are validated. */
+export function useDocumentLimits(limits: Limits): Plugin {
+  const { tokens: maxTokens, validation_errors: maxErrors } = limits
+  const measured = createLimits(limits)
   return {
     onParse({ setParseFn }) {
       setParseFn((source: string | Source, options?: ParseOptions) => parse(source, { ...options, maxTokens }))
       return ({ result, replaceParseResult }) => {
-        // graphql gives the error no code; its sentence is "Document contains more that 1000 tokens. Parsing aborted."
+        // graphql-js gives this error no code: "Document contains more that 1000 tokens. Parsing aborted."
         if (result instanceof Error && /Document contains more tha[nt] \d+ tokens/.test(result.message))
-          replaceParseResult(refuseOperation(`The operation is too long: at most ${String(maxTokens)} tokens.`))
+          replaceParseResult(operationError(`The operation is too long: at most ${maxTokens} tokens.`))
       }
     },
-  }
-}
-
-/** How deep fields may lie below each other; introspection, which is deeper than any use, has an allowance of its own. */
-
-// The standard introspection query has 14 levels below `__schema`. Who may not see the schema is refused by another plugin.
-const INTROSPECTION_DEPTH = 20
-
-export function useDepthLimit(max: number): Plugin {
-  return refuseByMeasure(({ depth, introspection }) =>
-    depth > max || introspection.depth > INTROSPECTION_DEPTH
-      ? `The operation is too deep: at most ${String(max)} levels.`
-      : null,
-  )
-}
-
-/** How many fields an operation may select once its fragments are spread; introspection has an allowance of its own. */
-
-// The standard introspection query selects about 220 fields.
-const INTROSPECTION_FIELDS = 500
-
-export function useFieldLimit(max: number): Plugin {
-  return refuseByMeasure(({ fields, introspection }) =>
-    fields > max || introspection.fields > INTROSPECTION_FIELDS
-      ? `The operation selects too many fields: at most ${String(max)}.`
-      : null,
-  )
-}
-
-/** How many fields an operation may select at its root. */
-
-export function useRootFieldLimit(max: number): Plugin {
-  return refuseByMeasure(({ outermost }) =>
-    outermost > max ? `The operation selects too many root fields: at most ${String(max)}.` : null,
-  )
-}
-
-/** How many aliases an operation may have. `__typename` counts: exempting it is the hole in others' limits (TRUST finding 5). */
-
-export function useAliasLimit(max: number): Plugin {
-  return refuseByMeasure(({ aliases }) =>
-    aliases > max ? `The operation has too many aliases: at most ${String(max)}.` : null,
-  )
-}
-
-/** How many directives an operation may have, known ones or not. */
-
-export function useDirectiveLimit(max: number): Plugin {
-  return refuseByMeasure(({ directives }) =>
-    directives > max ? `The operation has too many directives: at most ${String(max)}.` : null,
-  )
-}
-
-/** Ends validation after so many mistakes: an operation with a thousand costs no more than one with a few. */
-
-export function useValidationErrorLimit(maxErrors: number): Plugin {
-  return {
-    onValidate({ validateFn, setValidationFn }) {
+    onValidate({ params, setResult, validateFn, setValidationFn }) {
+      const measure = measureDocument(params.documentAST as DocumentNode)
+      const exceeded = measured.find(({ isExceeded }) => isExceeded(measure))
+      if (exceeded !== undefined) setResult([operationError(exceeded.message)])
+      // Validation ends after so many errors: a document with a thousand costs no more than one with a few.
       const next = validateFn as typeof validate
       setValidationFn(((schema, document, rules, options) =>
         next(schema, document, rules, { ...options, maxErrors })) satisfies typeof validate)

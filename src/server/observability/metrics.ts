@@ -1,30 +1,31 @@
 /**
- * What Prometheus reads: counts and durations by labels of a few known values. Never a user, a provider that a caller
- * named, or anything out of an answer.
+ * Metrics for Prometheus: counts and durations with labels of a few known values. Never a user, a provider that a caller
+ * named, or anything of an answer.
  */
 import type { RequestListener } from 'node:http'
 import type { Plugin } from 'graphql-yoga'
 import type { Registry } from 'prom-client'
-import { errorCodes } from '../../errors.ts'
+import { knownErrorCodes } from '../../errors.ts'
 import { listen } from '../../http/node.ts'
-import type { Listening } from '../../http/node.ts'
+import type { Address, Listening } from '../../http/node.ts'
+import type { HttpResponse } from '../../http/message.ts'
 import type { UpstreamEvent, UpstreamState } from '../../upstreams/platform.ts'
 import type { RequestState } from '../context.ts'
 
 export interface Metrics {
   /** One HTTP request that was answered. */
-  request(facts: { readonly status: number; readonly viewer: string; readonly duration_ms: number }): void
+  request(facts: { readonly status: number; readonly viewer: string; readonly durationMs: number }): void
   /** One error of an answer, by its code. */
   refusal(code: string): void
   upstream(event: UpstreamEvent): void
-  /** What a scrape reads: the content type and the text. */
+  /** The content type and the text of a scrape. */
   scrape(): Promise<{ readonly contentType: string; readonly text: string }>
 }
 
 const requestBuckets = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const breakerStates = ['closed', 'half-open', 'open'] as const
 
-/** Loads the library, which nothing needs where metrics are off. `states` is asked upon each scrape. */
+/** Loads the library, which is not needed where metrics are off. `states` is called by each scrape. */
 export async function createMetrics(states: () => Readonly<Record<string, UpstreamState>>): Promise<Metrics> {
   const prometheus = await import('prom-client')
   const registry: Registry = new prometheus.Registry()
@@ -56,7 +57,7 @@ export async function createMetrics(states: () => Readonly<Record<string, Upstre
     labelNames: ['upstream', 'outcome'] as const,
     registers,
   })
-  // These two collect by themselves when they are scraped.
+  // These two are collected by each scrape.
   new prometheus.Gauge({
     name: 'tokengraph_upstream_requests',
     help: 'Requests to upstreams that wait for their turn (queued) or for the answer (under_way).',
@@ -81,8 +82,8 @@ export async function createMetrics(states: () => Readonly<Record<string, Upstre
   })
 
   return {
-    request: ({ status, viewer, duration_ms }) => {
-      requests.observe({ status: String(status), viewer }, duration_ms / 1000)
+    request: ({ status, viewer, durationMs }) => {
+      requests.observe({ status: String(status), viewer }, durationMs / 1000)
     },
     refusal: (code) => {
       errors.inc({ code })
@@ -96,40 +97,38 @@ export async function createMetrics(states: () => Readonly<Record<string, Upstre
   }
 }
 
-/** Counts every answer and every error in it. */
-
-const known = new Set<unknown>([...Object.keys(errorCodes), 'GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED'])
-const byStatus: Readonly<Record<number, string>> = { 401: 'UNAUTHENTICATED', 403: 'FORBIDDEN', 503: 'OVERLOADED' }
-
-export function useMetrics(metrics: Metrics): Plugin<object, RequestState> {
+/** Counts the errors of every result. */
+export function useErrorMetrics(metrics: Metrics): Plugin {
   return {
     onResultProcess({ result }) {
       const results = Array.isArray(result) ? result : [result]
       for (const one of results) {
         if (!('errors' in one)) continue
         for (const { extensions } of one.errors ?? []) {
-          metrics.refusal(known.has(extensions.code) ? String(extensions.code) : 'INTERNAL_SERVER_ERROR')
+          metrics.refusal(knownErrorCodes.has(extensions.code) ? String(extensions.code) : 'INTERNAL_SERVER_ERROR')
         }
       }
-    },
-    onResponse({ request, response, serverContext }) {
-      const { viewer, started_at = performance.now() } = serverContext
-      // What was refused before GraphQL ran has no result to look into.
-      if (viewer === undefined && request.method === 'POST' && response.status >= 400)
-        metrics.refusal(byStatus[response.status] ?? 'BAD_USER_INPUT')
-      metrics.request({
-        status: response.status,
-        viewer: viewer?.kind ?? 'none',
-        duration_ms: performance.now() - started_at,
-      })
     },
   }
 }
 
-/** `GET /metrics` on an address of its own, so that whoever reaches the graph does not reach it. */
+const codesByStatus: Readonly<Record<number, string>> = { 401: 'UNAUTHENTICATED', 403: 'FORBIDDEN', 503: 'OVERLOADED' }
 
-/** Rejects with a message for the operator when the address cannot be had. */
-export function serveMetrics(metrics: Metrics, address: { host: string; port: number }): Promise<Listening> {
+/** Returns a function that counts a response. */
+export function countResponse(metrics: Metrics): (state: RequestState, response: HttpResponse) => void {
+  return ({ viewer, method, startedAt }, { status }) => {
+    // A request that was refused before GraphQL ran has no result.
+    if (viewer === null && method === 'POST' && status >= 400)
+      metrics.refusal(codesByStatus[status] ?? 'BAD_USER_INPUT')
+    metrics.request({ status, viewer: viewer?.kind ?? 'none', durationMs: performance.now() - startedAt })
+  }
+}
+
+/**
+ * Serves `GET /metrics` on an address of its own, so that callers of the graph do not reach it. Rejects with a message
+ * for the operator when it cannot listen there.
+ */
+export function serveMetrics(metrics: Metrics, address: Address): Promise<Listening> {
   const handler: RequestListener = (request, response) => {
     if (request.method !== 'GET' || request.url !== '/metrics') {
       response.writeHead(404).end()

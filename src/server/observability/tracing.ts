@@ -1,29 +1,27 @@
 /**
- * OpenTelemetry spans of requests and of calls to upstreams. Names, outcomes and durations alone: no variable, no
- * result, no id of a user, no URL (TRUST S7).
+ * OpenTelemetry spans of requests and of calls to upstreams. They hold names, outcomes and durations only: no variable,
+ * result, user id or URL (docs/promises.md S7).
  */
 import type { Context, Span, Tracer } from '@opentelemetry/api'
-import type { Plugin } from 'graphql-yoga'
 import type { UpstreamEvent } from '../../upstreams/platform.ts'
-import type { RequestState } from '../context.ts'
 import type { TracingOptions } from './options.ts'
 
 export interface RequestSpan {
-  end(facts: { readonly status: number; readonly operation_name: string | undefined }): void
+  end(facts: { readonly status: number; readonly operationName: string | null }): void
 }
 
 export interface Tracing {
-  /** `traceparent` is the caller's header (W3C Trace Context). */
+  /** `traceparent` is the caller's header (W3C Trace Context), null when absent. */
   startRequest(traceparent: string | null): RequestSpan
-  /** A call that has ended; calls are shared between requests, so their spans stand by themselves. */
+  /** Records a call that has ended. Requests share calls, so the span of a call has no parent. */
   upstream(event: UpstreamEvent): void
-  /** Sends what is waiting; a collector that does not answer holds nothing up for more than a few seconds. */
+  /** Sends what is waiting; takes a few seconds at most when the collector does not answer. */
   close(): Promise<void>
 }
 
 const EXPORT_TIMEOUT_MS = 3000
 
-/** Loads the library, which nothing needs where tracing is off. */
+/** Loads the library, which is not needed where tracing is off. */
 export async function createTracing({ endpoint }: TracingOptions): Promise<Tracing> {
   const [api, core, sdk, exporter, resources] = await Promise.all([
     import('@opentelemetry/api'),
@@ -51,9 +49,9 @@ export async function createTracing({ endpoint }: TracingOptions): Promise<Traci
     startRequest(traceparent) {
       const span: Span = tracer.startSpan('POST /graphql', { kind: api.SpanKind.SERVER }, parentOf(traceparent))
       return {
-        end({ status, operation_name }) {
+        end({ status, operationName }) {
           span.setAttribute('http.response.status_code', status)
-          if (operation_name !== undefined) span.setAttribute('graphql.operation.name', operation_name)
+          if (operationName !== null) span.setAttribute('graphql.operation.name', operationName)
           if (status >= 500) span.setStatus({ code: api.SpanStatusCode.ERROR })
           span.end()
         },
@@ -72,19 +70,6 @@ export async function createTracing({ endpoint }: TracingOptions): Promise<Traci
     },
     close: async () => {
       await provider.shutdown().catch(() => undefined)
-    },
-  }
-}
-
-/** One span for each request of the graph. */
-
-export function useTracing(tracing: Tracing): Plugin<object, RequestState> {
-  return {
-    onRequest({ request, serverContext }) {
-      if (request.method === 'POST') serverContext.span = tracing.startRequest(request.headers.get('traceparent'))
-    },
-    onResponse({ response, serverContext: { span, operation_name } }) {
-      span?.end({ status: response.status, operation_name })
     },
   }
 }

@@ -1,24 +1,23 @@
-/** Withholds every answer until its decisions are recorded: what cannot be audited does not leave (TRUST S13). */
+/** Withholds every answer until its decisions are recorded; without a record it is not sent (docs/promises.md S13). */
 import { isAsyncIterable } from 'graphql-yoga'
-import type { Plugin } from 'graphql-yoga'
 import { GraphQLError } from 'graphql'
 import type { ExecutionResult } from 'graphql'
-import type { AuditTrail } from '../../audit/trail.ts'
 import { CodedError } from '../../errors.ts'
 import type { Log } from '../../log.ts'
-import type { RequestState } from '../context.ts'
+import type { GraphPlugin } from '../context.ts'
 
-export function useAudit(log: Log): Plugin<object, RequestState> {
+export function useAudit(log: Log): GraphPlugin {
   return {
     onExecute({ args }) {
-      const { audit, request_id } = args.contextValue as Partial<RequestState> & { readonly audit?: AuditTrail }
+      const { audit, state } = args.contextValue
       return {
         async onExecuteDone({ result, setResult }) {
           try {
-            if (audit === undefined || isAsyncIterable(result)) throw new Error('an answer without an audit trail')
+            // A stream would be sent before its later decisions are recorded.
+            if (isAsyncIterable(result)) throw new Error('the answer is a stream')
             await audit.commit()
           } catch (error) {
-            log.error({ request_id, error }, 'an answer was withheld because its audit could not be written')
+            log.error({ request_id: state.id, error }, 'an answer was withheld because its audit could not be written')
             setResult(withheld())
           }
         },

@@ -1,13 +1,13 @@
-/** Which errors callers see: ours as they are, GraphQL's own, and nothing of any other. */
+/** The errors that callers see: coded errors as they are, GraphQL's own, and nothing of any other error. */
 import { isAsyncIterable } from 'graphql-yoga'
 import type { Plugin } from 'graphql-yoga'
 import { GraphQLError } from 'graphql'
 import type { ExecutionResult, GraphQLErrorOptions } from 'graphql'
-import { CodedError, errorCodes } from '../../errors.ts'
+import { CodedError, errorCodes, knownErrorCodes } from '../../errors.ts'
 import type { ErrorCode } from '../../errors.ts'
 import type { Log } from '../../log.ts'
 
-/** Anything that is neither a coded error nor GraphQL's own is a defect: logged, and shown as unexpected. */
+/** An error that is neither coded nor GraphQL's own is a defect: it is logged, and shown as unexpected. */
 export function createMaskError(log: Log): (error: unknown) => GraphQLError {
   return (error) => {
     const cause = rootCause(error)
@@ -30,37 +30,34 @@ function rootCause(error: unknown): unknown {
   return cause
 }
 
-/** The position in the operation and in the answer; nothing that the error itself brought. */
+/** The position in the operation and in the answer, without anything of the error itself. */
 function placeOf(error: unknown): GraphQLErrorOptions {
   if (!(error instanceof GraphQLError)) return {}
   const { nodes = null, source = null, positions = null, path = null } = error
   return { nodes, source, positions, path }
 }
 
-const knownCodes = new Set<unknown>([...Object.keys(errorCodes), 'GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED'])
-
 /**
- * GraphQL's own errors without a code are about the caller's variables, and Yoga's codes of its own (BAD_REQUEST) about
- * the caller's request: both are the caller's to correct. `http` is Yoga's, for the status, and never shown.
+ * GraphQL's own errors without a code concern the caller's variables, and Yoga's codes (BAD_REQUEST) the caller's
+ * request: the caller can correct both. Yoga reads the status from `http` and does not show it.
  */
 function withCode(error: GraphQLError): GraphQLError {
   const { code, http } = error.extensions
-  if (knownCodes.has(code)) return error
+  if (knownErrorCodes.has(code)) return error
   return new GraphQLError(error.message, {
     ...placeOf(error),
     extensions: { code: 'BAD_USER_INPUT', ...(http === undefined ? {} : { http }) },
   })
 }
 
-/**
- * How many errors an answer carries, and how long their messages are: an answer must not grow with the mistakes in it.
- * The errors of the parser and the validator are few already; those of the execution are cut before they are masked,
- * which costs more than making them.
- */
-
 /** Characters. GraphQL's own messages quote the operation, whose names can be as long as a request. */
 const MAX_MESSAGE_LENGTH = 300
 
+/**
+ * Limits the errors of an answer and the length of their messages, so that an answer does not grow with its mistakes.
+ * The parser and the validator report few errors; those of the execution are cut before they are masked, because
+ * masking costs more than making them.
+ */
 export function useErrorLimit(max: number): Plugin {
   return {
     onExecute: () => ({
@@ -79,12 +76,12 @@ export function useErrorLimit(max: number): Plugin {
   }
 }
 
-/** The code of the others is most often the code of the first; one without a code that is not GraphQL's is a defect. */
+/** Takes the code of the first error left out; one without a code that is not GraphQL's own is a defect. */
 function sumUp(count: number, first: GraphQLError): GraphQLError {
   const isDefect = first.originalError !== undefined && !(first.originalError instanceof GraphQLError)
   const fallback: ErrorCode = isDefect ? 'INTERNAL_SERVER_ERROR' : 'BAD_USER_INPUT'
   const { code = fallback } = first.extensions
-  return new GraphQLError(`Further errors were left out: ${String(count)}.`, { extensions: { code } })
+  return new GraphQLError(`Further errors were left out: ${count}.`, { extensions: { code } })
 }
 
 function shorten(error: GraphQLError): GraphQLError {
@@ -93,8 +90,18 @@ function shorten(error: GraphQLError): GraphQLError {
 }
 
 /** The same error, in its place and with its extensions, with another message. */
-
 export function replaceMessage(error: GraphQLError, message: string): GraphQLError {
   const { nodes = null, source = null, positions = null, path = null, extensions } = error
   return new GraphQLError(message, { nodes, source, positions, path, extensions })
+}
+
+/** What Yoga makes of the status: with `spec` only where the media type tells it from a transport error. */
+export interface OperationErrorHttp {
+  readonly spec?: boolean
+  readonly status: number
+}
+
+/** Refuses an operation as a whole. The message names nothing of the schema. */
+export function operationError(message: string, http: OperationErrorHttp | null = null): GraphQLError {
+  return new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT', ...(http !== null && { http }) } })
 }

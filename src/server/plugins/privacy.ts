@@ -1,69 +1,77 @@
 /**
- * In production the schema is shown by grant only: introspection is refused while the operation is validated, nothing is
- * suggested, and errors repeat no name of the schema that the caller did not send (TRUST S4).
+ * Hides the schema in production from callers without the grant: introspection is refused while the operation is
+ * validated, nothing is suggested, and errors repeat no name of the schema that the caller did not send
+ * (docs/promises.md S4).
  */
 import { isAsyncIterable } from 'graphql-yoga'
-import type { Plugin } from 'graphql-yoga'
 import { isEnumType, isInputObjectType, isInterfaceType, isObjectType, NoSchemaIntrospectionCustomRule } from 'graphql'
-import type { GraphQLSchema, validate } from 'graphql'
+import type { GraphQLSchema, validate, ValidationRule } from 'graphql'
 import { maySeeSchema } from '../../auth/policy.ts'
-import type { RequestState } from '../context.ts'
+import type { Mode } from '../../mode.ts'
+import type { GraphPlugin } from '../context.ts'
 import { replaceMessage } from './errors.ts'
 
-export function useSchemaPrivacy(mode: 'development' | 'production'): Plugin<object, RequestState> {
+export function useSchemaPrivacy(mode: Mode): GraphPlugin {
   if (mode === 'development') return {}
-  let hideNames: ReturnType<typeof createHideNames> = (message) => message
+  let redactNames: RedactNames = (message) => message
   return {
     onSchemaChange({ schema }) {
-      hideNames = createHideNames(schema as GraphQLSchema)
+      redactNames = createRedactNames(schema as GraphQLSchema)
     },
     onValidate({ context, addValidationRule, validateFn, setValidationFn }) {
-      // The rule also keeps the cached results of those who may see the schema apart: its name is in the cache's key.
-      if (!mayKnow(context)) addValidationRule(NoSchemaIntrospectionCustomRule)
+      if (!maySeeSchema(context.viewer)) addRuleForSome(addValidationRule, NoSchemaIntrospectionCustomRule)
       const next = validateFn as typeof validate
       setValidationFn(((schema, document, rules, options) =>
         next(schema, document, rules, { ...options, hideSuggestions: true })) satisfies typeof validate)
     },
     onExecutionResult({ result, setResult, context }) {
       if (result === undefined || isAsyncIterable(result) || result.errors === undefined) return
+      const isShown = maySeeSchema(context.viewer)
       const sent = context.params.query ?? ''
-      const hide = mayKnow(context) ? (message: string) => message : (message: string) => hideNames(message, sent)
       setResult({
         ...result,
-        errors: result.errors.map((error) => replaceMessage(error, hide(withoutSuggestion(error.message)))),
+        errors: result.errors.map((error) => {
+          const message = withoutSuggestion(error.message)
+          return replaceMessage(error, isShown ? message : redactNames(message, sent))
+        }),
       })
     },
   }
 }
 
-/** One rule of graphql suggests whatever it is told. */
+/**
+ * Adds a rule that applies to some callers only. Yoga caches the results of validation by the names of the rules: the
+ * name of this one keeps the results of these callers apart from those of all others.
+ */
+export function addRuleForSome(addValidationRule: (rule: ValidationRule) => void, rule: ValidationRule): void {
+  if (rule.name === '') throw new Error('a validation rule for some callers needs a name')
+  addValidationRule(rule)
+}
+
+/** One rule of graphql-js suggests names in spite of `hideSuggestions`. */
 function withoutSuggestion(message: string): string {
   return message.replace(/ Did you mean .*\?$/s, '')
 }
-
-function mayKnow(context: object): boolean {
-  const { viewer } = context as RequestState
-  return viewer !== undefined && maySeeSchema(viewer)
-}
-
-/** Takes names of the schema out of error messages: GraphQL's own tell the types and arguments next to a mistake. */
 
 const name = /[_A-Za-z][_0-9A-Za-z]*/g
 // Values of variables are quoted as JSON, so a quotation mark within one is escaped.
 const quotation = /"(?:\\.|[^"\\])*"/g
 
+type RedactNames = (message: string, sent: string) => string
+
 /**
- * Returns a function from a message and the text of the operation to the message without the names of the schema that
- * do not stand in that text. GraphQL quotes every name that it mentions, so only what is quoted is looked at.
+ * Returns a function from a message and the text of the operation to the message without those names of the schema that
+ * are not in the text: GraphQL's own messages name the types and arguments next to a mistake. GraphQL quotes every name
+ * that it mentions, so only quotations are searched.
  */
-export function createHideNames(schema: GraphQLSchema): (message: string, sent: string) => string {
+function createRedactNames(schema: GraphQLSchema): RedactNames {
   const names = namesOf(schema)
   return (message, sent) => {
     if (!message.includes('"')) return message
     const known = new Set(sent.match(name))
     return message.replace(quotation, (quoted) => {
-      const revealed = (quoted.match(name) ?? []).some((word) => names.has(word) && !known.has(word))
-      return revealed ? '"…"' : quoted
+      const isRevealed = (quoted.match(name) ?? []).some((word) => names.has(word) && !known.has(word))
+      return isRevealed ? '"…"' : quoted
     })
   }
 }
@@ -71,7 +79,7 @@ export function createHideNames(schema: GraphQLSchema): (message: string, sent: 
 function namesOf(schema: GraphQLSchema): ReadonlySet<string> {
   const names = new Set(schema.getDirectives().map((directive) => directive.name))
   for (const type of Object.values(schema.getTypeMap())) {
-    // `ID` and `Int` are GraphQL's, but beside an argument they tell its type.
+    // `ID` and `Int` are GraphQL's, but next to an argument they tell its type.
     names.add(type.name)
     if (isEnumType(type)) for (const value of type.getValues()) names.add(value.name)
     if (isObjectType(type) || isInterfaceType(type))

@@ -1,22 +1,21 @@
-/** What a request would meet, before there is one: every registered document against the schema and the limits. */
+/** Checks every registered document against the schema and the limits before the server starts. */
 import { createYoga } from 'graphql-yoga'
 import { Kind } from 'graphql'
 import type { DocumentNode, GraphQLError, GraphQLSchema } from 'graphql'
-import { ConfigError } from '../../config.ts'
-import type { Config } from '../../config.ts'
+import { ConfigError, readConfigFile } from '../../config/load.ts'
+import type { Config } from '../../config/load.ts'
 import type { Problem } from '../../config/problems.ts'
-import { readConfigFile } from '../../config/read-file.ts'
 import { schema } from '../../schema/index.ts'
 import type { Limits } from '../limits/options.ts'
-import { limitDocuments } from '../limits/plugin.ts'
+import { useDocumentLimits } from '../limits/plugin.ts'
 import { idText, readManifest } from './manifest.ts'
 import type { TrustedDocuments } from './plugin.ts'
 
-/** Returns a function from the text of a document to what is wrong with it, in the words that a caller would read. */
-export function createCheckDocument(schema: GraphQLSchema, limits: Limits): (text: string) => readonly string[] {
+/** Returns a function from the text of a document to its mistakes, in the words that a caller would read. */
+function createCheckDocument(schema: GraphQLSchema, limits: Limits): (text: string) => readonly string[] {
   const { parse, validate } = createYoga({
     schema,
-    plugins: limitDocuments(limits),
+    plugins: [useDocumentLimits(limits)],
     logging: false,
     parserAndValidationCache: false,
   }).getEnveloped()
@@ -31,7 +30,7 @@ export function createCheckDocument(schema: GraphQLSchema, limits: Limits): (tex
   }
 }
 
-/** graphql does not look for operations of a kind that the schema has not. */
+/** Validation of graphql-js accepts operations of a kind that the schema does not have. */
 function findMissingKinds(schema: GraphQLSchema, { definitions }: DocumentNode): readonly string[] {
   return definitions
     .filter((definition) => definition.kind === Kind.OPERATION_DEFINITION)
@@ -41,14 +40,15 @@ function findMissingKinds(schema: GraphQLSchema, { definitions }: DocumentNode):
 
 function sentence({ message, locations }: GraphQLError): string {
   const [place] = locations ?? []
-  return place === undefined ? message : `${message} (${String(place.line)}:${String(place.column)})`
+  return place === undefined ? message : `${message} (${place.line}:${place.column})`
 }
-
-/** Reads and checks the registered documents before the server starts, so that every one of them can be executed. */
 
 const MAX_MEBIBYTES = 16
 
-/** null: none are configured. Throws one `ConfigError` that names every file, document and mistake. */
+/**
+ * Reads and checks the registered documents, so that each of them can be executed; null when none are configured.
+ * Throws one `ConfigError` that names every file, document and mistake.
+ */
 export function openDocuments({
   documents: config,
   limits,
@@ -64,12 +64,12 @@ export function openDocuments({
     for (const { of, message } of mistakes) report(of, message)
     for (const { id, text } of entries) {
       const known = documents.get(id)
-      // Two clients may well share a document.
+      // Two clients may share a document.
       if (known !== undefined && known !== text) report(idText(id), 'another manifest has another document of this id')
       for (const message of check(text)) report(idText(id), message)
       documents.set(id, text)
     }
   }
   if (problems.length > 0) throw new ConfigError(problems)
-  return { documents, mode: config.mode, free_services: config.free_services }
+  return { documents, mode: config.mode, freeServices: config.free_services }
 }

@@ -1,10 +1,10 @@
 /**
- * Reads a manifest of registered documents, in either of the two formats that tools write: a map of ids to documents
+ * Parses a manifest of registered documents, in either of the two formats that tools write: a map of ids to documents
  * (GraphQL Code Generator's client preset, gql.tada, Relay), and Apollo's persisted query manifest. Pure.
  */
 import { hash } from 'node:crypto'
 import { z } from 'zod'
-import { findRepeatedMember } from '../../lib/json.ts'
+import { findRepeatedMember, parseJson } from '../../lib/json.ts'
 
 export interface Entry {
   /** As `canonicalId` makes it. */
@@ -13,9 +13,9 @@ export interface Entry {
 }
 
 export interface Mistake {
-  /** The id of the document, or where it stands; empty: the whole file. */
+  /** The id of the document; empty for the whole file. */
   readonly of: string
-  /** A sentence of ours, without anything of the file. */
+  /** Contains nothing of the file. */
   readonly message: string
 }
 
@@ -33,7 +33,7 @@ const apolloManifest = z.looseObject({
 
 export function readManifest(json: string): Manifest {
   const value = parseJson(json)
-  if (value === null || typeof value !== 'object' || Array.isArray(value))
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
     return broken('not a manifest: expected a JSON object of ids and documents, or an Apollo persisted query manifest')
   if ('operations' in value && typeof value.operations !== 'string') return readApollo(value)
   const documents = documentMap.safeParse(value)
@@ -65,17 +65,17 @@ function check(entries: readonly Entry[]): Manifest {
   return { entries: [...known].map(([id, text]) => ({ id, text })), mistakes }
 }
 
-/** GraphQL over HTTP, appendix A: `sha256:` and 64 digits. The digits alone mean the same document. */
+/** Strips the prefix of GraphQL over HTTP, appendix A: `sha256:` and 64 digits mean the same as the digits. */
 export function canonicalId(id: string): string {
   return /^sha256:[0-9a-f]{64}$/.test(id) ? id.slice('sha256:'.length) : id
 }
 
-/** The appendix's characters: a custom id without a colon, or a prefix of the application's own, which begins `x-`. */
+/** The characters of the appendix: a custom id without a colon, or with a prefix of the application, `x-…:`. */
 function isId(id: string): boolean {
   return /^(sha256:[0-9a-f]{64}|x-[\w.~-]+:[\w.~-]+|[\w.~-]+)$/.test(id)
 }
 
-/** What has the length of a hash claims to be one; other ids claim nothing. */
+/** An id with the length of a hash has to be the hash of its document. */
 const algorithms: Readonly<Record<number, string>> = { 40: 'sha1', 64: 'sha256' }
 
 function isHashOf(id: string, text: string): boolean {
@@ -87,7 +87,7 @@ function wrongHash(id: string): string {
   return `the id is not the ${id.length === 64 ? 'SHA-256' : 'SHA-1'} of its document, in lower-case hexadecimal`
 }
 
-/** What is pasted where an id belongs may be anything; only what looks like one is shown. */
+/** Shows an id only if it looks like one: a secret may have been pasted in its place. */
 export function idText(id: string): string {
   return /^[\w.:~-]{1,80}$/.test(id) ? id : '…'
 }
@@ -98,12 +98,4 @@ function repeats(id: string): Mistake {
 
 function broken(message: string): Manifest {
   return { entries: [], mistakes: [{ of: '', message }] }
-}
-
-function parseJson(json: string): unknown {
-  try {
-    return JSON.parse(json)
-  } catch {
-    return null
-  }
 }

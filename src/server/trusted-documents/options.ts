@@ -1,6 +1,6 @@
 /** The `documents` part of the configuration: which operations are registered, and whether any other is executed. */
 import { z } from 'zod'
-import type { Checker, Mode } from '../../config/checks.ts'
+import type { Mode } from '../../mode.ts'
 
 const file = z.string().min(1)
 
@@ -47,13 +47,4 @@ export function resolveDocuments(mode: Mode, options: DocumentsOptions): Documen
     mode: given.mode ?? (mode === 'production' ? 'only' : 'allow'),
     free_services: given.free_services,
   }
-}
-
-/** A name that no service has would leave a gateway without its operations, which shows only in production. */
-export function checkDocuments({ at, list, report }: Checker): void {
-  const services = list(['auth', 'services']).map((_service, index) => at(['auth', 'services', index, 'id']))
-  list(['documents', 'free_services']).forEach((id, index) => {
-    if (typeof id === 'string' && id !== '' && !services.includes(id))
-      report(['documents', 'free_services', index], 'no service has this id')
-  })
 }

@@ -1,36 +1,37 @@
 /**
  * Executes registered documents by their id. Nothing is registered at run time: a request with an id and another text
- * executes nothing (TRUST C.1, mercurius #1228), where @graphql-yoga/plugin-persisted-operations executes the text.
+ * is refused (mercurius issue 1228), where @graphql-yoga/plugin-persisted-operations executes the text.
  */
-import type { GraphQLParams, Plugin } from 'graphql-yoga'
-import { GraphQLError, Kind } from 'graphql'
-import type { ASTVisitor, DocumentNode, ValidationContext } from 'graphql'
+import type { GraphQLParams } from 'graphql-yoga'
+import { Kind } from 'graphql'
+import type { ASTVisitor, DocumentNode, GraphQLError, ValidationContext } from 'graphql'
 import { maySeeSchema } from '../../auth/policy.ts'
-import type { Viewer } from '../../auth/viewer.ts'
-import type { RequestState } from '../context.ts'
+import type { Mode } from '../../mode.ts'
+import type { GraphPlugin, OperationRequest } from '../context.ts'
+import { operationError } from '../plugins/errors.ts'
+import { addRuleForSome } from '../plugins/privacy.ts'
 import { canonicalId } from './manifest.ts'
 
 export interface TrustedDocuments {
-  /** By id, as `canonicalId` makes it. */
+  /** By id, as `canonicalId` returns it. */
   readonly documents: ReadonlyMap<string, string>
   readonly mode: 'only' | 'allow'
   /** The ids of the services that may send any operation in mode `only`. */
-  readonly free_services: readonly string[]
+  readonly freeServices: readonly string[]
 }
 
 export function useTrustedDocuments(
-  { documents, mode, free_services }: TrustedDocuments,
-  serverMode: 'development' | 'production',
-): Plugin<object, RequestState> {
-  const isFree = (viewer: Viewer | undefined) => viewer?.kind === 'service' && free_services.includes(viewer.id)
-  const mayAskForSchema = (viewer: Viewer | undefined) =>
-    serverMode === 'development' || (viewer !== undefined && maySeeSchema(viewer))
+  { documents, mode, freeServices }: TrustedDocuments,
+  serverMode: Mode,
+): GraphPlugin {
+  /** Whether an operation that is not registered is refused, unless it asks for the schema only. */
+  const isRestricted = ({ state, viewer }: OperationRequest): boolean =>
+    mode === 'only' && state.documentId === null && !(viewer.kind === 'service' && freeServices.includes(viewer.id))
 
   return {
     onParams({ params, setParams, context }) {
       const { documentId: _, ...rest } = params as typeof params & { readonly documentId?: unknown }
       const { query } = rest
-      const state: RequestState = context
       const requested = readRequestedId(params)
       if (requested.kind === 'unreadable') throw refuse(requested.message)
       if (requested.kind === 'id') {
@@ -38,34 +39,32 @@ export function useTrustedDocuments(
         if (text === undefined) throw refuse('No document is registered with this id.')
         if (query != null && query !== text)
           throw refuse('The query is not the document that is registered with the id.')
-        state.document_id = requested.id
+        context.state.documentId = requested.id
         setParams({ ...rest, query: text })
         return
       }
       if (query == null) throw refuse('Send a query, or the id of a registered document.')
-      if (mode === 'allow' || isFree(state.viewer)) return
-      if (!mayAskForSchema(state.viewer)) throw onlyRegistered()
-      state.schema_only = true
+      const maySeeIt = serverMode === 'development' || maySeeSchema(context.viewer)
+      if (isRestricted(context) && !maySeeIt) throw onlyRegistered()
     },
     onValidate({ context, addValidationRule }) {
-      // The rule also keeps the cached results of these callers apart: its name is in the cache's key.
-      if ((context as RequestState).schema_only === true) addValidationRule(SchemaAloneRule)
+      if (isRestricted(context)) addRuleForSome(addValidationRule, SchemaOnlyRule)
     },
   }
 }
 
-function SchemaAloneRule(context: ValidationContext): ASTVisitor {
+function SchemaOnlyRule(context: ValidationContext): ASTVisitor {
   return {
     Document(document) {
-      if (!asksForSchemaAlone(document)) context.reportError(onlyRegistered())
+      if (!asksForSchemaOnly(document)) context.reportError(onlyRegistered())
     },
   }
 }
 
 const schemaFields = new Set(['__schema', '__type', '__typename', '_service'])
 
-/** Whether nothing but the schema can be in the answer: no tool spreads fragments at the root for that. */
-function asksForSchemaAlone({ definitions }: DocumentNode): boolean {
+/** Whether the answer can hold the schema only; no tool spreads fragments at the root to ask for it. */
+function asksForSchemaOnly({ definitions }: DocumentNode): boolean {
   return definitions.every((definition) => {
     if (definition.kind !== Kind.OPERATION_DEFINITION) return definition.kind === Kind.FRAGMENT_DEFINITION
     return definition.selectionSet.selections.every(
@@ -78,22 +77,21 @@ function onlyRegistered(): GraphQLError {
   return refuse('Only registered documents are executed: send the id of one.')
 }
 
-/** 400 in every media type: the request was not taken as an operation. `http` is Yoga's and never shown. */
+/** 400 with every media type: the request is not taken as an operation. */
 function refuse(message: string): GraphQLError {
-  return new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT', http: { status: 400 } } })
+  return operationError(message, { status: 400 })
 }
 
-/**
- * The id of the registered document that a request asks for. Two forms mean the same: `documentId` (GraphQL over HTTP,
- * appendix A) and `extensions.persistedQuery.sha256Hash` (Apollo's clients). Pure.
- */
-
-export type RequestedId =
+type RequestedId =
   | { readonly kind: 'none' }
   | { readonly kind: 'id'; readonly id: string }
   | { readonly kind: 'unreadable'; readonly message: string }
 
-export function readRequestedId(params: GraphQLParams): RequestedId {
+/**
+ * Reads the id of the registered document that a request asks for, in either of two forms: `documentId` (GraphQL over
+ * HTTP, appendix A) and `extensions.persistedQuery.sha256Hash` (Apollo's clients). Pure.
+ */
+function readRequestedId(params: GraphQLParams): RequestedId {
   const { documentId } = params as { readonly documentId?: unknown }
   const persistedQuery: unknown = params.extensions?.persistedQuery
   const ids: string[] = []

@@ -43,7 +43,7 @@ const options = z.strictObject({
   }),
   identity_providers: z
     .record(z.string().regex(/^[A-Za-z0-9_.-]{1,100}$/, 'expected a provider name such as google'), identityProvider)
-    .default({})
+    .prefault({})
     .describe('By the name of the provider; without an entry, `facebook` alone has an access token to give.'),
   ...httpOptionFields,
 })

@@ -1,0 +1,52 @@
+/** Authenticates a request: the `Authorization` header → a viewer. */
+import { hash } from 'node:crypto'
+import { createVerifyJwt, systemClock } from './jwt.ts'
+import type { Clock, OnIssuerFailure } from './jwt.ts'
+import type { AuthOptions } from './options.ts'
+import { indexServices } from './service-keys.ts'
+import { createVerifiedTokenCache } from './verified-token-cache.ts'
+import { anonymous, unauthenticated } from './viewer.ts'
+import type { Viewer } from './viewer.ts'
+
+/** Characters. Bounds what a caller can make the server hash and parse. */
+const MAX_CREDENTIAL_LENGTH = 16 * 1024
+// RFC 6750 section 2.1 (b64token) and RFC 9110 section 11.1: the scheme in any case, then exactly one token.
+const bearer = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i
+
+/**
+ * Returns a function from the value of the `Authorization` header to the viewer. Without a header the viewer is
+ * anonymous. An invalid header throws UNAUTHENTICATED and never falls back to anonymous, because its sender does not
+ * expect to be anonymous. Throws UPSTREAM_UNAVAILABLE when the keys of an issuer were never readable. Create it once
+ * per process: it holds the caches.
+ */
+export function createIdentify(
+  auth: Pick<AuthOptions, 'issuers' | 'services'>,
+  onIssuerFailure: OnIssuerFailure = () => undefined,
+  clock: Clock = systemClock,
+): (authorization: string | null) => Promise<Viewer> {
+  const findService = indexServices(auth.services)
+  const verifyJwt = createVerifyJwt(auth.issuers, onIssuerFailure, clock)
+  const verified = createVerifiedTokenCache(clock.now)
+
+  return async (authorization) => {
+    if (authorization === null) return anonymous
+    const credential = readBearer(authorization)
+    const digest = hash('sha256', credential, 'buffer')
+    const service = findService(digest)
+    if (service !== null) return service
+    const name = digest.toString('base64')
+    let user = verified.get(name)
+    if (user === null) {
+      user = await verifyJwt(credential)
+      verified.set(name, user)
+    }
+    return { kind: 'user', userId: user.userId, issuer: user.issuer }
+  }
+}
+
+function readBearer(authorization: string): string {
+  if (authorization.length > MAX_CREDENTIAL_LENGTH + 'Bearer '.length) throw unauthenticated('credential too long')
+  const credential = bearer.exec(authorization)?.[1]
+  if (credential === undefined) throw unauthenticated('not one bearer token')
+  return credential
+}

@@ -1,0 +1,184 @@
+/**
+ * Rules between the parts of a file. They run although other parts failed (zod's `when`), so that every mistake is
+ * reported at once, and read the parsed values: a part that failed is null to them and is reported by its own schema.
+ */
+import type { z } from 'zod'
+import { CodedError } from '../errors.ts'
+import { closestWord, didYouMean, flattenUnions } from '../lib/issues.ts'
+import type { Issue, Path } from '../lib/issues.ts'
+import type { Secret } from '../lib/secret.ts'
+import { isLoopback } from '../lib/url.ts'
+import { checkProvider, wireProvider } from '../tokens/ids.ts'
+import type { RuleParams } from './messages.ts'
+import { fileSchema } from './schema.ts'
+import type { FileOptions, Registry } from './schema.ts'
+
+/** A parsed value in which null takes the place of every part that failed. */
+type Checked<T> =
+  | null
+  | (T extends Secret
+      ? T
+      : T extends readonly (infer Item)[]
+        ? readonly Checked<Item>[]
+        : T extends object
+          ? { readonly [Key in keyof T]: Checked<T[Key]> }
+          : T)
+
+type CheckedFile = NonNullable<Checked<FileOptions>>
+
+type Report = (path: Path, message: string, params?: RuleParams) => void
+
+/** What a rule about a key says: the line of the key is shown, not the line of its value. */
+const ofKey: RuleParams = { of: 'key' }
+
+/** The schema of the whole file with the rules; `environment.host` is the host where the file has none. */
+export function checkedFileSchema(registry: Registry, environment: { readonly host: string | null }) {
+  return fileSchema(registry).superRefine(
+    (value, context) => {
+      const file = withoutFailed(value, failedPaths(context.issues)) as Checked<FileOptions>
+      if (file === null) return
+      const report: Report = (path, message, params = { of: 'value' }) => {
+        context.addIssue({ code: 'custom', path: [...path], message, params: { ...params } })
+      }
+      checkHost(file, environment.host, report)
+      checkRoutes(file, report)
+      checkAuth(file, report)
+      checkAudit(file, report)
+      checkDocuments(file, report)
+    },
+    { when: () => true },
+  )
+}
+
+function failedPaths(issues: readonly z.core.$ZodRawIssue[]): readonly Path[] {
+  return flattenUnions(issues.map((issue) => ({ ...issue, path: issue.path ?? [] }) as Issue))
+    .filter(({ code }) => code !== 'unrecognized_keys')
+    .map(({ path }) => path as Path)
+}
+
+/** A copy with null at the paths; what no path leads to is shared. */
+function withoutFailed(value: unknown, paths: readonly Path[]): unknown {
+  if (paths.some(({ length }) => length === 0)) return null
+  if (paths.length === 0 || value === null || typeof value !== 'object') return value
+  const copy = (Array.isArray(value) ? [...(value as unknown[])] : { ...value }) as Record<string | number, unknown>
+  for (const key of new Set(paths.flatMap(([first]) => first ?? [])))
+    copy[key] = withoutFailed(
+      copy[key],
+      paths.filter(([first]) => first === key).map((path) => path.slice(1)),
+    )
+  return copy
+}
+
+/** null: the mode itself is not valid, and no rule about it applies. */
+function modeOf({ mode = 'production' }: CheckedFile): FileOptions['mode'] | null {
+  return mode
+}
+
+/** Development mode shows GraphiQL and a key on the terminal: it must not be reachable from other machines. */
+function checkHost(file: CheckedFile, environmentHost: string | null, report: Report): void {
+  if (modeOf(file) !== 'development' || file.listen === null) return
+  const { host = environmentHost } = file.listen
+  if (host === null || isLoopback(host) || host === '::1') return
+  const message = 'development mode listens on loopback addresses alone; expected 127.0.0.1'
+  const isInFile = file.listen.host !== undefined
+  report(['listen', 'host'], message, isInFile ? { of: 'value' } : { of: 'value', variable: 'TOKENGRAPH_HOST' })
+}
+
+function checkRoutes(file: CheckedFile, report: Report): void {
+  if (file.upstreams === null) return
+  const names = Object.keys(file.upstreams)
+  const isProduction = modeOf(file) === 'production'
+  if (names.length === 0 && isProduction) report(['upstreams'], 'production needs at least one upstream', ofKey)
+  if (file.providers === null) return
+
+  const routes = Object.entries(file.providers)
+  checkProviderNames(Object.keys(file.providers), report)
+  if (names.length > 1 && routes.length === 0)
+    report(['providers'], 'there are several upstreams: expected a line for each provider, or "default"', ofKey)
+  if (names.length === 0 && isProduction) return
+  for (const [provider, route] of routes) {
+    const isNested = typeof route === 'object' && route !== null
+    const upstream = isNested ? route.upstream : (route ?? null)
+    if (upstream === null || names.includes(upstream)) continue
+    const path = isNested ? ['providers', provider, 'upstream'] : ['providers', provider]
+    report(path, `no upstream has this name${didYouMean(upstream, names)}`)
+  }
+}
+
+const providerNameMessage =
+  'expected a provider name such as "oauth_google" or "google": 1 to 100 letters, digits and _ . -'
+
+function checkProviderNames(keys: readonly string[], report: Report): void {
+  const seen = new Set<string>()
+  for (const key of keys.filter((name) => name !== 'default')) {
+    const path = ['providers', key]
+    const name = canonicalProviderOrNull(key)
+    if (name === null) report(path, providerNameMessage, ofKey)
+    else if (seen.has(name))
+      report(path, 'this provider has a line already; with and without "oauth_" a name means the same', ofKey)
+    else if (closestWord(key, ['default']) !== null)
+      report(path, 'did you mean "default"? For a provider of this name, write it with "oauth_" in front', ofKey)
+    if (name !== null) seen.add(name)
+  }
+}
+
+/** `oauth_google` for `google`; null for what is no provider name. */
+export function canonicalProviderOrNull(name: string): string | null {
+  try {
+    return wireProvider(checkProvider(name))
+  } catch (error) {
+    if (error instanceof CodedError) return null
+    throw error
+  }
+}
+
+/** No two credentials that mean different callers, and at least one caller. */
+function checkAuth(file: CheckedFile, report: Report): void {
+  const { auth } = file
+  if (auth === null) return
+  checkUnique(auth.services, ['auth', 'services'], 'id', 'another service has this id', report)
+  checkUnique(auth.services, ['auth', 'services'], 'key_sha256', 'another service has the same key', report)
+  checkUnique(auth.issuers, ['auth', 'issuers'], 'issuer', 'this issuer is listed above already', report)
+  checkGrants(auth.services, report)
+  const isEmpty = auth.services?.length === 0 && auth.issuers?.length === 0
+  if (isEmpty && modeOf(file) === 'production')
+    report(['auth'], 'nobody could read anything; add a service or an issuer', ofKey)
+}
+
+/** Messages do not show the value: an id may come from a variable that holds a secret by mistake. */
+function checkUnique<Key extends string>(
+  list: readonly (Readonly<Record<Key, string | null>> | null)[] | null,
+  path: Path,
+  key: Key,
+  message: string,
+  report: Report,
+): void {
+  const seen = new Set<string>()
+  for (const [index, entry] of (list ?? []).entries()) {
+    const value = entry?.[key] ?? null
+    if (value === null) continue
+    if (seen.has(value)) report([...path, index, key], message)
+    seen.add(value)
+  }
+}
+
+function checkGrants(services: NonNullable<CheckedFile['auth']>['services'], report: Report): void {
+  for (const [service, entry] of (services ?? []).entries())
+    for (const [grant, given] of (entry?.grants ?? []).entries())
+      for (const [index, name] of (given?.providers ?? []).entries())
+        if (name !== null && name !== '*' && canonicalProviderOrNull(name) === null)
+          report(['auth', 'services', service, 'grants', grant, 'providers', index], `${providerNameMessage}, or "*"`)
+}
+
+function checkAudit({ audit }: CheckedFile, report: Report): void {
+  if (audit?.sink === 'file' && audit.key === undefined)
+    report(['audit', 'key'], 'missing; a file is only worth something when its records cannot be forged', ofKey)
+}
+
+/** A name that no service has would leave a gateway without its operations, which shows only in production. */
+function checkDocuments({ documents, auth }: CheckedFile, report: Report): void {
+  const ids = auth?.services?.map((service) => service?.id) ?? []
+  if (documents === null || typeof documents !== 'object') return
+  for (const [index, id] of (documents.free_services ?? []).entries())
+    if (id !== null && !ids.includes(id)) report(['documents', 'free_services', index], 'no service has this id')
+}

@@ -1,0 +1,46 @@
+/** Answers every request that needs no GraphQL: health probes, refusals, preflights and the page of development mode. */
+import { errorResponse, jsonResponse } from './error-response.ts'
+import type { HttpResponse, RequestHead } from './message.ts'
+import { asksForPage, checkRequest, isPreflight, isProbe, preflightHeaders } from './policy.ts'
+import type { HttpPolicy } from './policy.ts'
+
+/** What the probes report. */
+export interface Probes {
+  /** False while the server drains. */
+  isReady(): boolean
+  /** The state of every upstream by its name. */
+  states(): Readonly<Record<string, unknown>>
+}
+
+/** An HTML page. */
+export interface Page {
+  /** Its bytes in UTF-8. */
+  html(): Promise<Uint8Array<ArrayBuffer>>
+}
+
+/** Null for a request that carries an operation. */
+export type Edge = (request: RequestHead) => HttpResponse | Promise<HttpResponse> | null
+
+/** `page` is served to browsers; null serves none. */
+export function createEdge(policy: HttpPolicy, probes: Probes, page: Page | null): Edge {
+  return (request) => {
+    if (isProbe(request)) return answerProbe(request.path, probes)
+    const refusal = checkRequest(request, policy)
+    if (refusal !== null) return errorResponse(refusal)
+    if (isPreflight(request, policy.origins)) return { status: 204, headers: preflightHeaders, body: null }
+    // After the checks, which refuse every host name but this machine's: the page holds the development key.
+    return page !== null && asksForPage(request) ? answerPage(page) : null
+  }
+}
+
+/** An upstream that fails does not make the server unready: the others answer, and a restart would not help. */
+function answerProbe(path: string, { isReady, states }: Probes): HttpResponse {
+  if (path === '/health') return jsonResponse(200, { status: 'alive' })
+  return isReady()
+    ? jsonResponse(200, { status: 'ready', upstreams: states() })
+    : jsonResponse(503, { status: 'draining', upstreams: states() })
+}
+
+async function answerPage(page: Page): Promise<HttpResponse> {
+  return { status: 200, headers: { 'content-type': 'text/html; charset=utf-8' }, body: await page.html() }
+}

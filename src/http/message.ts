@@ -1,0 +1,35 @@
+/** One HTTP exchange as plain values: what the adapters for node:http and for fetch have in common. */
+
+/** What is known of a request before its body is read. */
+export interface HttpRequest {
+  /** In upper case. */
+  readonly method: string
+  /** The path of the target as `URL.pathname` prints it, without the query. */
+  readonly path: string
+  /** The Host header, with the port; empty when the request has none. */
+  readonly host: string
+  /** The value of a header by its name in lower case; null when it is absent. */
+  header(name: string): string | null
+  /**
+   * Reads the body as it was sent. Resolves to null as soon as there are more than `maxBytes`, and leaves the rest
+   * unread; rejects when the caller goes away. May be called once.
+   */
+  readBody(maxBytes: number): Promise<Buffer<ArrayBuffer> | null>
+  /** Aborts when the caller goes away before the response is sent. */
+  readonly signal: AbortSignal
+  /** Calls the listener once the response is sent or the caller is gone. */
+  onClose(listener: () => void): void
+}
+
+export interface HttpResponse {
+  readonly status: number
+  /** By their names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | Uint8Array<ArrayBuffer> | null
+}
+
+/** Answers one request; never rejects. */
+export type HttpHandler = (request: HttpRequest) => Promise<HttpResponse>
+
+/** The part of a request that the policy decides by. */
+export type RequestHead = Pick<HttpRequest, 'method' | 'path' | 'host' | 'header'>

@@ -1,0 +1,111 @@
+/** The GraphQL part of the server: Yoga with its ordered list of plugins parses, validates and executes operations. */
+import { createYoga, useExecutionCancellation } from 'graphql-yoga'
+import type { Config } from '../config/load.ts'
+import { errorCodes } from '../errors.ts'
+import type { HttpResponse } from '../http/message.ts'
+import { GRAPHQL_PATH } from '../http/policy.ts'
+import { createCache } from '../lib/cache.ts'
+import type { Log } from '../log.ts'
+import { schema } from '../schema/index.ts'
+import type { GraphContext } from '../schema/builder.ts'
+import { createContextFactory } from './context.ts'
+import type { ContextDeps, GraphPlugin, OperationRequest } from './context.ts'
+import { useObjectLimit } from './limits/objects.ts'
+import { useDocumentLimits } from './limits/plugin.ts'
+import { useErrorMetrics } from './observability/metrics.ts'
+import type { Metrics } from './observability/metrics.ts'
+import { useAudit } from './plugins/audit.ts'
+import { createMaskError, useErrorLimit } from './plugins/errors.ts'
+import { useSchemaPrivacy } from './plugins/privacy.ts'
+import { useTrustedDocuments } from './trusted-documents/plugin.ts'
+import type { TrustedDocuments } from './trusted-documents/plugin.ts'
+
+export interface GraphDeps extends ContextDeps {
+  readonly log: Log
+  /** Null executes every operation as it is sent. */
+  readonly documents: TrustedDocuments | null
+  readonly metrics: Metrics | null
+}
+
+export interface Graph {
+  /** `accept` is the header of the request; `signal` aborts when the caller goes away. */
+  execute(request: OperationRequest, accept: string | null, signal: AbortSignal): Promise<HttpResponse>
+  dispose(): Promise<void>
+}
+
+export function createGraph(
+  config: Pick<Config, 'mode' | 'auth' | 'limits' | 'subgraph'>,
+  { log, documents, metrics, ...deps }: GraphDeps,
+): Graph {
+  const { mode, limits } = config
+  const yoga = createYoga<OperationRequest, GraphContext>({
+    schema,
+    graphqlEndpoint: GRAPHQL_PATH,
+    context: createContextFactory(config, deps),
+    plugins: [
+      useReadOperation(log),
+      ...(metrics === null ? [] : [useErrorMetrics(metrics)]),
+      useSchemaPrivacy(mode),
+      // The limits on errors come last, after whatever may replace errors.
+      ...(documents === null ? [] : [useTrustedDocuments(documents, mode)]),
+      useDocumentLimits(limits),
+      useObjectLimit(limits.objects),
+      useErrorLimit(limits.errors),
+      useAudit(log),
+      // Fields are no longer resolved for a caller who has gone away.
+      useExecutionCancellation(),
+    ],
+    maskedErrors: { maskError: createMaskError(log), errorMessage: errorCodes.INTERNAL_SERVER_ERROR.message },
+    parserAndValidationCache: {
+      documentCache: createCache({ entries: 1024, characters: 8192 }),
+      errorCache: createCache({ entries: 128, characters: 8192 }),
+    },
+    // What http/ has decided before, and Yoga's defaults, which are open: CORS with credentials, multipart, a landing page.
+    cors: false,
+    maxRequestBodySize: false,
+    graphiql: false,
+    multipart: false,
+    landingPage: false,
+    // Yoga's health check matches the end of the URL and precedes every plugin; no URL ends like this.
+    healthCheckEndpoint: '\0',
+    batching: false,
+    logging: false,
+  })
+  const { Request } = yoga.fetchAPI
+
+  return {
+    async execute(request, accept, signal) {
+      const headers = { 'content-type': 'application/json', ...(accept !== null && { accept }) }
+      const init = { method: 'POST', headers, signal }
+      const response = await yoga.handleRequest(new Request(`http://localhost${GRAPHQL_PATH}`, init), request)
+      return { status: response.status, headers: ownHeaders(response), body: await response.text() }
+    },
+    async dispose() {
+      await yoga.dispose()
+    },
+  }
+}
+
+/** Hands the operation to Yoga, which would read it out of the body otherwise. */
+function useReadOperation(log: Log): GraphPlugin {
+  return {
+    onRequestParse({ serverContext, setRequestParser }) {
+      setRequestParser(() => serverContext.operation)
+    },
+    onExecute({ args }) {
+      log.debug({ request_id: args.contextValue.state.id }, 'execute')
+    },
+  }
+}
+
+/** Which the adapter decides: they are about the connection and not about the response. */
+const connectionHeaders = new Set(['connection', 'transfer-encoding', 'content-length'])
+
+function ownHeaders(response: Response): Record<string, string> {
+  const headers: Record<string, string> = {}
+  response.headers.forEach((value, name) => {
+    const key = name.toLowerCase()
+    if (!connectionHeaders.has(key)) headers[key] = value
+  })
+  return headers
+}

@@ -1,0 +1,13 @@
+/** Reporter: how many assertions ran. A run that checks less than the one before is seen, although every test passes. */
+import type { Reporter, TestModule } from 'vitest/node'
+
+export function assertionCount(): Reporter {
+  return {
+    onTestRunEnd(modules: readonly TestModule[]) {
+      let assertions = 0
+      for (const module of modules)
+        for (const test of module.children.allTests()) assertions += test.meta().assertions ?? 0
+      process.stdout.write(` Assertions  ${assertions}\n\n`)
+    },
+  }
+}

@@ -1,0 +1,120 @@
+/** The whole server on a free port, with upstreams and callers of the test's choosing. */
+import { newServiceKey } from '../../src/auth/service-keys.ts'
+import { startServer } from '../../src/main.ts'
+import type { UpstreamEvent } from '../../src/upstreams/platform.ts'
+import type { ServiceOptions } from '../../src/auth/options.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import type { Config } from '../../src/config/load.ts'
+import { writeLog } from '../../src/log.ts'
+import { makeFolder } from './folder.ts'
+import { keepOutput } from './keep-output.ts'
+
+export interface Answer<Data = Record<string, unknown>> {
+  readonly data?: Data | null
+  readonly errors?: readonly {
+    readonly message: string
+    readonly path?: readonly (string | number)[]
+    readonly extensions: Readonly<Record<string, unknown>> & { readonly code: string }
+  }[]
+}
+
+export interface TestServer extends AsyncDisposable {
+  readonly url: string
+  /** May read everything. */
+  readonly key: string
+  /** Every line that the server logged, at level debug. */
+  readonly logged: string[]
+  readonly events: UpstreamEvent[]
+  readonly metrics_url: string | undefined
+  /** POSTs an operation; `bearer: null` sends no credential, left out sends the key that may read everything. */
+  ask<Data = Record<string, unknown>>(
+    query: string,
+    options?: { variables?: object; bearer?: string | null; signal?: AbortSignal },
+  ): Promise<Answer<Data>>
+  /** Resolves once so many operations wait for their upstreams. */
+  waitForRequests(count: number): Promise<void>
+  /** Resolves once the server has noticed whatever its callers did before. */
+  settle(): Promise<void>
+  post(body: string, headers?: Record<string, string>): Promise<Response>
+}
+
+export interface TestServerOptions {
+  /** Parts of the configuration file, as its YAML would say them. */
+  readonly file?: Readonly<Record<string, unknown>>
+  readonly services?: readonly Partial<ServiceOptions>[]
+}
+
+const everything = [{ providers: ['*'], fields: ['*'], users: ['*'] }]
+
+export async function startTestServer({ file = {}, services = [] }: TestServerOptions): Promise<TestServer> {
+  const { key, key_sha256 } = newServiceKey()
+  const wide = { id: 'wide', key_sha256, grants: everything, schema: true }
+  const auth = (file.auth ?? {}) as { services?: readonly object[] }
+  const config = configOf({
+    ...file,
+    auth: { ...auth, services: [wide, ...(auth.services ?? []), ...services] },
+  })
+  const logged: string[] = []
+  const events: UpstreamEvent[] = []
+  let checkWaiting = (): void => undefined
+  const log = writeLog('debug', {
+    write: (line) => {
+      keepOutput(line)
+      logged.push(line)
+      checkWaiting()
+    },
+  })
+  const running = await startServer(config, { log, observe: (event) => void events.push(event) })
+  const settle = async () => {
+    for (let round = 0; round < 2; round++) await (await fetch(`${running.url}/health`)).text()
+  }
+  const post = (body: string, headers: Record<string, string> = {}, signal?: AbortSignal) =>
+    fetch(`${running.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body,
+      ...(signal && { signal }),
+    })
+  return {
+    url: running.url,
+    key,
+    logged,
+    events,
+    metrics_url: running.metricsUrl ?? undefined,
+    post,
+    settle,
+    async waitForRequests(count) {
+      await new Promise<void>((resolve) => {
+        checkWaiting = () => {
+          if (logged.filter((line) => line.includes('"msg":"execute"')).length >= count) resolve()
+        }
+        checkWaiting()
+      })
+      await settle()
+    },
+    async ask<Data>(
+      query: string,
+      {
+        variables = {},
+        bearer = key,
+        signal,
+      }: { variables?: object; bearer?: string | null; signal?: AbortSignal } = {},
+    ) {
+      const headers = bearer === null ? {} : { authorization: `Bearer ${bearer}` }
+      const response = await post(JSON.stringify({ query, variables }), headers, signal)
+      return (await response.json()) as Answer<Data>
+    },
+    [Symbol.asyncDispose]: () => running.stop(),
+  }
+}
+
+/** The configuration that a file with this content gives, listening on a free port of this machine. */
+export function configOf(file: Readonly<Record<string, unknown>>): Config {
+  using folder = makeFolder()
+  // JSON is YAML: the test takes the same way as an operator's file.
+  // Here client, server and upstream share one thread, so that a late loop tells nothing about the server.
+  const limits = { loop_delay_ms: 0, ...(file.limits as object | undefined) }
+  const content = JSON.stringify({ audit: { sink: 'none' }, ...file, limits })
+  const config = loadConfig({ file: folder.write('tokengraph.yaml', content), env: {} })
+  return { ...config, listen: { host: '127.0.0.1', port: 0 } }
+}
