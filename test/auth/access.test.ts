@@ -7,7 +7,7 @@ import { auth } from './support.ts'
 
 const fields = ['metadata', 'token', 'token_secret', 'id_token'] as const satisfies ReadableField[]
 const subjects = ['acme_1', 'acme_2', 'other_1'] as const
-const providers = ['oauth_google', 'oauth_github'] as const
+const providers = ['google', 'github'] as const
 
 const user: Viewer = { kind: 'user', userId: 'acme_1', issuer: 'https://id.example.com' }
 
@@ -56,13 +56,13 @@ describe('the decision, over every viewer, subject, provider and field', () => {
       'a provider',
       service([{ providers: ['oauth_google'], fields: ['*'] }]),
       undefined,
-      cells(subjects, ['oauth_google'], fields),
+      cells(subjects, ['google'], fields),
     ],
     [
       'a bare provider name',
       service([{ providers: ['google'] }]),
       undefined,
-      cells(subjects, ['oauth_google'], ['metadata', 'token']),
+      cells(subjects, ['google'], ['metadata', 'token']),
     ],
     [
       'an empty list of fields is the metadata',
@@ -103,8 +103,8 @@ describe('the decision, over every viewer, subject, provider and field', () => {
       ]),
       undefined,
       [
-        ...cells(['acme_1'], ['oauth_google'], ['metadata', 'token']),
-        ...cells(['acme_2'], ['oauth_github'], ['metadata', 'id_token']),
+        ...cells(['acme_1'], ['google'], ['metadata', 'token']),
+        ...cells(['acme_2'], ['github'], ['metadata', 'id_token']),
       ],
     ],
   ])('%s', (_name, viewer, owner, expected) => {
@@ -123,7 +123,7 @@ describe('the decision, over every viewer, subject, provider and field', () => {
     [service([]), 'acme_1', 'metadata', { allowed: false, code: 'FORBIDDEN', reason: 'no_grant' }],
   ])('gives the reason: %o %s %s', (viewer, subject, field, decision) => {
     const access = createAccess({ owner: { fields: ['token'] } })
-    expect(access.decide(viewer, { subject, provider: 'oauth_google', field })).toEqual(decision)
+    expect(access.decide(viewer, { subject, provider: 'google', field })).toEqual(decision)
   })
 })
 
@@ -139,8 +139,8 @@ describe('readableProviders', () => {
     [user, 'acme_1', 'all'],
     [user, 'acme_2', []],
     [service([]), 'acme_1', []],
-    [some, 'acme_1', ['oauth_google', 'oauth_github', 'oauth_slack']],
-    [some, 'acme_2', ['oauth_google', 'oauth_github']],
+    [some, 'acme_1', ['google', 'github', 'slack']],
+    [some, 'acme_2', ['google', 'github']],
     [some, 'other_1', []],
     [some, 'root', 'all'],
   ])('%o of %s', (viewer, subject, expected) => {
@@ -151,7 +151,7 @@ describe('readableProviders', () => {
 describe('the helpers', () => {
   it('allowOrThrow throws the code of the decision, with nothing about the subject', () => {
     const access = createAccess(auth())
-    const request = { subject: 'acme_2', provider: 'oauth_google', field: 'token' } as const
+    const request = { subject: 'acme_2', provider: 'google', field: 'token' } as const
     expect(() => {
       allowOrThrow(access.decide(user, request))
     }).toThrow(expect.objectContaining({ code: 'FORBIDDEN', message: 'The caller may not read this.' }))

@@ -24,7 +24,7 @@ it('prints a key once, with configuration lines that accept it', async () => {
   expect(viewer).toMatchObject({
     kind: 'service',
     id: 'calendar-sync',
-    grants: [{ providers: new Set(['oauth_google']), fields: new Set(['token']), users: 'all' }],
+    grants: [{ providers: new Set(['google']), fields: new Set(['token']), users: 'all' }],
   })
 })
 

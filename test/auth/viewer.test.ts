@@ -92,7 +92,7 @@ describe('a service key', () => {
 
   it('has its grants compiled once: every request gets the same list', async () => {
     const [first, second] = await Promise.all([identify(`Bearer ${keys[0]!.key}`), identify(`Bearer ${keys[0]!.key}`)])
-    expect(first).toMatchObject({ grants: [{ providers: new Set(['oauth_p0']) }] })
+    expect(first).toMatchObject({ grants: [{ providers: new Set(['p0']) }] })
     expect(first.kind === 'service' && first.grants).toBe(second.kind === 'service' && second.grants)
   })
 
