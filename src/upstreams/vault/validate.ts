@@ -1,6 +1,6 @@
 /** One piece of an import → a record, or the problems with it: each names its field, none shows a value. */
-import { distance } from 'fastest-levenshtein'
-import type { z } from 'zod'
+import { closestWord, describeIssues, ownMessagesOnly } from '../../lib/issues.ts'
+import type { Issue, IssueWords, Mistake } from '../../lib/issues.ts'
 import { accountRecord, recordFields } from './record.ts'
 import type { AccountRecord } from './record.ts'
 import type { Piece } from './piece.ts'
@@ -21,19 +21,20 @@ export function validateRecord(piece: Piece): Validated {
     // The message of JSON.parse shows a part of the text.
     return invalid(`is not valid JSON${piece.index === null ? '; expected one object on each line' : ''}`)
   }
-  const result = accountRecord.safeParse(value, { error: describeIssue })
+  const result = accountRecord.safeParse(value, ownMessagesOnly)
   if (result.success) return { record: result.data }
-  return invalid(...result.error.issues.flatMap(formatIssue))
+  return invalid(...describeIssues(result.error.issues, value, words).map(toSentence))
 }
 
 function invalid(...problems: readonly string[]): Validated {
   return { record: null, problems }
 }
 
-// Called where the schema has no message of its own. Issues hold the input, which must not be printed.
-function describeIssue(issue: z.core.$ZodRawIssue): string {
+const words: IssueWords = { unknownKey, explain }
+
+function explain(issue: Issue, value: unknown): string {
   if (issue.code === 'invalid_type')
-    return issue.input === undefined ? 'is missing' : `expected ${expectation(issue.expected)}`
+    return value === undefined ? 'is missing' : `expected ${expectation(issue.expected)}`
   if (issue.code === 'invalid_value') return `expected ${issue.values.map(String).join(' or ')}`
   if (issue.code === 'too_small' || issue.code === 'too_big') return 'is out of range'
   return 'is not valid'
@@ -45,19 +46,16 @@ function expectation(type: string): string {
   return type === 'array' ? 'an array or null' : 'a string'
 }
 
-function formatIssue(issue: z.core.$ZodIssue): string[] {
-  if (issue.code === 'unrecognized_keys') return issue.keys.map(describeUnknown)
-  const [field, ...inner] = issue.path
-  if (field === undefined) return [issue.message]
-  return [`${String(field)}${inner.map((key) => `[${String(key)}]`).join('')}: ${issue.message}`]
-}
-
 // A file in another shape may have a secret where a name belongs.
 const harmlessName = /^[A-Za-z_][A-Za-z0-9_]{0,31}$/
 
-function describeUnknown(name: string): string {
+function unknownKey(name: string): string {
   if (!harmlessName.test(name)) return 'unknown field with an unusual name'
-  const nearest = recordFields.toSorted((a, b) => distance(name, a) - distance(name, b))[0]
-  const isNear = nearest !== undefined && distance(name, nearest) <= Math.max(2, Math.floor(name.length / 3))
-  return `${name}: unknown field${isNear ? `; did you mean ${nearest}?` : ''}`
+  const nearest = closestWord(name, recordFields)
+  return `${name}: unknown field${nearest === null ? '' : `; did you mean ${nearest}?`}`
+}
+
+function toSentence({ path: [field, ...inner], of, message }: Mistake): string {
+  if (field === undefined || of === 'key') return message
+  return `${String(field)}${inner.map((key) => `[${String(key)}]`).join('')}: ${message}`
 }
