@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
-import { assertionCount } from './test/kit/assertion-count.ts'
+import { SEED_VARIABLE, seed } from './test/kit/random.ts'
+import { runSummary } from './test/kit/run-summary.ts'
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
@@ -27,8 +28,10 @@ export default defineConfig({
     hookTimeout: 60_000,
     // An unhandled rejection anywhere fails the run (vitest's default, stated because a promise depends on it).
     dangerouslyIgnoreUnhandledErrors: false,
+    // Apollo Gateway reports to its maker, and looks for the cloud that it runs in, unless it is told not to.
+    env: { [SEED_VARIABLE]: String(seed), APOLLO_TELEMETRY_DISABLED: 'true' },
     setupFiles: [here('test/kit/setup.ts')],
-    reporters: ['default', assertionCount()],
+    reporters: ['default', runSummary()],
     // Most tests wait for sockets and timers: three workers keep two cores busy.
     maxWorkers: 3,
     projects: [

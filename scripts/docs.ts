@@ -1,14 +1,19 @@
 /**
- * Fills the generated parts of the docs from the code: `npm run generate`. With `--check` it changes nothing and fails
- * where a part has drifted. A part stands between `<!-- generated: NAME -->` and `<!-- end -->`.
+ * Fills the generated parts of the docs from the code and prints `tokengraph.schema.json`: `npm run generate`. With
+ * `--check` it changes nothing and fails where a part has drifted. A part is between `<!-- generated: NAME -->` and
+ * `<!-- end -->`.
  */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { format, resolveConfig } from 'prettier'
+import { publishedSchema } from '../src/config/json-schema.ts'
 import { describeConfig } from '../src/config/reference.ts'
 import { errorCodes } from '../src/errors.ts'
 import { platforms } from '../src/upstreams/registry.ts'
 import type { Platform } from '../src/upstreams/platform.ts'
 
-const folder = new URL('../docs/', import.meta.url)
+const root = new URL('../', import.meta.url)
+const folder = new URL('docs/', root)
 const part = /(<!-- generated: ([a-z0-9: -]+) -->\n)[^]*?(<!-- end -->)/g
 
 const all: Readonly<Record<string, Platform>> = platforms
@@ -72,6 +77,14 @@ const generators: Readonly<Record<string, () => string>> = {
 const isCheck = process.argv.includes('--check')
 const used = new Set<string>()
 let drifted = 0
+
+function update(name: string, from: string, to: string): void {
+  if (from === to) return
+  drifted += 1
+  if (isCheck) console.error(`${name} has drifted from the code: run npm run generate`)
+  else writeFileSync(new URL(name, root), to)
+}
+
 for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.md'))) {
   const file = new URL(name, folder)
   const text = readFileSync(file, 'utf8')
@@ -81,11 +94,14 @@ for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }).fi
     if (generate === undefined) throw new Error(`docs/${name}: there is no generator ${generator}`)
     return `${open}\n${generate()}\n${close}`
   })
-  if (filled === text) continue
-  drifted += 1
-  if (isCheck) console.error(`docs/${name} has drifted from the code: run npm run generate`)
-  else writeFileSync(file, filled)
+  update(`docs/${name}`, text, filled)
 }
+
+const schemaFile = fileURLToPath(new URL('tokengraph.schema.json', root))
+const options = { ...(await resolveConfig(schemaFile)), filepath: schemaFile }
+const schema = await format(JSON.stringify(publishedSchema(platforms)), options)
+update('tokengraph.schema.json', existsSync(schemaFile) ? readFileSync(schemaFile, 'utf8') : '', schema)
+
 const unused = Object.keys(generators).filter((generator) => !used.has(generator))
 if (unused.length > 0) throw new Error(`docs: nothing shows ${unused.join(', ')}`)
 if (isCheck && drifted > 0) process.exitCode = 1

@@ -22,12 +22,15 @@ export function inputSchema(schema: z.ZodType): JsonSchema {
 
 /** The whole file; the options of an upstream follow from its `platform`. */
 export function describeFile(registry: Registry): JsonSchema {
-  const file = inputSchema(fileSchema(registry))
+  return withPlatforms(inputSchema(fileSchema(registry)), registry, (platform) => describeOptions(registry, platform))
+}
+
+function withPlatforms(file: JsonSchema, registry: Registry, optionsOf: (platform: string) => JsonSchema): JsonSchema {
   const upstreams = asSchema(file.properties?.upstreams) ?? {}
   const entry = asSchema(upstreams.additionalProperties) ?? {}
-  const allOf = Object.entries(registry).map(([platform, { options }]) => ({
+  const allOf = Object.keys(registry).map((platform) => ({
     if: { properties: { platform: { const: platform } }, required: ['platform'] },
-    then: withPlatform(inputSchema(options), platform, asSchema(entry.properties?.platform)),
+    then: optionsOf(platform),
   }))
   return {
     ...file,
@@ -35,10 +38,10 @@ export function describeFile(registry: Registry): JsonSchema {
   }
 }
 
-/** The options of a platform, with the key that chose it. */
-function withPlatform(options: JsonSchema, platform: string, key: JsonSchema | null): JsonSchema {
-  const { enum: _, ...described } = key ?? {}
-  return { ...options, properties: { platform: { ...described, const: platform }, ...options.properties } }
+/** The options of a platform, with the key that chooses it. */
+function describeOptions(registry: Registry, platform: string): JsonSchema {
+  const options = inputSchema(registry[platform]?.options ?? z.never())
+  return { ...options, properties: { platform: { const: platform }, ...options.properties } }
 }
 
 /** The schemas that a value may satisfy: the branches of a union, or those that `value` itself chooses. */
@@ -95,4 +98,84 @@ function constOf(schema: JsonSchema): readonly unknown[] {
 /** A schema that is an object; null for `true`, `false` and lists of schemas. */
 export function asSchema(schema: unknown): JsonSchema | null {
   return schema !== null && typeof schema === 'object' && !Array.isArray(schema) ? (schema as JsonSchema) : null
+}
+
+const PUBLISHED_AT = 'https://unpkg.com/tokengraph/tokengraph.schema.json'
+
+const variables: Readonly<Record<string, JsonSchema>> = {
+  variable: {
+    description: 'A variable of the environment: it becomes a number or a boolean where one is expected.',
+    type: 'string',
+    pattern: String.raw`^\$\{[A-Za-z_][A-Za-z0-9_]*\}$`,
+  },
+  text_with_variable: {
+    description: 'Text in which variables of the environment are replaced.',
+    type: 'string',
+    pattern: String.raw`\$\{[A-Za-z_][A-Za-z0-9_]*\}`,
+  },
+}
+
+/** `tokengraph.schema.json`: what an editor completes and checks. Rules between the parts are left to the server. */
+export function publishedSchema(registry: Registry): JsonSchema {
+  const file = publish(inputSchema(fileSchema(registry)))
+  const options = Object.keys(registry).map((platform) => [platform, publish(describeOptions(registry, platform))])
+  return {
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    $id: PUBLISHED_AT,
+    title: 'tokengraph configuration',
+    ...withPlatforms(file, registry, (platform) => ({ $ref: `#/definitions/${platform}` })),
+    definitions: { ...variables, ...(Object.fromEntries(options) as Record<string, JsonSchema>) },
+  }
+}
+
+/** A copy without what only this server reads, in which every value that is checked may be a variable instead. */
+function publish(schema: JsonSchema): JsonSchema {
+  const { fallback: stated, renamed: _, properties, items, additionalProperties, anyOf, ...rest } = schema
+  const nested = (child: unknown): JsonSchema => publish(asSchema(child) ?? {})
+  const published: JsonSchema = {
+    ...withoutSafeBounds(rest),
+    ...(typeof stated === 'string' && { description: `${rest.description ?? ''} Left out: ${stated}.`.trimStart() }),
+    ...(properties && { properties: mapValues(properties, nested) }),
+    ...(items !== undefined && { items: nested(items) }),
+    ...(additionalProperties !== undefined && {
+      additionalProperties: additionalProperties === false ? false : nested(additionalProperties),
+    }),
+    ...(anyOf && { anyOf: anyOf.flatMap((branch) => branchesOf(nested(branch))) }),
+  }
+  const variable = variableFor(schema)
+  if (variable === null) return published
+  const { description, default: fallback, ...constraint } = published
+  return {
+    ...(description !== undefined && { description }),
+    ...(fallback !== undefined && { default: fallback }),
+    anyOf: [constraint, { $ref: `#/definitions/${variable}` }],
+  }
+}
+
+/** The alternative of a value that a variable would not satisfy as it is written; null: there is none, or no need. */
+function variableFor({ type, enum: words, const: word, pattern, format, minLength = 0 }: JsonSchema): string | null {
+  if (type === 'number' || type === 'integer' || type === 'boolean') return 'variable'
+  const isFree = [words, word, pattern, format].every((rule) => rule === undefined) && minLength <= '${A}'.length
+  return type === 'string' && !isFree ? 'text_with_variable' : null
+}
+
+/** Unions of unions become one, so that an editor lists their branches side by side. */
+function branchesOf(schema: JsonSchema): readonly JsonSchema[] {
+  const { anyOf, ...rest } = schema
+  return anyOf !== undefined && Object.keys(rest).length === 0
+    ? anyOf.map((branch) => asSchema(branch) ?? {})
+    : [schema]
+}
+
+/** Whole numbers have the safe integers as their bounds, which say nothing to an operator. */
+function withoutSafeBounds({ minimum, maximum, ...rest }: JsonSchema): JsonSchema {
+  return {
+    ...rest,
+    ...(minimum !== undefined && minimum > Number.MIN_SAFE_INTEGER && { minimum }),
+    ...(maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER && { maximum }),
+  }
+}
+
+function mapValues<From, To>(record: Readonly<Record<string, From>>, map: (value: From) => To): Record<string, To> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]))
 }

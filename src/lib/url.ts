@@ -8,11 +8,17 @@ export function isLoopback(hostname: string): boolean {
   return loopback.test(hostname)
 }
 
+/** What of the rule JSON Schema can say, for editors. */
+const securePattern = String.raw`^(?:https://|http://(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?:[:/]|$))`
+
 /** A URL without credentials, query and fragment; https, or http to a loopback address. */
-export const secureUrl = z.string().superRefine((value, context) => {
-  const problem = findUrlProblem(value)
-  if (problem !== null) context.addIssue({ code: 'custom', message: problem })
-})
+export const secureUrl = z
+  .string()
+  .superRefine((value, context) => {
+    const problem = findUrlProblem(value)
+    if (problem !== null) context.addIssue({ code: 'custom', message: problem })
+  })
+  .meta({ pattern: securePattern })
 
 function findUrlProblem(value: string): string | null {
   if (!URL.canParse(value)) return 'expected a URL such as https://api.example.com'

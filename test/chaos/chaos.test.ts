@@ -1,7 +1,7 @@
 /**
  * Four platforms behind proxies that spoil their answers at random, and ten thousand operations at once and after each
  * other: whatever happens, nobody gets a token of somebody else, and everybody gets an answer in time.
- * `CHAOS_SEED=n` repeats the faults of a run.
+ * `TEST_SEED=n` repeats the faults of a run.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { expect, test } from 'vitest'
@@ -17,26 +17,15 @@ import type { Fixture, PlatformFixture } from '../conformance/fixture.ts'
 import { fusionauth } from '../conformance/fusionauth.ts'
 import { kratos } from '../conformance/kratos.ts'
 import { workos } from '../conformance/workos.ts'
+import { randomFrom, seed } from '../kit/random.ts'
 import { startFaultyProxy } from './faulty-proxy.ts'
 
 const OPERATIONS = 10_000
 const AT_ONCE = 40
 const USERS = 200
-const seed = Number(process.env.CHAOS_SEED ?? Math.floor(Math.random() * 2 ** 31))
 
 /** Each shape of endpoint: by key, in bulk, all of a user. */
 const fixtures: Readonly<Record<string, PlatformFixture>> = { clerk, kratos, workos, fusionauth }
-
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
-function randomFrom(start: number): () => number {
-  let state = start
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 const userName = (n: number): string => `user_${String(n)}`
 /** Every third user is not connected. */
@@ -134,7 +123,7 @@ async function operate({ source, opened, random, late, seen }: Scene): Promise<v
   deadline.stop()
 }
 
-test(`10,000 operations, with the faults of seed ${String(seed)}`, async () => {
+test(`10,000 operations, with the faults of seed ${seed}`, async () => {
   const unhandled: unknown[] = []
   const listen = (reason: unknown): void => void unhandled.push(reason)
   process.on('unhandledRejection', listen)

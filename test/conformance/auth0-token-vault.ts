@@ -19,7 +19,8 @@ export const auth0TokenVault: PlatformFixture = {
       provider in as ? as[provider as keyof typeof as] : provider.slice('oauth_'.length)
     const path = /^\/oauth\/token$/
     return {
-      options: { ...server.options, management: server.management },
+      // At the documented rate of 30 a second, 300 keys take as long as a request may.
+      options: { ...server.options, management: server.management, rate: { requests: 1000, per_seconds: 1 } },
       providers: ['oauth_google', 'oauth_github', 'oauth_microsoft'],
       as,
       expiry_tolerance_seconds: 30,

@@ -1,6 +1,7 @@
 import { parseDocument } from 'yaml'
 import { describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/load.ts'
+import { editorProblems, schemaLine } from '../config/editor.ts'
 import { makeFolder } from '../kit/folder.ts'
 import { completeConfig, inventEnvironment, ownerOf } from './configurations.ts'
 import { blocksOf } from './pages.ts'
@@ -14,6 +15,11 @@ describe('every configuration takes effect', () => {
     folder.write('persisted.json', '{}')
     const file = folder.write('tokengraph.yaml', whole)
     expect(loadConfig({ file, env: inventEnvironment(whole) }).source).toBe('file')
+  })
+
+  it.each(blocks.filter(([, block]) => ownerOf(block) === 'tokengraph'))('in an editor, too: %s', (_, { text }) => {
+    expect(text.split('\n')[0]).toBe(schemaLine)
+    expect(editorProblems(completeConfig(text))).toEqual([])
   })
 
   it('at least one page shows one', () => {

@@ -15,9 +15,6 @@ interface Caller {
   readonly authorization?: string | null
 }
 
-// It reports to its maker, and looks for the cloud that it runs in, unless it is told not to.
-process.env.APOLLO_TELEMETRY_DISABLED = 'true'
-
 type Executor = Awaited<ReturnType<ApolloGateway['load']>>['executor']
 
 export const startApolloGateway: StartGateway = (options) =>

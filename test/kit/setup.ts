@@ -2,7 +2,9 @@
  * Runs before every test file, in its process. Most files share a process with others (`isolate: false`): a file that
  * leaves it changed fails here, and not in a neighbour that happens to run later.
  */
-import { afterAll, afterEach, beforeAll, expect, vi } from 'vitest'
+import fc from 'fast-check'
+import { afterAll, afterEach, expect, vi } from 'vitest'
+import { seed } from './random.ts'
 
 declare module 'vitest' {
   interface TaskMeta {
@@ -11,7 +13,9 @@ declare module 'vitest' {
   }
 }
 
-const listened = ['unhandledRejection', 'uncaughtException', 'SIGINT', 'SIGTERM', 'SIGUSR2']
+fc.configureGlobal({ ...fc.readConfigureGlobal(), seed })
+
+const listened = ['unhandledRejection', 'uncaughtException']
 
 /** What one file could change for the next. */
 function stateOfProcess(): Readonly<Record<string, unknown>> {
@@ -27,10 +31,8 @@ function stateOfProcess(): Readonly<Record<string, unknown>> {
   }
 }
 
-let before: ReturnType<typeof stateOfProcess>
-beforeAll(() => {
-  before = stateOfProcess()
-})
+// Before the test file is imported: what its modules do counts, too.
+const before = stateOfProcess()
 
 afterEach(({ task }) => {
   task.meta.assertions = expect.getState().assertionCalls

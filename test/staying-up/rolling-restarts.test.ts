@@ -10,6 +10,7 @@ import { writeLog } from '../../src/log.ts'
 import { startClerk } from '../servers/clerk.ts'
 import type { ClerkServer } from '../servers/clerk.ts'
 import { makeFolder } from '../kit/folder.ts'
+import { randomFrom, seed } from '../kit/random.ts'
 import { PROBE_EVERY_MS, startBalancer } from './balancer.ts'
 import { startLoad } from './load.ts'
 import { askForTokens, configure, startReal } from './real-server.ts'
@@ -17,6 +18,7 @@ import type { Configured } from './real-server.ts'
 
 const PROCESS_RESTARTS = Number(process.env.RESTARTS ?? 6)
 const CALLERS = 12
+const random = randomFrom(seed)
 
 /** Half of the answers take a while, so that every restart finds some under way. */
 async function startSlowClerk() {
@@ -25,7 +27,7 @@ async function startSlowClerk() {
     clerk.addTokens(`user_${String(n)}`, 'oauth_google', [{ token: `invented-token-${String(n)}` }])
   clerk.misbehave(
     async () => {
-      await sleep(Math.random() * 100)
+      await sleep(random() * 100)
       return 'proceed' as const
     },
     { path: /[02468]\/oauth_access_tokens/ },

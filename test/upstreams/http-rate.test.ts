@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { randomFrom, seed } from '../kit/random.ts'
 import { startLocal, type Reply } from '../servers/local.ts'
 import { answers, holds } from '../servers/misbehaviour.ts'
 import { startStrict } from '../servers/strict-rate.ts'
@@ -6,6 +7,8 @@ import { call, callWithin, failureOf, openTestHttp, spec } from './support.ts'
 
 const fine = (): Reply => ({ status: 200, body: { fine: true } })
 const times = <T>(count: number, what: (n: number) => T): T[] => Array.from({ length: count }, (_, n) => what(n))
+
+const random = randomFrom(seed)
 
 describe.concurrent('a rate limit (docs/promises.md R7)', () => {
   test('is never exceeded, in any span, and every request that has the time is answered', async () => {
@@ -20,7 +23,7 @@ describe.concurrent('a rate limit (docs/promises.md R7)', () => {
     await using server = await startStrict({ requests: 5, per_ms: 300 })
     await using http = openTestHttp(server.url, { concurrency: 5, rate: { requests: 5, per_seconds: 0.3 } })
     server.misbehave(async (): Promise<'proceed'> => {
-      await new Promise((resolve) => setTimeout(resolve, (server.calls.length * 73) % 200))
+      await new Promise((resolve) => setTimeout(resolve, random() * 200))
       return 'proceed'
     })
     await Promise.all(times(25, () => http.request(spec, call())))
@@ -101,7 +104,7 @@ describe.concurrent('a 429', () => {
     server.misbehave(answers(429, '', headers()), { times: 1 })
     const first = http.request(spec, call())
     await server.arrived(1)
-    await server.calls[0]?.ended
+    await server.calls[0]!.ended
     const refused = performance.now()
     await new Promise((resolve) => setTimeout(resolve, 50))
     const other = http.request({ ...spec, template: '/other' }, call())

@@ -15,7 +15,8 @@ const base = new URL('https://api.example.com/v1')
 const template = '/users/{user_id}/oauth_access_tokens/{provider}'
 
 const hostile = fc.oneof(
-  fc.stringMatching(/^[A-Za-z0-9_.:|@-]{1,20}$/),
+  // As many that may be accepted as hostile ones: of a pair of those, almost every one is refused.
+  { weight: 5, arbitrary: fc.stringMatching(/^[A-Za-z0-9_.:|@-]{1,20}$/) },
   fc.string({ unit: 'binary', maxLength: 40 }),
   fc.string({ unit: 'grapheme', maxLength: 40 }),
   fc.constantFrom(...['.', '..', '...', '%2e', '%2e%2e', '%252e%252e', '/', '//host.invalid', '\\', '\\\\host', '']),
@@ -34,14 +35,17 @@ const hostile = fc.oneof(
 
 describe('docs/promises.md S9: no value leaves its segment of the path', () => {
   test('any pair of ids is refused, or its URL is inside the template', () => {
+    const seen = { accepted: 0, refused: 0 }
     fc.assert(
       fc.property(hostile, hostile, (user_id, provider) => {
         let url: URL
         try {
           url = requestUrl(base, { template, params: { user_id, provider } })
         } catch (error) {
+          seen.refused++
           return error instanceof CodedError && error.code === 'BAD_USER_INPUT'
         }
+        seen.accepted++
         const [, version, users, first, tokens, second, ...rest] = url.pathname.split('/')
         return (
           url.origin === base.origin &&
@@ -53,25 +57,29 @@ describe('docs/promises.md S9: no value leaves its segment of the path', () => {
           url.hash === ''
         )
       }),
-      { numRuns: 100_000 },
+      { numRuns: 25_000 },
     )
+    expect(Math.min(seen.accepted, seen.refused)).toBeGreaterThan(1000)
   }, 60_000)
 
-  test('the final comparison holds by itself, without the allow-list', () => {
-    let compared = 0
+  test('the final comparison suffices without the allow-list', () => {
+    const seen = { inside: 0, outside: 0 }
     fc.assert(
       fc.property(hostile, (user_id) => {
         const raw = `${base.href}/users/${user_id}/oauth_access_tokens/oauth_google`
         if (!URL.canParse(raw)) return
         const url = new URL(raw)
-        if (!matchesTemplate(url, base, template)) return
-        compared++
+        if (!matchesTemplate(url, base, template)) {
+          seen.outside++
+          return
+        }
+        seen.inside++
         expect(url.origin).toBe(base.origin)
         expect(url.href).toMatch(/^https:\/\/api\.example\.com\/v1\/users\/[^/?#]+\/oauth_access_tokens\/oauth_google$/)
       }),
       { numRuns: 5000 },
     )
-    expect(compared).toBeGreaterThan(100)
+    expect(Math.min(seen.inside, seen.outside)).toBeGreaterThan(100)
   })
 
   test.each(['..', 'a/b', '..%2f', '%2e%2e', 'a?b', 'a#b', 'a\\b', 'a\r\nb', 'a\0b', ' ', '', 'é', 'x'.repeat(256)])(
