@@ -53,14 +53,14 @@ function checkPiece(piece: Piece, lineByAccount: Map<string, number>, records: A
   const account = JSON.stringify([record.user_id, record.provider, record.external_account_id])
   const earlier = lineByAccount.get(account)
   if (earlier !== undefined)
-    return [`external_account_id: the same user_id, provider and external_account_id stand on line ${String(earlier)}`]
+    return [`external_account_id: the same user_id, provider and external_account_id stand on line ${earlier}`]
   lineByAccount.set(account, piece.line)
   records.push(record)
   return []
 }
 
 function placeOf({ line, index }: Piece): string {
-  return `line ${String(line)}${index === null ? '' : `, record ${String(index)}`}`
+  return `line ${line}${index === null ? '' : `, record ${index}`}`
 }
 
 interface ParsedRecord {
