@@ -36,7 +36,7 @@ export function openSqlite(path: string, table: Table, observe: UpstreamDeps['ob
       } catch (error) {
         throw sqliteError(error)
       } finally {
-        observe({ operation, keys, outcome, duration_ms: performance.now() - started })
+        observe({ operation, keys, outcome, durationMs: performance.now() - started })
       }
     },
     close() {
