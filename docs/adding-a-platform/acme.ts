@@ -63,7 +63,7 @@ export const acme: Platform<z.output<typeof options>> = {
   open({ api_key: apiKey, base_url: baseUrl, ...tuning }, { name, observe }) {
     const http = openHttp({
       ...httpTuning(tuning),
-      base_url: baseUrl,
+      baseUrl,
       headers: () => ({ authorization: `Bearer ${reveal(apiKey)}` }),
       observe,
     })

@@ -96,7 +96,7 @@ function openFetcher<K, V, Q extends K = K>(
   const { rowId, call, pick } = plan(fetcher, idOf)
   const cache = cacheOptions.seconds > 0 ? createAnswerCache<unknown>(cacheOptions, nowMs) : null
   const report = (outcome: 'cached' | 'coalesced'): void => {
-    observe({ upstream, operation, keys: 1, outcome, duration_ms: 0 })
+    observe({ upstream, operation, keys: 1, outcome, durationMs: 0 })
   }
 
   const fly = singleflight<Q, Caller, unknown>(

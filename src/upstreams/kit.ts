@@ -16,6 +16,8 @@ import type { Call } from './platform.ts'
 export { badUserInput, CodedError, withDetails } from '../errors.ts'
 export type { ErrorCode } from '../errors.ts'
 export { withDeadline } from '../lib/abort.ts'
+export { closestWord, describeIssues, ownMessagesOnly } from '../lib/issues.ts'
+export type { Issue } from '../lib/issues.ts'
 export { safeJsonObject } from '../lib/json.ts'
 export type { JsonObject, JsonValue } from '../lib/json.ts'
 export { reveal, secret } from '../lib/secret.ts'
@@ -24,7 +26,7 @@ export { isLoopback, secureUrl } from '../lib/url.ts'
 export { bareProvider, checkId, checkProvider, wireProvider } from '../tokens/ids.ts'
 export type { ExternalAccount, OAuthAccessToken, SubjectCredential, TokenKey } from '../tokens/types.ts'
 export { openHttp } from './http/client.ts'
-export { answerError, statusError, traceId } from './http/errors.ts'
+export { answerError, asTraceId, statusError } from './http/errors.ts'
 export { createClientCredentials } from './http/oauth-client.ts'
 export { httpOptionFields, httpTuning } from './http/types.ts'
 export type { Authorize, Http, HttpAnswer, HttpTuning, RequestSpec } from './http/types.ts'
@@ -59,7 +61,7 @@ export function readAnswer<T>(answer: HttpAnswer, { shape, toError, valueIn, tra
     return value
   }
   const parsed = shape.safeParse(answer.json)
-  if (!parsed.success) throw answerError('UPSTREAM_PROTOCOL_ERROR', answer, { trace_id: traceOf?.(answer) })
+  if (!parsed.success) throw answerError('UPSTREAM_PROTOCOL_ERROR', answer, { traceId: traceOf?.(answer) })
   return parsed.data
 }
 

@@ -98,11 +98,11 @@ export interface UpstreamEvent {
   readonly keys: number
   readonly outcome: 'ok' | 'error' | 'aborted' | 'refused' | 'cached' | 'coalesced'
   /** Milliseconds. */
-  readonly duration_ms: number
+  readonly durationMs: number
 }
 
 /** An event as a platform reports it; the server adds the name of the upstream. */
-export type PlatformEvent = Omit<UpstreamEvent, 'upstream'> & { readonly upstream?: string }
+export type PlatformEvent = Omit<UpstreamEvent, 'upstream'>
 
 /** What the process hands to every upstream that it opens. */
 export interface UpstreamDeps {

@@ -9,7 +9,7 @@ afterEach(() => {
 })
 
 const refuse = (ms: number) => new Error(`refused for ${String(ms)}`)
-const open = (given = {}) => createBreaker({ minimum_requests: 10, failure_rate: 0.5, ...given }, refuse)
+const open = (given = {}) => createBreaker({ minimumRequests: 10, failureRate: 0.5, ...given }, refuse)
 type Breaker = ReturnType<typeof open>
 
 const succeed = (breaker: Breaker) => breaker.run(() => Promise.resolve({ failed: false, outcome: 'fine' }))

@@ -9,11 +9,11 @@ import { call, everythingOf, failureOf, openTestHttp, spec } from './support.ts'
 
 interface PlatformOptions {
   readonly expires_in?: unknown
-  readonly client_auth?: 'form' | 'basic'
+  readonly clientAuth?: 'form' | 'basic'
 }
 
 /** A platform whose API accepts the newest token alone, and its client. */
-async function startPlatform({ expires_in = 3600, client_auth = 'form' }: PlatformOptions = {}) {
+async function startPlatform({ expires_in = 3600, clientAuth = 'form' }: PlatformOptions = {}) {
   let issued = 0
   const server = await startLocal(({ path, headers }): Reply => {
     if (path === '/token') return { status: 200, body: { access_token: `machine-${String(++issued)}`, expires_in } }
@@ -23,11 +23,11 @@ async function startPlatform({ expires_in = 3600, client_auth = 'form' }: Platfo
   const events: UpstreamEvent[] = []
   const credentials = createClientCredentials({
     ...httpDefaults,
-    timeout_ms: 1000,
-    token_url: `${server.url}/token`,
-    client_id: 'invented client',
-    client_secret: secret('invented/secret'),
-    client_auth,
+    timeoutMs: 1000,
+    tokenUrl: `${server.url}/token`,
+    clientId: 'invented client',
+    clientSecret: secret('invented/secret'),
+    clientAuth,
     parameters: { audience: 'https://api.example.com', scope: 'a b' },
     observe: (event) => events.push({ ...event, upstream: 'local' }),
   })
@@ -65,7 +65,7 @@ describe('the exchange', () => {
   })
 
   test('the client as HTTP Basic, form-encoded first', async () => {
-    await using platform = await startPlatform({ client_auth: 'basic' })
+    await using platform = await startPlatform({ clientAuth: 'basic' })
     await platform.http.request(spec, call())
     const [exchange] = platform.exchanges()
     const basic = Buffer.from('invented+client:invented%2Fsecret').toString('base64')

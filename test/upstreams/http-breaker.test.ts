@@ -4,7 +4,7 @@ import { answers, html, reset, silence } from '../servers/misbehaviour.ts'
 import { call, failureOf, openTestHttp, spec } from './support.ts'
 
 const fine = (): Reply => ({ status: 200, body: { fine: true } })
-const breaker = { minimum_requests: 5, failure_rate: 0.5 }
+const breaker = { minimumRequests: 5, failureRate: 0.5 }
 
 test.each([
   ['500', answers(500, ''), true],
@@ -17,7 +17,7 @@ test.each([
   ['HTML with 200', html(), false],
 ] as const)('whether ten times %s open the breaker', async (_, fault, opens) => {
   await using server = await startLocal(fine)
-  await using http = openTestHttp(server.url, { breaker, timeout_ms: fault === silence ? 50 : 5000 })
+  await using http = openTestHttp(server.url, { breaker, timeoutMs: fault === silence ? 50 : 5000 })
   const takeBack = server.misbehave(fault)
   for (let n = 0; n < 10; n++) await http.request(spec, call()).catch(() => undefined)
   expect(http.state().breaker).toBe(opens ? 'open' : 'closed')

@@ -68,7 +68,7 @@ describe('an upstream that goes wrong ends in a coded error', () => {
     const silent = createServer(() => undefined)
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
     const { port } = silent.address() as AddressInfo
-    const http = openTestHttp(`https://127.0.0.1:${String(port)}`, { timeout_ms: 150 })
+    const http = openTestHttp(`https://127.0.0.1:${String(port)}`, { timeoutMs: 150 })
     expect(await failureOf(http.request(spec, call()))).toMatchObject({ code: 'UPSTREAM_TIMEOUT' })
     silent.close()
   })

@@ -44,7 +44,7 @@ describe('the deadline (docs/promises.md R9)', () => {
     ['one byte at a time', drip],
   ])('%s ends with UPSTREAM_TIMEOUT, and the connection is closed', async (_, fault) => {
     await using server = await startLocal(fine)
-    await using http = openTestHttp(server.url, { timeout_ms: 150 })
+    await using http = openTestHttp(server.url, { timeoutMs: 150 })
     server.misbehave(fault, { times: 1 })
     const error = await failureOf(http.request(spec, call()))
     expect(error.extensions).toMatchObject({ code: 'UPSTREAM_TIMEOUT', retryable: true })
@@ -55,7 +55,7 @@ describe('the deadline (docs/promises.md R9)', () => {
 
   test('the time in the queue counts, and a request that timed out there is never sent', async () => {
     await using server = await startLocal(fine)
-    await using http = openTestHttp(server.url, { concurrency: 1, timeout_ms: 300 })
+    await using http = openTestHttp(server.url, { concurrency: 1, timeoutMs: 300 })
     server.misbehave(silence, { times: 1 })
     const codes = (await Promise.all(times(4, () => failureOf(http.request(spec, call()))))).map(({ code }) => code)
     expect(codes).toEqual(times(4, () => 'UPSTREAM_TIMEOUT'))

@@ -13,7 +13,7 @@ const random = randomFrom(seed)
 describe.concurrent('a rate limit (docs/promises.md R7)', () => {
   test('is never exceeded, in any span, and every request that has the time is answered', async () => {
     await using server = await startStrict({ requests: 20, per_ms: 500 })
-    await using http = openTestHttp(server.url, { concurrency: 8, rate: { requests: 20, per_seconds: 0.5 } })
+    await using http = openTestHttp(server.url, { concurrency: 8, rate: { requests: 20, perSeconds: 0.5 } })
     const answered = await Promise.all(times(90, () => http.request(spec, call())))
     expect(answered.map(({ status }) => status)).toEqual(times(90, () => 200))
     expect([server.excess, server.calls.length]).toEqual([0, 90])
@@ -21,7 +21,7 @@ describe.concurrent('a rate limit (docs/promises.md R7)', () => {
 
   test('is kept when requests take long and come back in any order', async () => {
     await using server = await startStrict({ requests: 5, per_ms: 300 })
-    await using http = openTestHttp(server.url, { concurrency: 5, rate: { requests: 5, per_seconds: 0.3 } })
+    await using http = openTestHttp(server.url, { concurrency: 5, rate: { requests: 5, perSeconds: 0.3 } })
     server.misbehave(async (): Promise<'proceed'> => {
       await new Promise((resolve) => setTimeout(resolve, random() * 200))
       return 'proceed'
@@ -32,7 +32,7 @@ describe.concurrent('a rate limit (docs/promises.md R7)', () => {
 
   test('what cannot start before its deadline is refused at once, with the time to wait, and is never sent', async () => {
     await using server = await startStrict({ requests: 3, per_ms: 60_000 })
-    await using http = openTestHttp(server.url, { rate: { requests: 3, per_seconds: 60 }, timeout_ms: 10_000 })
+    await using http = openTestHttp(server.url, { rate: { requests: 3, perSeconds: 60 }, timeoutMs: 10_000 })
     await Promise.all(times(3, () => http.request(spec, call())))
     const started = performance.now()
     const error = await failureOf(http.request(spec, call()))
@@ -46,7 +46,7 @@ describe.concurrent('a rate limit (docs/promises.md R7)', () => {
 
   test('the deadline of the caller counts, not only that of the upstream', async () => {
     await using server = await startStrict({ requests: 1, per_ms: 1000 })
-    await using http = openTestHttp(server.url, { rate: { requests: 1, per_seconds: 1 } })
+    await using http = openTestHttp(server.url, { rate: { requests: 1, perSeconds: 1 } })
     await http.request(spec, call())
     const soon = http.request(spec, callWithin(200))
     expect(await failureOf(soon)).toMatchObject({ code: 'UPSTREAM_RATE_LIMITED' })
@@ -56,7 +56,7 @@ describe.concurrent('a rate limit (docs/promises.md R7)', () => {
 
   test('one viewer with many keys delays nobody with few', async () => {
     await using server = await startStrict({ requests: 4, per_ms: 250 })
-    await using http = openTestHttp(server.url, { concurrency: 4, rate: { requests: 4, per_seconds: 0.25 } })
+    await using http = openTestHttp(server.url, { concurrency: 4, rate: { requests: 4, perSeconds: 0.25 } })
     const order: string[] = []
     const ask = async (viewer: string) => {
       await http.request(spec, { ...call(), viewer })
@@ -72,7 +72,7 @@ describe.concurrent('a rate limit (docs/promises.md R7)', () => {
 
   test('a request that others push back is refused before its deadline, and not left to run out of time', async () => {
     await using server = await startStrict({ requests: 1, per_ms: 300 })
-    await using http = openTestHttp(server.url, { concurrency: 1, rate: { requests: 1, per_seconds: 0.3 } })
+    await using http = openTestHttp(server.url, { concurrency: 1, rate: { requests: 1, perSeconds: 0.3 } })
     await http.request({ ...spec, template: '/first' }, call())
     const soon = { ...callWithin(650), viewer: 'one' }
     const pushed = failureOf(Promise.all(times(2, () => http.request(spec, soon))))

@@ -10,7 +10,7 @@ test('no span of the platform ever sees more, however long requests are on their
   })
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 5 }), fc.array(request, { maxLength: 60 }), (requests, sent) => {
-      const window = createRateWindow({ requests, per_seconds: 1 })
+      const window = createRateWindow({ requests, perSeconds: 1 })
       const arrivals: number[] = []
       const answers: number[] = []
       let now = 0
@@ -38,7 +38,7 @@ test('no span of the platform ever sees more, however long requests are on their
 })
 
 test('says when a request can start that has others before it', () => {
-  const window = createRateWindow({ requests: 2, per_seconds: 1 })
+  const window = createRateWindow({ requests: 2, perSeconds: 1 })
   expect([0, 1, 2, 3, 4].map((position) => Math.round(window.startOf(position, 0)))).toEqual([0, 0, 1001, 1001, 2002])
   window.acquire()
   window.release(500, true)
@@ -47,7 +47,7 @@ test('says when a request can start that has others before it', () => {
 })
 
 test('a request that was never sent takes no slot', () => {
-  const window = createRateWindow({ requests: 1, per_seconds: 10 })
+  const window = createRateWindow({ requests: 1, perSeconds: 10 })
   window.acquire()
   expect(window.startOf(0, 0)).toBeGreaterThan(0)
   window.release(1, false)

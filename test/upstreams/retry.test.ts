@@ -72,7 +72,7 @@ describe('when', () => {
 
   test('not where the deadline would pass first: the answer is given at once', async () => {
     await using server = await startLocal(fine)
-    await using http = openTestHttp(server.url, { retries: 2, timeout_ms: 3000 })
+    await using http = openTestHttp(server.url, { retries: 2, timeoutMs: 3000 })
     server.misbehave(answers(503, '', { 'retry-after': '3' }))
     const started = performance.now()
     expect((await http.request(spec, call())).status).toBe(503)
@@ -95,7 +95,7 @@ describe('the budget (docs/promises.md R8)', () => {
   test('a platform that answers nothing but 503 sees at most 1.2 requests for each of ours', async () => {
     await using server = await startLocal(() => ({ status: 503, body: {} }))
     // The breaker, which would keep most requests away, is held shut.
-    const breaker = { minimum_requests: 10_000, failure_rate: 0.95 }
+    const breaker = { minimumRequests: 10_000, failureRate: 0.95 }
     await using http = openTestHttp(server.url, { retries: 5, concurrency: 50, breaker })
     const requests = 600
     for (let sent = 0; sent < requests; sent += 100)

@@ -28,12 +28,12 @@ export interface OpenedHttp extends Http, AsyncDisposable {
 }
 
 /** The HTTP core over a local server, with what it observed. */
-export function openTestHttp(base_url: string, given: Partial<HttpOptions> = {}): OpenedHttp {
+export function openTestHttp(baseUrl: string, given: Partial<HttpOptions> = {}): OpenedHttp {
   const events: UpstreamEvent[] = []
   const http = openHttp({
-    base_url,
+    baseUrl,
     concurrency: 5,
-    timeout_ms: 5000,
+    timeoutMs: 5000,
     // The tests of retries ask for them.
     retries: 0,
     headers: () => ({ authorization: 'Bearer invented-key' }),

@@ -88,10 +88,10 @@ export async function createMetrics(states: () => Readonly<Record<string, Upstre
     refusal: (code) => {
       errors.inc({ code })
     },
-    upstream: ({ upstream, operation, outcome, keys: count, duration_ms }) => {
+    upstream: ({ upstream, operation, outcome, keys: count, durationMs }) => {
       keys.inc({ upstream, outcome }, count)
       if (outcome === 'cached' || outcome === 'coalesced' || outcome === 'refused') return
-      calls.observe({ upstream, operation, outcome }, duration_ms / 1000)
+      calls.observe({ upstream, operation, outcome }, durationMs / 1000)
     },
     scrape: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   }

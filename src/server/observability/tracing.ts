@@ -57,12 +57,12 @@ export async function createTracing({ endpoint }: TracingOptions): Promise<Traci
         },
       }
     },
-    upstream({ upstream, operation, outcome, keys, duration_ms }) {
+    upstream({ upstream, operation, outcome, keys, durationMs }) {
       if (outcome === 'cached' || outcome === 'coalesced') return
       const end = Date.now()
       const span = tracer.startSpan(operation, {
         kind: api.SpanKind.CLIENT,
-        startTime: end - duration_ms,
+        startTime: end - durationMs,
         attributes: { 'tokengraph.upstream': upstream, 'tokengraph.outcome': outcome, 'tokengraph.keys': keys },
       })
       if (outcome === 'error') span.setStatus({ code: api.SpanStatusCode.ERROR })

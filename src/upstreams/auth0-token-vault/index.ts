@@ -4,7 +4,7 @@
  */
 import { createPrivateKey } from 'node:crypto'
 import { z } from 'zod'
-import { clientId, clientSecret, managementAudience, openManagement, tenantUrl } from '../auth0/tenant.ts'
+import { clientIdOption, clientSecretOption, managementAudience, openManagement, tenantUrl } from '../auth0/tenant.ts'
 import { account, httpOptionFields, httpTuning, nullIfUnknown, openHttp, paginate, token } from '../kit.ts'
 import type { ExternalAccount, OAuthAccessToken, One, Platform, TokenKey } from '../kit.ts'
 import { createConnectedAccounts, createExchange, fitsAlgorithm, workerAlgorithms } from './api.ts'
@@ -14,8 +14,8 @@ import type { ConnectedAccount, ConnectedAccounts, Exchange } from './api.ts'
 const MAX_PAGES = 20
 
 const management = z.strictObject({
-  client_id: clientId.describe('A machine-to-machine client with the scope `read:users`.'),
-  client_secret: clientSecret,
+  client_id: clientIdOption.describe('A machine-to-machine client with the scope `read:users`.'),
+  client_secret: clientSecretOption,
   audience: managementAudience,
 })
 
@@ -32,7 +32,7 @@ const privateKey = z.string().transform((pem, context) => {
 const options = z
   .strictObject({
     base_url: tenantUrl,
-    client_id: clientId.describe('The client that has `token_vault_privileged_access`.'),
+    client_id: clientIdOption.describe('The client that has `token_vault_privileged_access`.'),
     private_key: privateKey.describe('The private key of its public key credential, PKCS #8 in PEM.'),
     key_id: z
       .string()
@@ -40,7 +40,7 @@ const options = z
       .optional()
       .meta({ description: 'The `kid` of the credential.', fallback: 'none is sent' }),
     algorithm: z.enum(workerAlgorithms).default('RS256').describe('The algorithm of the credential.'),
-    client_secret: clientSecret.optional().meta({
+    client_secret: clientSecretOption.optional().meta({
       description: 'For a client that proves itself with a secret.',
       fallback: 'the private key signs for the client, too (`private_key_jwt`)',
     }),
@@ -68,7 +68,7 @@ const options = z
 type TokenVaultOptions = z.output<typeof options>
 
 /** `/oauth/token` of the free plan (docs/platforms/auth0-token-vault.md section 6). */
-const EXCHANGE_RATE = { requests: 30, per_seconds: 1 }
+const EXCHANGE_RATE = { requests: 30, perSeconds: 1 }
 
 /** `tokens` answers with an empty list where the vault has nothing for the connection. */
 export const auth0TokenVault: Platform<TokenVaultOptions> = {
@@ -89,21 +89,20 @@ export const auth0TokenVault: Platform<TokenVaultOptions> = {
     ],
   },
   open({ management: client, ...options }, { name, observe }) {
-    const { base_url } = options
-    const tuning = httpTuning(options)
-    const http = openHttp({ ...tuning, rate: tuning.rate ?? EXCHANGE_RATE, base_url, observe })
+    const { base_url: baseUrl } = options
+    const tuning = { ...httpTuning(options), observe }
+    const http = openHttp({ ...httpTuning(options, EXCHANGE_RATE), baseUrl, observe })
     const exchange = createExchange(http, {
       clientId: options.client_id,
       clientSecret: options.client_secret ?? null,
       key: options.private_key,
       keyId: options.key_id ?? null,
       algorithm: options.algorithm,
-      audience: `${base_url}/`,
+      audience: `${baseUrl}/`,
       auditContext: options.audit_context,
       organizationId: options.organization_id ?? null,
     })
-    const management =
-      client === undefined ? null : openManagement({ base_url, ...client }, { tuning, rate: tuning.rate, observe })
+    const management = client === undefined ? null : openManagement(baseUrl, client, tuning)
     return {
       name,
       platform: 'auth0-token-vault',

@@ -8,15 +8,17 @@ import { account, CodedError, httpOptionFields, httpTuning, token } from '../kit
 import type { Authorize, Call, ExternalAccount, Many, OAuthAccessToken, Platform, TokenKey } from '../kit.ts'
 import { openApi } from './api.ts'
 import type { Auth0Api, Identity, User } from './api.ts'
-import { clientId, clientSecret, managementAudience, openManagement, tenantUrl } from './tenant.ts'
+import { clientIdOption, clientSecretOption, managementAudience, openManagement, tenantUrl } from './tenant.ts'
 
 /** Keys of one batch; the users among them are asked for in parts of their own. */
 const MAX_KEYS = 1000
 
 const options = z.strictObject({
   base_url: tenantUrl,
-  client_id: clientId.describe('A machine-to-machine client with the scopes `read:users` and `read:user_idp_tokens`.'),
-  client_secret: clientSecret,
+  client_id: clientIdOption.describe(
+    'A machine-to-machine client with the scopes `read:users` and `read:user_idp_tokens`.',
+  ),
+  client_secret: clientSecretOption,
   audience: managementAudience,
   search: z
     .boolean()
@@ -28,7 +30,7 @@ const options = z.strictObject({
 type Auth0Options = z.output<typeof options>
 
 /** Read Users of the paid plans: 40 at once, 500 in a minute (docs/platforms/auth0.md section 6). */
-const DEFAULT_RATE = { requests: 40, per_seconds: 5 }
+const DEFAULT_RATE = { requests: 40, perSeconds: 5 }
 
 /** `tokens` answers with an empty list for a connection that no identity has. */
 export const auth0: Platform<Auth0Options> = {
@@ -47,13 +49,10 @@ export const auth0: Platform<Auth0Options> = {
       'The names of the error codes: the status decides',
     ],
   },
-  open({ search, ...options }, { name, observe }) {
-    const tuning = httpTuning(options)
-    const { http, authorize, close } = openManagement(options, {
-      tuning,
-      rate: tuning.rate ?? DEFAULT_RATE,
-      observe,
-    })
+  open({ base_url: baseUrl, search, ...options }, { name, observe }) {
+    const tuning = { ...httpTuning(options), observe }
+    const { rate } = httpTuning(options, DEFAULT_RATE)
+    const { http, authorize, close } = openManagement(baseUrl, options, tuning, rate)
     const api = openApi(http, { search })
     return {
       name,

@@ -11,9 +11,9 @@ export const tenantUrl = secureUrl
   .transform((url) => url.replace(/\/+$/, ''))
   .describe('The domain of the tenant, as `https://acme.eu.auth0.com`; a custom domain works, too.')
 
-export const clientId = z.string().regex(/^[\x21-\x7e]{1,255}$/, 'expected a client id')
+export const clientIdOption = z.string().regex(/^[\x21-\x7e]{1,255}$/, 'expected a client id')
 
-export const clientSecret = z
+export const clientSecretOption = z
   .string()
   .regex(/^[\x20-\x7e]{1,512}$/, 'expected a client secret')
   .transform(secret)
@@ -24,9 +24,8 @@ export const managementAudience = secureUrl.optional().meta({
   fallback: '`base_url` + `/api/v2/`; with a custom domain it has to be given',
 })
 
-/** The options of a machine-to-machine client of the Management API. */
-export interface ManagementClient {
-  readonly base_url: string
+/** A machine-to-machine client, as the operator gives it. */
+export interface ClientOptions {
   readonly client_id: string
   readonly client_secret: Secret
   readonly audience?: string | undefined
@@ -38,20 +37,21 @@ export interface Management {
   close(): Promise<void>
 }
 
-/** `rate` is the limit of the API; requests for a token of the client are limited by `tuning` itself. */
+/** `rate` is the limit of the API; requests for a token of the client have that of `tuning`. */
 export function openManagement(
-  { base_url, client_id, client_secret, audience = `${base_url}/api/v2/` }: ManagementClient,
-  { tuning, rate, observe }: { tuning: HttpTuning; rate: HttpTuning['rate']; observe: UpstreamDeps['observe'] },
+  baseUrl: string,
+  { client_id: clientId, client_secret: clientSecret, audience = `${baseUrl}/api/v2/` }: ClientOptions,
+  tuning: HttpTuning & Pick<UpstreamDeps, 'observe'>,
+  rate: HttpTuning['rate'] = tuning.rate,
 ): Management {
   const authorize = createClientCredentials({
     ...tuning,
-    token_url: `${base_url}/oauth/token`,
-    client_id,
-    client_secret,
+    tokenUrl: `${baseUrl}/oauth/token`,
+    clientId,
+    clientSecret,
     parameters: { audience },
-    observe,
   })
-  const http = openHttp({ ...tuning, rate, base_url, authorize, observe })
+  const http = openHttp({ ...tuning, rate, baseUrl, authorize })
   return {
     http,
     authorize,

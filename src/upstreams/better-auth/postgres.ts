@@ -38,7 +38,7 @@ const dialect: Dialect = {
   text: (column) => `${column}::text`,
   // A timestamp without a time zone counts as UTC.
   time: (column) => `extract(epoch FROM ${column})::float8`,
-  among: (column, position, type) => `${column} = ANY($${String(position)}::${columnTypes[type]}[])`,
+  among: (column, position, type) => `${column} = ANY($${position}::${columnTypes[type]}[])`,
 }
 
 /** Connects on the first statement; throws `Error` for the operator where the package `pg` is missing. */
@@ -84,7 +84,7 @@ export function openPostgres(address: PostgresAddress, table: Table, options: Po
     signal.throwIfAborted()
     signal.addEventListener('abort', onAbort, { once: true })
     try {
-      await client.query(`BEGIN READ ONLY; SET LOCAL statement_timeout = ${String(leftMs())}`)
+      await client.query(`BEGIN READ ONLY; SET LOCAL statement_timeout = ${leftMs()}`)
       const { rows } = await client.query(statements[operation], values)
       await client.query('COMMIT')
       release(false)
@@ -117,7 +117,7 @@ export function openPostgres(address: PostgresAddress, table: Table, options: Po
         throw error instanceof CodedError ? error : postgresError(error)
       } finally {
         const { operation, keys } = query
-        observe({ operation, keys, outcome, duration_ms: performance.now() - started })
+        observe({ operation, keys, outcome, durationMs: performance.now() - started })
       }
     },
     close: () => pool.end(),

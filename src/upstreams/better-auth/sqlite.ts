@@ -36,7 +36,7 @@ export function openSqlite(path: string, table: Table, observe: UpstreamDeps['ob
       } catch (error) {
         throw sqliteError(error)
       } finally {
-        observe({ operation, keys, outcome, duration_ms: performance.now() - started })
+        observe({ operation, keys, outcome, durationMs: performance.now() - started })
       }
     },
     close() {
@@ -49,7 +49,7 @@ export function openSqlite(path: string, table: Table, observe: UpstreamDeps['ob
 function open(path: string): DatabaseSync {
   try {
     const database = new DatabaseSync(path, { readOnly: true })
-    database.exec(`PRAGMA busy_timeout = ${String(BUSY_TIMEOUT_MS)}`)
+    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
     return database
   } catch (cause) {
     throw new Error(`The better-auth database at ${path} cannot be opened: check that it is there and readable.`, {
@@ -75,5 +75,5 @@ function prepare(database: DatabaseSync, table: Table, path: string) {
 function sqliteError(error: unknown): CodedError {
   const errcode = error instanceof Error && 'errcode' in error ? Number(error.errcode) : 0
   const code = (errcode & 0xff) === SQLITE_ERROR ? 'UPSTREAM_REJECTED' : 'UPSTREAM_UNAVAILABLE'
-  return new CodedError(code, undefined, {}, { cause: new Error(`SQLITE_${String(errcode)}`) })
+  return new CodedError(code, undefined, {}, { cause: new Error(`SQLITE_${errcode}`) })
 }

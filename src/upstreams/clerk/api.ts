@@ -1,6 +1,6 @@
 /** Two reads of the Clerk Backend API, their shapes and their error table (docs/platforms/clerk.md sections 2, 3 and 5). */
 import { z } from 'zod'
-import { answerError, metadata, read, readAnswer, statusError, text, toUnixSeconds, traceId } from '../kit.ts'
+import { answerError, asTraceId, metadata, read, readAnswer, statusError, text, toUnixSeconds } from '../kit.ts'
 import type { Call, CodedError, ErrorCode, Http, HttpAnswer } from '../kit.ts'
 
 /** The documented maximum; the default of ten would hide accounts. */
@@ -43,7 +43,7 @@ export function openApi(http: Http): ClerkApi {
       const query = [...ids.map((id) => ['user_id', id] as const), ['limit', String(MAX_USERS)] as const]
       const answer = await http.request({ operation: 'clerk.users', keys: ids.length, template: '/users', query }, call)
       const rows = readAnswer(answer, { shape: z.array(z.unknown()), toError, traceOf })
-      return byUser(rows, ids, answerError('UPSTREAM_PROTOCOL_ERROR', answer, { trace_id: traceOf(answer) }))
+      return byUser(rows, ids, answerError('UPSTREAM_PROTOCOL_ERROR', answer, { traceId: traceOf(answer) }))
     },
   }
 }
@@ -172,7 +172,7 @@ function isNotConnected(answer: HttpAnswer): boolean {
 function toError(answer: HttpAnswer): CodedError {
   const body = errorBody.safeParse(answer.json).data
   const first = body?.errors[0]
-  const facts = { code: first?.code, trace_id: traceId(body?.clerk_trace_id) ?? traceOf(answer) }
+  const facts = { code: first?.code, traceId: asTraceId(body?.clerk_trace_id) ?? traceOf(answer) }
   if (first === undefined) return statusError(answer, facts)
   if (first.code === 'oauth_token_retrieval_error')
     return answerError(refreshFailure(first.meta?.provider_error ?? body?.meta?.provider_error ?? ''), answer, facts)

@@ -50,11 +50,10 @@ export const clerk: Platform<ClerkOptions> = {
     provider_user_id: 'Yes',
     external_accounts: 'Yes',
   },
-  open({ secret_key: secretKey, base_url, api_version: apiVersion, ...options }, { name, observe }) {
+  open({ secret_key: secretKey, base_url: baseUrl, api_version: apiVersion, ...options }, { name, observe }) {
     const http = openHttp({
-      ...httpTuning(options),
-      rate: options.rate ?? documentedRate(reveal(secretKey)),
-      base_url,
+      ...httpTuning(options, documentedRate(reveal(secretKey))),
+      baseUrl,
       headers: () => ({ authorization: `Bearer ${reveal(secretKey)}`, 'clerk-api-version': apiVersion }),
       observe,
     })
@@ -72,8 +71,8 @@ export const clerk: Platform<ClerkOptions> = {
 }
 
 /** The limit of an instance, which all users of its keys share (docs/platforms/clerk.md section 6). */
-function documentedRate(secretKey: string): { requests: number; per_seconds: number } {
-  return { requests: secretKey.startsWith('sk_test_') ? 100 : 1000, per_seconds: 10 }
+function documentedRate(secretKey: string): { requests: number; perSeconds: number } {
+  return { requests: secretKey.startsWith('sk_test_') ? 100 : 1000, perSeconds: 10 }
 }
 
 function tokensFetcher(api: ClerkApi): One<TokenKey, readonly OAuthAccessToken[]> {

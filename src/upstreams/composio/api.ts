@@ -71,7 +71,7 @@ const pageReading: Reading<z.output<typeof accountPage>> = {
   shape: accountPage,
   toError(answer) {
     const error = errorBody.safeParse(answer.json).data?.error
-    return statusError(answer, { code: error?.slug, trace_id: error?.request_id })
+    return statusError(answer, { code: error?.slug, traceId: error?.request_id })
   },
 }
 

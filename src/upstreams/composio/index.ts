@@ -59,7 +59,7 @@ export const composio: Platform<ComposioOptions> = {
   open({ api_key: apiKey, base_url: baseUrl, page_size: pageSize, ...tuning }, { name, observe }) {
     const http = openHttp({
       ...httpTuning(tuning),
-      base_url: baseUrl,
+      baseUrl,
       headers: () => ({ 'x-api-key': reveal(apiKey) }),
       observe,
     })

@@ -63,10 +63,10 @@ export const descope: Platform<DescopeOptions> = {
       'Which rate limit holds for outbound apps: none is kept to unless `rate` says so',
     ],
   },
-  open({ project_id: projectId, management_key: key, base_url, tenant_id, ...options }, { name, observe }) {
+  open({ project_id: projectId, management_key: key, tenant_id, ...options }, { name, observe }) {
     const http = openHttp({
       ...httpTuning(options),
-      base_url: base_url ?? baseUrlOf(projectId),
+      baseUrl: options.base_url ?? baseUrlOf(projectId),
       headers: () => ({ authorization: `Bearer ${projectId}:${reveal(key)}`, 'x-descope-project-id': projectId }),
       observe,
     })

@@ -69,7 +69,7 @@ export const fusionauth: Platform<FusionAuthOptions> = {
   open({ api_key: apiKey, tenant_id: tenantId, identity_providers: configured, ...options }, { name, observe }) {
     const http = openHttp({
       ...httpTuning(options),
-      base_url: options.base_url,
+      baseUrl: options.base_url,
       headers: () => ({
         // The key without a scheme before it.
         authorization: reveal(apiKey),

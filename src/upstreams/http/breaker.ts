@@ -10,9 +10,9 @@ import type { UpstreamState } from '../platform.ts'
 
 export interface BreakerOptions {
   /** Fewer requests than this never open it. */
-  readonly minimum_requests: number
+  readonly minimumRequests: number
   /** The share of failures above which it opens. */
-  readonly failure_rate: number
+  readonly failureRate: number
 }
 
 /** `failed`: the upstream itself is in trouble; a 4xx is no failure, because it may concern one user. */
@@ -43,7 +43,7 @@ const names: Readonly<Record<CircuitState, UpstreamState['breaker']>> = {
 
 /** `refuse` makes the error for a request that could be tried in so many milliseconds. */
 export function createBreaker(
-  { minimum_requests: minimumRequests, failure_rate: failureRate }: BreakerOptions,
+  { minimumRequests, failureRate }: BreakerOptions,
   refuse: (waitMs: number) => Error,
 ): Breaker {
   let pauseMs = 0

@@ -29,9 +29,9 @@ interface Attempt {
 /** Opens the pool; throws where the base URL or a header cannot be used. Connects on the first request. */
 export function openHttp(options: HttpOptions): Http {
   const { authorize, observe } = options
-  const { concurrency, timeout_ms: timeoutMs, rate, retries, breaker: breaking } = { ...httpDefaults, ...options }
+  const { concurrency, timeoutMs, rate, retries, breaker: breaking } = { ...httpDefaults, ...options }
   const pool = openPool({
-    baseUrl: options.base_url,
+    baseUrl: options.baseUrl,
     connections: concurrency,
     connectTimeoutMs: timeoutMs,
     headers: options.headers?.() ?? {},
@@ -50,7 +50,7 @@ export function openHttp(options: HttpOptions): Http {
       operation,
       keys,
       outcome: call.signal.aborted ? 'aborted' : outcome,
-      duration_ms: performance.now() - started,
+      durationMs: performance.now() - started,
     })
   }
 
@@ -134,7 +134,10 @@ export function openHttp(options: HttpOptions): Http {
       const work = (signal: AbortSignal) => authorized({ spec, prepared, call, signal, deadline })
       return withDeadline(call.signal, { timeoutMs, deadline, timedOut: expire }, work)
     },
-    state: () => ({ breaker: breaker.state(), ...limiter.state() }),
+    state() {
+      const { queued, inFlight, blockedMs } = limiter.state()
+      return { breaker: breaker.state(), queued, under_way: inFlight, blocked_ms: blockedMs }
+    },
     close: () => pool.close(),
   }
 }

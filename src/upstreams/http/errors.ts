@@ -7,10 +7,8 @@ import type { HttpAnswer } from './types.ts'
 
 /** What a platform read out of its answer; both are checked here and dropped where they are no short identifier. */
 export interface AnswerFacts {
-  /** @deprecated Put on errors by the source. */
-  readonly upstream?: string
   readonly code?: unknown
-  readonly trace_id?: unknown
+  readonly traceId?: unknown
 }
 
 const identifier = /^[a-z0-9_.-]{1,64}$/i
@@ -22,7 +20,7 @@ function upstreamCode(value: unknown): string | undefined {
 }
 
 /** The value where it looks like a trace id. */
-export function traceId(value: unknown): string | undefined {
+export function asTraceId(value: unknown): string | undefined {
   return typeof value === 'string' && shortTrace.test(value) ? value : undefined
 }
 
@@ -34,7 +32,7 @@ export function answerError(
   message?: string,
 ): CodedError {
   const platformCode = upstreamCode(facts.code)
-  const trace = traceId(facts.trace_id)
+  const trace = asTraceId(facts.traceId)
   return new CodedError(code, message, {
     upstream_status: answer.status,
     ...(platformCode !== undefined && { upstream_code: platformCode }),

@@ -7,8 +7,8 @@
 export interface LimiterOptions {
   /** How many requests may be in flight at the same time. */
   readonly concurrency: number
-  /** Left out: the platform states no limit. */
-  readonly rate?: RateOptions | undefined
+  /** null: the platform states no limit. */
+  readonly rate: RateOptions | null
   /** Makes the error for a request that would have to wait for so many milliseconds. */
   refuse(waitMs: number): Error
   /** Makes the error for a request whose turn comes when its time is over. */
@@ -36,9 +36,9 @@ export interface Limiter {
 
 export interface LimiterState {
   readonly queued: number
-  readonly under_way: number
+  readonly inFlight: number
   /** Milliseconds for which the platform still asks to be left alone. */
-  readonly blocked_ms: number
+  readonly blockedMs: number
 }
 
 interface Waiter extends Turn {
@@ -144,8 +144,7 @@ export function createLimiter({ concurrency, rate, refuse, expire }: LimiterOpti
       }
     },
     state() {
-      const blocked = Math.max(0, Math.ceil(blockedUntil - performance.now()))
-      return { queued: queue.size, under_way: inFlight, blocked_ms: blocked }
+      return { queued: queue.size, inFlight, blockedMs: Math.max(0, Math.ceil(blockedUntil - performance.now())) }
     },
   }
 }
@@ -153,7 +152,7 @@ export function createLimiter({ concurrency, rate, refuse, expire }: LimiterOpti
 /** So many requests in any span of so many seconds. */
 export interface RateOptions {
   readonly requests: number
-  readonly per_seconds: number
+  readonly perSeconds: number
 }
 
 /** All times are milliseconds of one monotonic clock. */
@@ -169,11 +168,11 @@ export interface RateWindow {
 const MARGIN = 1.001
 
 /**
- * A strict sliding window: in any span of `per_seconds`, wherever it begins, the platform receives at most `requests`
+ * A strict sliding window: in any span of `perSeconds`, wherever it begins, the platform receives at most `requests`
  * requests from this process.
  *
  * To count what is sent is not enough: a request that was slow on its way arrives together with later ones. A slot is
- * therefore held from before the request is sent until `per_seconds` after its answer. Of the requests that arrive in
+ * therefore held from before the request is sent until `perSeconds` after its answer. Of the requests that arrive in
  * one span, all others still hold their slots when the last of them is sent, so there can be no more of them than
  * slots. The price is one round trip per span.
  *
@@ -181,7 +180,7 @@ const MARGIN = 1.001
  * to twice the limit through around a boundary, or hold no slot for a request in flight; none tells when a request can
  * start.
  */
-export function createRateWindow({ requests, per_seconds: perSeconds }: RateOptions): RateWindow {
+export function createRateWindow({ requests, perSeconds }: RateOptions): RateWindow {
   const span = perSeconds * 1000 * MARGIN
   /** When slots become free, in order, because requests are released in order of time. */
   const freed: number[] = []

@@ -12,13 +12,11 @@ import { answerError, statusError } from './errors.ts'
 import type { Authorize, HttpAnswer, HttpTuning } from './types.ts'
 
 export interface ClientCredentialsOptions extends HttpTuning {
-  /** @deprecated Put on errors by the source. */
-  readonly upstream?: string
-  readonly token_url: string
-  readonly client_id: string
-  readonly client_secret: Secret
+  readonly tokenUrl: string
+  readonly clientId: string
+  readonly clientSecret: Secret
   /** How the client authenticates: in the form (the default), or with HTTP Basic. */
-  readonly client_auth?: 'form' | 'basic'
+  readonly clientAuth?: 'form' | 'basic'
   /** Further parameters of the request: `scope`, `audience`, `resource`. */
   readonly parameters?: Readonly<Record<string, string>>
   observe(event: PlatformEvent): void
@@ -56,8 +54,8 @@ interface Held {
 
 /** Throws where the token URL cannot be used; asks for the first token with the first request. */
 export function createClientCredentials(options: ClientCredentialsOptions): ClientCredentials {
-  const { client_id: id, client_secret: secret, client_auth: method = 'form', parameters = {}, ...tuning } = options
-  const http = openHttp({ ...tuning, base_url: options.token_url })
+  const { tokenUrl, clientId: id, clientSecret: secret, clientAuth = 'form', parameters = {}, ...tuning } = options
+  const http = openHttp({ ...tuning, baseUrl: tokenUrl })
   const basic = { authorization: `Basic ${basicCredentials(id, reveal(secret))}` }
   const form = () => [['client_id', id] as const, ['client_secret', reveal(secret)] as const]
   let held: Held | null = null
@@ -73,12 +71,12 @@ export function createClientCredentials(options: ClientCredentialsOptions): Clie
         keys: 1,
         template: '',
         method: 'POST',
-        headers: method === 'basic' ? basic : {},
+        headers: clientAuth === 'basic' ? basic : {},
         body: {
           form: [
             ['grant_type', 'client_credentials'],
             ...Object.entries(parameters),
-            ...(method === 'form' ? form() : []),
+            ...(clientAuth === 'form' ? form() : []),
           ],
         },
       },

@@ -1,6 +1,8 @@
 /** What goes through the HTTP client: its options, its requests and its answers. */
 import { z } from 'zod'
 import type { Call, PlatformEvent, UpstreamState } from '../platform.ts'
+import type { BreakerOptions } from './breaker.ts'
+import type { RateOptions } from './limiter.ts'
 import type { UrlParts } from './url.ts'
 
 /** The options that every platform with an HTTP API has in common: spread into its own, handed on to `openHttp`. */
@@ -49,15 +51,36 @@ export const httpOptionFields = {
     .describe('When an upstream that fails is left alone for a while.'),
 }
 
-export type HttpTuning = z.output<z.ZodObject<typeof httpOptionFields>>
+/** The options of `httpOptionFields` as the operator gave them. */
+export type HttpFields = z.output<z.ZodObject<typeof httpOptionFields>>
+
+/** The same inside. */
+export interface HttpTuning {
+  readonly concurrency: number
+  readonly timeoutMs: number
+  /** null: no limit is known. */
+  readonly rate: RateOptions | null
+  readonly retries: number
+  readonly breaker: BreakerOptions
+}
+
+/**
+ * The common options out of a platform's own: `openHttp({ ...httpTuning(options), baseUrl, observe })`. `rate` is the
+ * limit that the platform documents, which holds where the operator gives none.
+ */
+export function httpTuning(options: HttpFields, rate: RateOptions | null = null): HttpTuning {
+  const { concurrency, timeout_ms: timeoutMs, rate: given, retries, breaker } = options
+  return {
+    concurrency,
+    timeoutMs,
+    rate: given === undefined ? rate : { requests: given.requests, perSeconds: given.per_seconds },
+    retries,
+    breaker: { minimumRequests: breaker.minimum_requests, failureRate: breaker.failure_rate },
+  }
+}
 
 /** What holds where an option is left out. */
-export const httpDefaults: HttpTuning = z.object(httpOptionFields).parse({})
-
-/** The common options out of a platform's own: `openHttp({ ...httpTuning(options), base_url, observe })`. */
-export function httpTuning({ concurrency, timeout_ms, rate, retries, breaker }: HttpTuning): HttpTuning {
-  return { concurrency, timeout_ms, rate, retries, breaker }
-}
+export const httpDefaults: HttpTuning = httpTuning(z.object(httpOptionFields).parse({}))
 
 export type Headers = Readonly<Record<string, string>>
 
@@ -71,9 +94,7 @@ export interface Authorize {
 
 /** Options that are left out have the defaults of `httpOptionFields`. */
 export interface HttpOptions extends Partial<HttpTuning> {
-  /** @deprecated Put on errors and events by the server. */
-  readonly upstream?: string
-  readonly base_url: string
+  readonly baseUrl: string
   /** The same for every request; called once, when the pool opens. */
   headers?(): Headers
   /** Asked before every request that has no `authorization` header of its own; a 401 makes it fetch another one. */

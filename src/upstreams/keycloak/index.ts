@@ -92,13 +92,18 @@ export const keycloak: Platform<KeycloakOptions> = {
     const { base_url: baseUrl, realm: realmName, issuer, method, client = null, admin } = given
     const realmUrl = `${baseUrl}/realms/${realmName}`
     const tuning = { ...httpTuning(given), observe }
-    const http = openHttp({ ...tuning, base_url: baseUrl })
+    const http = openHttp({ ...tuning, baseUrl })
     const realm = { http, name: realmName, issuer: issuer ?? realmUrl }
     const authorize =
       admin === undefined
         ? null
-        : createClientCredentials({ ...tuning, token_url: `${realmUrl}/protocol/openid-connect/token`, ...admin })
-    const adminApi = authorize && openHttp({ ...tuning, base_url: baseUrl, authorize })
+        : createClientCredentials({
+            ...tuning,
+            tokenUrl: `${realmUrl}/protocol/openid-connect/token`,
+            clientId: admin.client_id,
+            clientSecret: admin.client_secret,
+          })
+    const adminApi = authorize && openHttp({ ...tuning, baseUrl, authorize })
     const links = adminApi && openLinks(adminApi, realmName)
     const read =
       method === 'token_exchange' && client !== null ? readByExchange(realm, client) : readByBroker(realm, client)

@@ -92,7 +92,7 @@ const reading: Reading<readonly unknown[]> = {
   shape: z.array(z.unknown()),
   toError(answer: HttpAnswer) {
     const error = herodot.safeParse(answer.json).data?.error
-    const facts = { code: error?.id, trace_id: error?.request }
+    const facts = { code: error?.id, traceId: error?.request }
     return answer.status === 400
       ? answerError('BAD_USER_INPUT', answer, facts, 'The platform does not accept the user id.')
       : statusError(answer, facts)

@@ -63,7 +63,7 @@ export const kratos: Platform<KratosOptions> = {
   open({ api_key: apiKey, batch_size: batchSize, ...options }, { name, observe }) {
     const http = openHttp({
       ...httpTuning(options),
-      base_url: options.base_url,
+      baseUrl: options.base_url,
       headers: () => (apiKey === undefined ? {} : { authorization: `Bearer ${reveal(apiKey)}` }),
       observe,
     })

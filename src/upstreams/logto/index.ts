@@ -70,12 +70,13 @@ export const logto: Platform<LogtoOptions> = {
     const application = { client_id: given.client_id, client_secret: given.client_secret }
     const authorize = createClientCredentials({
       ...tuning,
-      ...application,
-      token_url: `${baseUrl}/oidc/token`,
+      clientId: given.client_id,
+      clientSecret: given.client_secret,
+      tokenUrl: `${baseUrl}/oidc/token`,
       parameters: { resource, scope: 'all' },
     })
-    const management = openHttp({ ...tuning, base_url: baseUrl, authorize })
-    const http = openHttp({ ...tuning, base_url: baseUrl })
+    const management = openHttp({ ...tuning, baseUrl, authorize })
+    const http = openHttp({ ...tuning, baseUrl })
     const api = openApi({ management, http, exchange: exchange ?? application })
     return {
       name,

@@ -17,7 +17,7 @@ import { openApi } from './api.ts'
 import type { Connection, NangoApi } from './api.ts'
 
 /** The limit of most plans; larger ones have up to 275 times as much (docs/platforms/nango.md, section 6). */
-const DEFAULT_RATE = { requests: 200, per_seconds: 60 }
+const DEFAULT_RATE = { requests: 200, perSeconds: 60 }
 
 const options = z.strictObject({
   secret_key: z
@@ -53,8 +53,8 @@ export const nango: Platform<NangoOptions> = {
   },
   open({ secret_key: secretKey, base_url: baseUrl, user_tag: userTag, ...options }, { name, observe }) {
     const http = openHttp({
-      ...httpTuning({ ...options, rate: options.rate ?? DEFAULT_RATE }),
-      base_url: baseUrl,
+      ...httpTuning(options, DEFAULT_RATE),
+      baseUrl,
       headers: () => ({ authorization: `Bearer ${reveal(secretKey)}` }),
       observe,
     })

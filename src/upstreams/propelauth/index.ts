@@ -59,7 +59,7 @@ export const propelauth: Platform<PropelAuthOptions> = {
   open({ auth_url: authUrl, api_key: apiKey, base_url: baseUrl = authUrl, ...tuning }, { name, observe }) {
     const http = openHttp({
       ...httpTuning(tuning),
-      base_url: baseUrl,
+      baseUrl,
       headers: () => ({
         authorization: `Bearer ${reveal(apiKey)}`,
         // Names the project where the host does not.

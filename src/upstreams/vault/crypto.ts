@@ -175,7 +175,7 @@ function refuseIfUsed(database: DatabaseSync, id: string): void {
   const rows = countRows(database, id)
   if (rows === 0) return
   throw new Error(
-    `${String(rows)} ${rows === 1 ? 'account needs' : 'accounts need'} key ${id}, which is not in \`keys\`; ` +
+    `${rows} ${rows === 1 ? 'account needs' : 'accounts need'} key ${id}, which is not in \`keys\`; ` +
       'add it after the first key, and remove it when `tokengraph vault rotate-keys` says so',
   )
 }

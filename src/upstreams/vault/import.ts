@@ -1,6 +1,6 @@
 /** Reads a file of records and checks all of them, before anything is written. No message shows a value. */
-import { distance } from 'fastest-levenshtein'
-import type { z } from 'zod'
+import { closestWord, describeIssues, ownMessagesOnly } from '../kit.ts'
+import type { Issue } from '../kit.ts'
 import { accountRecord, recordFields } from './record.ts'
 import type { AccountRecord } from './record.ts'
 import { splitRecords } from './split.ts'
@@ -53,14 +53,14 @@ function checkPiece(piece: Piece, lineByAccount: Map<string, number>, records: A
   const account = JSON.stringify([record.user_id, record.provider, record.external_account_id])
   const earlier = lineByAccount.get(account)
   if (earlier !== undefined)
-    return [`external_account_id: the same user_id, provider and external_account_id stand on line ${String(earlier)}`]
+    return [`external_account_id: the same user_id, provider and external_account_id stand on line ${earlier}`]
   lineByAccount.set(account, piece.line)
   records.push(record)
   return []
 }
 
 function placeOf({ line, index }: Piece): string {
-  return `line ${String(line)}${index === null ? '' : `, record ${String(index)}`}`
+  return `line ${line}${index === null ? '' : `, record ${index}`}`
 }
 
 interface ParsedRecord {
@@ -81,19 +81,25 @@ function parseRecord({ text, index, problem }: Piece): ParsedRecord {
     // The message of JSON.parse shows a part of the text.
     return invalid(`is not valid JSON${index === null ? '; expected one object on each line' : ''}`)
   }
-  const result = accountRecord.safeParse(value, { error: describeIssue })
+  const result = accountRecord.safeParse(value, ownMessagesOnly)
   if (result.success) return { record: result.data, problems: [] }
-  return invalid(...result.error.issues.flatMap(formatIssue))
+  const mistakes = describeIssues(result.error.issues, value, { unknownKey, explain })
+  return invalid(...mistakes.map(({ path, of, message }) => (of === 'key' ? message : `${prefixOf(path)}${message}`)))
 }
 
 function invalid(...problems: readonly string[]): ParsedRecord {
   return { record: null, problems }
 }
 
-// Called where the schema has no message of its own. Issues hold the input, which must not be printed.
-function describeIssue(issue: z.core.$ZodRawIssue): string {
-  if (issue.code === 'invalid_type')
-    return issue.input === undefined ? 'is missing' : `expected ${expectation(issue.expected)}`
+/** `scopes[1]: `; empty for the record as a whole. */
+function prefixOf([field, ...inner]: readonly (string | number)[]): string {
+  return field === undefined ? '' : `${field}${inner.map((key) => `[${key}]`).join('')}: `
+}
+
+/** For issues about which the schema has no message of its own. */
+function explain(issue: Issue, value: unknown): string {
+  if (value === undefined) return 'is missing'
+  if (issue.code === 'invalid_type') return `expected ${expectation(issue.expected)}`
   if (issue.code === 'invalid_value') return `expected ${issue.values.map(String).join(' or ')}`
   if (issue.code === 'too_small' || issue.code === 'too_big') return 'is out of range'
   return 'is not valid'
@@ -105,19 +111,11 @@ function expectation(type: string): string {
   return type === 'array' ? 'an array or null' : 'a string'
 }
 
-function formatIssue(issue: z.core.$ZodIssue): string[] {
-  if (issue.code === 'unrecognized_keys') return issue.keys.map(describeUnknown)
-  const [field, ...inner] = issue.path
-  if (field === undefined) return [issue.message]
-  return [`${String(field)}${inner.map((key) => `[${String(key)}]`).join('')}: ${issue.message}`]
-}
-
 // A file of another shape may have a secret in the place of a name.
 const harmlessName = /^[A-Za-z_][A-Za-z0-9_]{0,31}$/
 
-function describeUnknown(name: string): string {
+function unknownKey(name: string): string {
   if (!harmlessName.test(name)) return 'unknown field with an unusual name'
-  const nearest = recordFields.toSorted((a, b) => distance(name, a) - distance(name, b))[0]
-  const isNear = nearest !== undefined && distance(name, nearest) <= Math.max(2, Math.floor(name.length / 3))
-  return `${name}: unknown field${isNear ? `; did you mean ${nearest}?` : ''}`
+  const nearest = closestWord(name, recordFields)
+  return `${name}: unknown field${nearest === null ? '' : `; did you mean ${nearest}?`}`
 }

@@ -51,7 +51,7 @@ export function isCurrent(database: DatabaseSync): boolean {
 export function migrate(database: DatabaseSync): void {
   // Another process may have created the tables while this one waited for the lock.
   for (const step of migrations.slice(readVersion(database))) database.exec(step)
-  database.exec(`PRAGMA application_id = ${String(APPLICATION_ID)}; PRAGMA user_version = ${String(SCHEMA_VERSION)}`)
+  database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`)
 }
 
 function readVersion(database: DatabaseSync): number {
@@ -62,7 +62,7 @@ function readVersion(database: DatabaseSync): number {
   if (!isVault) throw new Error('it is a database of another application; give the vault a path of its own')
   if (version > SCHEMA_VERSION)
     throw new Error(
-      `it has schema version ${String(version)}, and this version of tokengraph knows ${String(SCHEMA_VERSION)} at most; ` +
+      `it has schema version ${version}, and this version of tokengraph knows ${SCHEMA_VERSION} at most; ` +
         'upgrade tokengraph, or restore an older copy of the file',
     )
   return version

@@ -12,7 +12,7 @@ const key = z.strictObject({
     .describe('The name of the key; it stands beside every row that the key wrapped.'),
   secret: z
     .string()
-    .min(MIN_SECRET_LENGTH, `expected at least ${String(MIN_SECRET_LENGTH)} characters`)
+    .min(MIN_SECRET_LENGTH, `expected at least ${MIN_SECRET_LENGTH} characters`)
     .transform((value) => secret(value))
     // HKDF derives a key from it and does not slow down guessing.
     .describe('At least 32 random characters, such as `openssl rand -base64 32` prints.'),

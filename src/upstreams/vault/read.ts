@@ -63,7 +63,7 @@ function query<Row>(
 ): readonly Positioned<Row>[] {
   const start = performance.now()
   const report = (outcome: 'ok' | 'error') => {
-    observe({ operation, keys: keys.length, outcome, duration_ms: performance.now() - start })
+    observe({ operation, keys: keys.length, outcome, durationMs: performance.now() - start })
   }
   try {
     const rows = statement.all(JSON.stringify(keys)) as unknown as readonly Positioned<Row>[]

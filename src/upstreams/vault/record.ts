@@ -45,7 +45,7 @@ export const accountRecord = z.strictObject({
   provider: checked((value) => checkProvider(value, 'it')),
   public_metadata: z
     .record(z.string(), z.unknown())
-    .refine((value) => isShallow(value, MAX_METADATA_DEPTH), `is nested more than ${String(MAX_METADATA_DEPTH)} deep`)
+    .refine((value) => isShallow(value, MAX_METADATA_DEPTH), `is nested more than ${MAX_METADATA_DEPTH} deep`)
     .default({})
     .transform(safeJsonObject),
   label: text.nullish().transform((value) => value ?? null),

@@ -40,7 +40,7 @@ export async function* splitRecords(input: AsyncIterable<Uint8Array | string>): 
     yield* splitter.push(leading)
     const pending = splitter.pending()
     if (pending.text.length <= MAX_RECORD_LENGTH) continue
-    yield { ...pending, problem: `the record is longer than ${String(MAX_RECORD_LENGTH)} characters` }
+    yield { ...pending, problem: `the record is longer than ${MAX_RECORD_LENGTH} characters` }
     return
   }
   if (splitter === null) yield { line: 1, index: null, text: '', problem: 'the input is empty' }

@@ -51,7 +51,7 @@ function createFile(path: string): void {
 function openDatabase(path: string, busyTimeoutMs: number, keyring: Keyring): DatabaseSync {
   const database = new DatabaseSync(path, { enableForeignKeyConstraints: true })
   try {
-    database.exec(`PRAGMA busy_timeout = ${String(busyTimeoutMs)}`)
+    database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`)
     // Before the switch to WAL mode, which would write to a database of another application.
     if (!isCurrent(database)) {
       inTransaction(database, () => {
@@ -124,6 +124,6 @@ const explanations: Readonly<Record<string, string>> = {
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown reason'
   // The low byte of an extended result code is the primary code.
-  if ('errcode' in error) return explanations[`SQLITE_${String(Number(error.errcode) & 0xff)}`] ?? error.message
+  if ('errcode' in error) return explanations[`SQLITE_${Number(error.errcode) & 0xff}`] ?? error.message
   return ('code' in error ? explanations[String(error.code)] : undefined) ?? error.message
 }

@@ -116,7 +116,7 @@ const errorBody = z.object({ code: z.string() })
 
 function toError(answer: HttpAnswer): CodedError {
   const code = errorBody.safeParse(answer.json).data?.code
-  const facts = { code, trace_id: traceOf(answer) }
+  const facts = { code, traceId: traceOf(answer) }
   if (answer.status === 400)
     return answerError('BAD_USER_INPUT', answer, facts, 'The platform does not accept the user id or the provider.')
   if (code === 'auth_method_mismatch') return answerError('UNSUPPORTED_CREDENTIAL', answer, facts)
@@ -125,7 +125,7 @@ function toError(answer: HttpAnswer): CodedError {
 
 /** The error that was read out of an answer, whatever its status. */
 function verdict(meaning: ErrorCode, answer: HttpAnswer, code?: unknown): CodedError {
-  return answerError(meaning, answer, { code, trace_id: traceOf(answer) })
+  return answerError(meaning, answer, { code, traceId: traceOf(answer) })
 }
 
 function traceOf(answer: HttpAnswer): string | undefined {

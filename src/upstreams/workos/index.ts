@@ -53,10 +53,10 @@ export const workos: Platform<WorkosOptions> = {
       'The rate limits',
     ],
   },
-  open({ api_key: apiKey, base_url, organization_id: organizationId = null, ...options }, { name, observe }) {
+  open({ api_key: apiKey, base_url: baseUrl, organization_id: organizationId = null, ...options }, { name, observe }) {
     const http = openHttp({
       ...httpTuning(options),
-      base_url,
+      baseUrl,
       headers: () => ({ authorization: `Bearer ${reveal(apiKey)}` }),
       observe,
     })
