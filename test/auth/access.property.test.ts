@@ -18,7 +18,9 @@ const questions = subjects.flatMap((subject) =>
 )
 
 const grant: fc.Arbitrary<Grant> = fc.record({
-  providers: fc.uniqueArray(fc.constantFrom(...providers, ...providers.map((name) => `oauth_${name}`), '*'), { minLength: 1 }),
+  providers: fc.uniqueArray(fc.constantFrom(...providers, ...providers.map((name) => `oauth_${name}`), '*'), {
+    minLength: 1,
+  }),
   fields: fc.uniqueArray(fc.constantFrom(...secretFields, '*' as const)),
   users: fc.uniqueArray(fc.constantFrom(...subjects, 'acme_*', 'acme_1*', '*'), { minLength: 1 }),
 })
