@@ -13,24 +13,24 @@ import { answerError, isTooLarge } from './http/errors.ts'
 import type { Http, HttpAnswer, RequestSpec } from './http/types.ts'
 import type { Call } from './platform.ts'
 
-export { badUserInput, CodedError, withDetails } from '../errors.ts'
+export { CodedError, withDetails } from '../errors.ts'
 export type { ErrorCode } from '../errors.ts'
 export { withDeadline } from '../lib/abort.ts'
 export { closestWord, describeIssues, ownMessagesOnly } from '../lib/issues.ts'
 export type { Issue } from '../lib/issues.ts'
 export { safeJsonObject } from '../lib/json.ts'
-export type { JsonObject, JsonValue } from '../lib/json.ts'
+export type { JsonObject } from '../lib/json.ts'
 export { reveal, secret } from '../lib/secret.ts'
 export type { Secret } from '../lib/secret.ts'
 export { isLoopback, secureUrl } from '../lib/url.ts'
 export { bareProvider, checkId, checkProvider, wireProvider } from '../tokens/ids.ts'
-export type { ExternalAccount, OAuthAccessToken, SubjectCredential, TokenKey } from '../tokens/types.ts'
+export type { ExternalAccount, OAuthAccessToken, TokenKey } from '../tokens/types.ts'
 export { openHttp } from './http/client.ts'
 export { answerError, asTraceId, statusError } from './http/errors.ts'
 export { createClientCredentials } from './http/oauth-client.ts'
 export { httpOptionFields, httpTuning } from './http/types.ts'
 export type { Authorize, Http, HttpAnswer, HttpTuning, RequestSpec } from './http/types.ts'
-export type { All, Call, Grouped, Many, One, Platform, PlatformEvent, Upstream, UpstreamDeps } from './platform.ts'
+export type { All, Call, Grouped, Many, One, Platform, PlatformEvent, UpstreamDeps } from './platform.ts'
 export * from './shapes.ts'
 
 /** How the answer of an endpoint is read. */
@@ -217,7 +217,7 @@ export async function splitOnFailure<V>(
 const divisible: ReadonlySet<number> = new Set([400, 413, 414, 422, 431])
 
 /** Whether fewer ids may succeed: the answer or the URL is too large, or the platform refuses one of the ids. */
-export function isDivisible(error: unknown): boolean {
+function isDivisible(error: unknown): boolean {
   if (!(error instanceof CodedError)) return false
   const { upstream_status: status } = error.extensions
   return isTooLarge(error) || divisible.has(status ?? 0)

@@ -93,7 +93,7 @@ function sign(jwt: SignJWT, { key, keyId, algorithm }: Worker, typ: string): Pro
     .setProtectedHeader({ alg: algorithm, typ, ...(keyId !== null && { kid: keyId }) })
     .setJti(randomUUID())
     .setIssuedAt()
-    .setExpirationTime(`${String(LIFETIME)}s`)
+    .setExpirationTime(`${LIFETIME}s`)
     .sign(key)
 }
 

@@ -129,7 +129,7 @@ export function createLimiter({ concurrency, rate, refuse, expire }: LimiterOpti
     async acquire(turn) {
       turn.signal.throwIfAborted()
       const now = performance.now()
-      const at = startOf(window === undefined ? 0 : queue.ahead(turn.viewer), now)
+      const at = startOf(window === null ? 0 : queue.ahead(turn.viewer), now)
       if (at > turn.deadline()) throw refuse(at - now)
       return queue.size === 0 && inFlight < concurrency && at <= now ? start() : wait(turn)
     },
