@@ -20,15 +20,19 @@ export function inputSchema(schema: z.ZodType): JsonSchema {
   return described
 }
 
-/** The whole file; the options of an upstream follow from its `platform`. */
-export function describeFile(registry: Registry): JsonSchema {
-  return withPlatforms(inputSchema(fileSchema(registry)), registry, (platform) => describeOptions(registry, platform))
+/** The file; the options of an upstream follow from its `platform`. `platforms`: those whose options are needed. */
+export function describeFile(registry: Registry, platforms: readonly string[]): JsonSchema {
+  return withPlatforms(inputSchema(fileSchema(registry)), platforms, (name) => describeOptions(registry, name))
 }
 
-function withPlatforms(file: JsonSchema, registry: Registry, optionsOf: (platform: string) => JsonSchema): JsonSchema {
+function withPlatforms(
+  file: JsonSchema,
+  platforms: readonly string[],
+  optionsOf: (platform: string) => JsonSchema,
+): JsonSchema {
   const upstreams = asSchema(file.properties?.upstreams) ?? {}
   const entry = asSchema(upstreams.additionalProperties) ?? {}
-  const allOf = Object.keys(registry).map((platform) => ({
+  const allOf = platforms.map((platform) => ({
     if: { properties: { platform: { const: platform } }, required: ['platform'] },
     then: optionsOf(platform),
   }))
@@ -46,19 +50,25 @@ function describeOptions(registry: Registry, platform: string): JsonSchema {
 
 /** The schemas that a value may satisfy: the branches of a union, or those that `value` itself chooses. */
 export function alternatives(schema: JsonSchema, value?: unknown): readonly JsonSchema[] {
-  const chosen = schema.allOf?.map(asSchema).find((rule) => rule !== null && isChosen(asSchema(rule.if), value))
-  const then = asSchema(chosen?.then)
-  if (then !== null) return alternatives(then, value)
-  return (
-    schema.anyOf?.map(asSchema).flatMap((branch) => (branch === null ? [] : alternatives(branch, value))) ?? [schema]
-  )
+  const rules = schemasOf(schema.allOf)
+  const chosen = rules.find((rule) => rule.if !== undefined && hasConstants(asSchema(rule.if) ?? {}, value))
+  if (chosen !== undefined) return alternatives(asSchema(chosen.then) ?? {}, value)
+  const branches = [...unionOf(schema), ...rules.filter((rule) => rule.if === undefined)]
+  return branches.length === 0 ? [schema] : branches.flatMap((branch) => alternatives(branch, value))
+}
+
+/** The branches of a union: zod prints those of a discriminated one as `oneOf`. */
+function unionOf({ anyOf, oneOf }: JsonSchema): readonly JsonSchema[] {
+  return [...schemasOf(anyOf), ...schemasOf(oneOf)]
+}
+
+function schemasOf(schemas: readonly unknown[] = []): JsonSchema[] {
+  return schemas.map(asSchema).filter((schema) => schema !== null)
 }
 
 /** Whether the value has the constants of a condition. */
-function isChosen(condition: JsonSchema | null, value: unknown): boolean {
-  return Object.entries(condition?.properties ?? {}).every(
-    ([key, expected]) => valueAt(value, [key]) === asSchema(expected)?.const,
-  )
+function hasConstants({ properties = {} }: JsonSchema, value: unknown): boolean {
+  return Object.entries(properties).every(([key, expected]) => valueAt(value, [key]) === asSchema(expected)?.const)
 }
 
 /** The schema of the value below `schema` at `key`; null where there is none. `value` is the one at `schema`. */
@@ -118,19 +128,31 @@ const variables: Readonly<Record<string, JsonSchema>> = {
 /** `tokengraph.schema.json`: what an editor completes and checks. Rules between the parts are left to the server. */
 export function publishedSchema(registry: Registry): JsonSchema {
   const file = publish(inputSchema(fileSchema(registry)))
-  const options = Object.keys(registry).map((platform) => [platform, publish(describeOptions(registry, platform))])
+  const platforms = Object.keys(registry)
+  const options = platforms.map((platform) => [platform, publish(describeOptions(registry, platform))])
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',
     $id: PUBLISHED_AT,
     title: 'tokengraph configuration',
-    ...withPlatforms(file, registry, (platform) => ({ $ref: `#/definitions/${platform}` })),
+    ...withPlatforms(file, platforms, (platform) => ({ $ref: `#/definitions/${platform}` })),
     definitions: { ...variables, ...(Object.fromEntries(options) as Record<string, JsonSchema>) },
   }
 }
 
 /** A copy without what only this server reads, in which every value that is checked may be a variable instead. */
 function publish(schema: JsonSchema): JsonSchema {
-  const { fallback: stated, renamed: _, properties, items, additionalProperties, anyOf, ...rest } = schema
+  const {
+    fallback: stated,
+    renamed: _,
+    properties,
+    items,
+    additionalProperties,
+    anyOf: _any,
+    oneOf: _one,
+    ...rest
+  } = schema
+  // Never `oneOf`: a variable may satisfy several branches.
+  const union = unionOf(schema).flatMap((branch) => branchesOf(publish(branch)))
   const nested = (child: unknown): JsonSchema => publish(asSchema(child) ?? {})
   const published: JsonSchema = {
     ...withoutSafeBounds(rest),
@@ -140,7 +162,7 @@ function publish(schema: JsonSchema): JsonSchema {
     ...(additionalProperties !== undefined && {
       additionalProperties: additionalProperties === false ? false : nested(additionalProperties),
     }),
-    ...(anyOf && { anyOf: anyOf.flatMap((branch) => branchesOf(nested(branch))) }),
+    ...(union.length > 0 && { anyOf: union }),
   }
   const variable = variableFor(schema)
   if (variable === null) return published
@@ -160,11 +182,8 @@ function variableFor({ type, enum: words, const: word, pattern, format, minLengt
 }
 
 /** Unions of unions become one, so that an editor lists their branches side by side. */
-function branchesOf(schema: JsonSchema): readonly JsonSchema[] {
-  const { anyOf, ...rest } = schema
-  return anyOf !== undefined && Object.keys(rest).length === 0
-    ? anyOf.map((branch) => asSchema(branch) ?? {})
-    : [schema]
+function branchesOf(schema: JsonSchema): JsonSchema[] {
+  return Object.keys(schema).join() === 'anyOf' ? schemasOf(schema.anyOf) : [schema]
 }
 
 /** Whole numbers have the safe integers as their bounds, which say nothing to an operator. */

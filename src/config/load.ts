@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { resolveAudit } from '../audit/options.ts'
 import type { AuditConfig } from '../audit/options.ts'
+import { valueAt } from '../lib/issues.ts'
 import type { LogLevel } from '../log.ts'
 import type { Mode } from '../mode.ts'
 import { resolveDocuments } from '../server/trusted-documents/options.ts'
@@ -17,7 +18,7 @@ import type { Environment } from './environment.ts'
 import { describeFile, inputSchema } from './json-schema.ts'
 import { parseSource } from './messages.ts'
 import type { Parsed } from './messages.ts'
-import { ConfigError, plainSource } from './problems.ts'
+import { ConfigError, isMapping, plainSource } from './problems.ts'
 import type { Problem, Source } from './problems.ts'
 import { canonicalProviderOrNull, checkedFileSchema } from './rules.ts'
 import type { FileOptions, Registry } from './schema.ts'
@@ -87,11 +88,19 @@ export function loadConfig({ file = null, env, port = null }: LoadOptions, regis
   const opened = openSource(file, env)
   const environment = parseEnvironment(env)
   const schema = checkedFileSchema(registry, environment)
-  const parsed = parseSource(schema, () => describeFile(registry), opened.source)
+  const describe = () => describeFile(registry, platformsIn(opened.source.value, registry))
+  const parsed = parseSource(schema, describe, opened.source)
   const override = parsePort(port)
   const problems = [...opened.problems, ...parsed.problems, ...environment.problems, ...override.problems]
   if (parsed.value === null || problems.length > 0) throw new ConfigError(problems)
   return deepFreeze(resolve(parsed.value, opened.kind, environment, override.value))
+}
+
+/** The platforms that a file names: to describe all of them would take longer than to load the file. */
+function platformsIn(value: unknown, registry: Registry): readonly string[] {
+  const entries = valueAt(value, ['upstreams'])
+  const names = isMapping(entries) ? Object.values(entries).map((entry) => valueAt(entry, ['platform'])) : []
+  return Object.keys(registry).filter((name) => names.includes(name))
 }
 
 interface Opened {
@@ -192,8 +201,7 @@ const unreadableReasons: Readonly<Record<string, string>> = {
 /** The text of a file. Throws `ConfigError` that names it as it was given; `namedBy` says where the name came from. */
 export function readConfigFile(file: string, namedBy: string, maxMebibytes = 1): string {
   const bytes = readBytes(file, namedBy)
-  if (bytes.length > maxMebibytes * MEBIBYTE)
-    throw unreadable(file, `the file is larger than ${String(maxMebibytes)} MiB`)
+  if (bytes.length > maxMebibytes * MEBIBYTE) throw unreadable(file, `the file is larger than ${maxMebibytes} MiB`)
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {

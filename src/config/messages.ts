@@ -109,8 +109,8 @@ function branchText(schema: JsonSchema): string {
 
 function stringText({ format, minLength = 0, maxLength }: JsonSchema): string {
   if (format === 'uri') return 'a URL'
-  if (maxLength !== undefined) return `a string of ${String(minLength)} to ${String(maxLength)} characters`
-  return minLength > 1 ? `a string of at least ${String(minLength)} characters` : 'a string'
+  if (maxLength !== undefined) return `a string of ${minLength} to ${maxLength} characters`
+  return minLength > 1 ? `a string of at least ${minLength} characters` : 'a string'
 }
 
 function numberText({ type, minimum, maximum, exclusiveMinimum, exclusiveMaximum }: JsonSchema): string {

@@ -33,7 +33,7 @@ export class ConfigError extends Error {
 }
 
 function formatProblem({ where, line, column, path, message }: Problem): string {
-  const place = line === null ? where : `${where}:${String(line)}:${String(column ?? 1)}`
+  const place = line === null ? where : `${where}:${line}:${column ?? 1}`
   return [place, path, message].filter((part) => part !== '').join('  ')
 }
 
@@ -44,7 +44,7 @@ const printableKey = /^[\w.*-]{1,40}$/
 export function pathText(path: Path): string {
   return path
     .map((segment, index) => {
-      if (typeof segment === 'number') return `[${String(segment)}]`
+      if (typeof segment === 'number') return `[${segment}]`
       return `${index === 0 ? '' : '.'}${printableKey.test(segment) ? segment : '…'}`
     })
     .join('')

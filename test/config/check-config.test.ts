@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { checkConfig } from '../../src/commands/check-config.ts'
 import { captureOutput } from '../kit/output.ts'
-import { clerkKey, designSample, env, hash, vaultKey, writeConfig } from './sample.ts'
+import { clerkKey, fullSample, env, hash, vaultKey, writeConfig } from './sample.ts'
 
 function run(file: string | null, variables: NodeJS.ProcessEnv = env): { code: number; out: string; err: string } {
   const output = captureOutput()
@@ -12,7 +12,7 @@ function run(file: string | null, variables: NodeJS.ProcessEnv = env): { code: n
 
 describe('check-config', () => {
   it('prints every value that took effect, as YAML, without secrets and key hashes', () => {
-    const { code, out, err } = run(writeConfig(designSample))
+    const { code, out, err } = run(writeConfig(fullSample))
     expect([code, err]).toEqual([0, ''])
     expect(parse(out)).toMatchObject({
       mode: 'production',
@@ -50,7 +50,7 @@ describe('check-config', () => {
   })
 
   it('opens no database', () => {
-    const file = writeConfig(designSample.replace('./data/tokengraph.sqlite', '/proc/no/such/folder/vault.sqlite'))
+    const file = writeConfig(fullSample.replace('./data/tokengraph.sqlite', '/proc/no/such/folder/vault.sqlite'))
     expect(run(file).code).toBe(0)
   })
 })

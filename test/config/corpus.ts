@@ -1,4 +1,4 @@
-/** Files with one mistake each and what the operator reads: for the loader and for the published JSON Schema. */
+/** Files with one mistake each and the message of the loader; the published JSON Schema refuses most of them. */
 import { platforms } from '../../src/upstreams/registry.ts'
 import { hash, minimal } from './sample.ts'
 
@@ -9,7 +9,7 @@ export const words = (...list: string[]): string => `one of ${list.map((word) =>
 
 type Case = readonly [title: string, text: string, expected: string]
 
-/** What one schema of one value can say: JSON Schema refuses these too. */
+/** Mistakes that JSON Schema can express. */
 export const mistakes: readonly Case[] = [
   ['an unknown key', withLine('log_levle: info'), '5:1 log_levle: unknown key; did you mean "log_level"?'],
   [
@@ -99,12 +99,27 @@ export const mistakes: readonly Case[] = [
   ],
 ]
 
-/** Rules between parts, and the value of a variable that JSON Schema does not see: the loader alone refuses these. */
+/** Rules between parts, which JSON Schema does not express: only the loader refuses these. */
 export const loaderOnly: readonly Case[] = [
   [
     'another host in development',
     withLine('listen: { host: 10.0.0.1 }\nmode: development'),
     '5:17 listen.host: development mode listens on loopback addresses alone; expected 127.0.0.1',
+  ],
+  [
+    'a route to an upstream that is not there',
+    withLine('providers: { google: clrek }'),
+    '5:22 providers.google: no upstream has this name; did you mean "clerk"?',
+  ],
+  [
+    'an audit file without a key',
+    withLine('audit: { sink: file }'),
+    '5:1 audit.key: missing; a file is only worth something when its records cannot be forged',
+  ],
+  [
+    'a registered service that is not there',
+    withLine('documents: { manifest: a.json, free_services: [ raeder ] }'),
+    '5:49 documents.free_services[0]: no service has this id',
   ],
 ]
 

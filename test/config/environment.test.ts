@@ -93,7 +93,7 @@ describe('which value wins', () => {
     expect(load(minimal)).toMatchObject({ listen: { host: '0.0.0.0', port: 4000 }, log: { level: 'info' } })
   })
 
-  it('the file alone decides about upstreams', () => {
+  it('only the file decides about upstreams', () => {
     const config = load(minimal.replace('${CLERK_SECRET_KEY}', 'sk_test_of_the_file'), { CLERK_SECRET_KEY: clerkKey })
     expect(reveal((config.upstreams[0]!.options as { secret_key: Secret }).secret_key)).toBe('sk_test_of_the_file')
   })
@@ -104,7 +104,7 @@ describe('which value wins', () => {
     expect(loadConfig({ env: named, file: writeConfig(`${minimal}drain_seconds: 2\n`) }).drain_seconds).toBe(2)
   })
 
-  it('a port of 0 asks for any free one, on the command line alone', () => {
+  it('a port of 0 asks for any free one, only on the command line', () => {
     expect(load(minimal, env, 0).listen.port).toBe(0)
     expect(problems({ PORT: '0' })).toEqual(['PORT: expected a whole number from 1 to 65535'])
   })

@@ -5,7 +5,7 @@ import { loadConfig } from '../../src/config/load.ts'
 import { platforms } from '../../src/upstreams/registry.ts'
 import { reveal } from '../../src/lib/secret.ts'
 import type { Secret } from '../../src/lib/secret.ts'
-import { clerkKey, configErrorOf, designSample, env, hash, load, minimal, vaultKey, writeConfig } from './sample.ts'
+import { clerkKey, configErrorOf, fullSample, env, hash, load, minimal, vaultKey, writeConfig } from './sample.ts'
 
 function everyObject(value: unknown): object[] {
   if (value === null || typeof value !== 'object') return []
@@ -14,7 +14,7 @@ function everyObject(value: unknown): object[] {
 
 describe('a valid file', () => {
   it('reads the sample as it is written', () => {
-    const config = load(designSample)
+    const config = load(fullSample)
     expect(config).toMatchObject({
       mode: 'production',
       source: 'file',
@@ -48,7 +48,7 @@ describe('a valid file', () => {
   })
 
   it('hands every upstream the options that the schema of its platform parsed', () => {
-    const [clerk, vault] = load(designSample).upstreams
+    const [clerk, vault] = load(fullSample).upstreams
     const clerkOptions = clerk!.options as { secret_key: Secret; base_url: string; concurrency: number }
     const vaultOptions = vault!.options as { keys: { id: string; secret: Secret }[] }
     expect(reveal(clerkOptions.secret_key)).toBe(clerkKey)
@@ -58,7 +58,7 @@ describe('a valid file', () => {
   })
 
   it('is frozen at every depth, defaults included', () => {
-    for (const text of [designSample, minimal]) {
+    for (const text of [fullSample, minimal]) {
       const objects = everyObject(load(text))
       expect(objects.length).toBeGreaterThan(10)
       expect(objects.filter((object) => !Object.isFrozen(object))).toEqual([])
@@ -66,7 +66,7 @@ describe('a valid file', () => {
   })
 
   it('never prints a secret', () => {
-    const config = load(designSample)
+    const config = load(fullSample)
     for (const text of [
       inspect(config, { depth: null, showHidden: true }),
       JSON.stringify(config),

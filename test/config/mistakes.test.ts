@@ -29,7 +29,7 @@ describe('each kind of mistake, with its line and what was expected', () => {
 it('reports ten mistakes of one file at once, in the order of the file', () => {
   const file = writeConfig(tenMistakes)
   const error = configErrorOf(() => loadConfig({ file, env }))
-  expect(error.problems.map(({ path, line }) => `${String(line)} ${path}`)).toEqual([
+  expect(error.problems.map(({ path, line }) => `${line} ${path}`)).toEqual([
     '1 listen.port',
     '2 mode',
     '4 upstreams.clerk.secret_key',

@@ -1,11 +1,11 @@
-/** Whatever is in the file: a Config or a ConfigError, and no secret in either. */
+/** Property: any file gives a Config or a ConfigError, and a problem never shows a secret. */
 import { writeFileSync } from 'node:fs'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ConfigError, loadConfig } from '../../src/config/load.ts'
 import { parseConfigText } from '../../src/config/yaml.ts'
-import { designSample, env as secrets, writeConfig } from './sample.ts'
+import { fullSample, env as secrets, writeConfig } from './sample.ts'
 
 const pieces = [
   '\n',
@@ -79,7 +79,7 @@ function outcomeOf(file: string): string {
 }
 
 describe('a file with random mistakes', () => {
-  const text = designSample
+  const text = fullSample
 
   it('never crashes with anything but a ConfigError', () => {
     const file = writeConfig('')
@@ -114,9 +114,9 @@ describe('a file with random mistakes', () => {
   })
 })
 
-it('does not show a secret that stands where an id belongs', () => {
+it('does not show a secret that was put where an id belongs', () => {
   const keys = 'keys: [ { id: ${VAULT_KEY}, secret: ${VAULT_KEY} }, { id: ${VAULT_KEY}, secret: ${VAULT_KEY} } ]'
-  const file = writeConfig(designSample.replace(/keys: \[.*\]/, keys))
+  const file = writeConfig(fullSample.replace(/keys: \[.*\]/, keys))
   const outcome = outcomeOf(file)
   expect(outcome).toContain('two keys have the same id')
   expectNoSecret(outcome)

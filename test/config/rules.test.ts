@@ -89,6 +89,25 @@ describe('auth', () => {
     ])
   })
 
+  it('an option that another one requires is reported in the words of its platform', () => {
+    const keycloak = '{ platform: keycloak, base_url: https://id.example, realm: r, method: token_exchange }'
+    expect(problemsOf(minimal.replace('auth:', `  broker: ${keycloak}\nproviders: { default: clerk }\nauth:`))).toEqual(
+      ['3:3 upstreams.broker.client: the method token_exchange needs a client'],
+    )
+  })
+
+  it('a part that failed is reported by its schema, and no rule reads it', () => {
+    expect(
+      problemsOf('mode: prod\nupstreams: 5\nproviders: [ x ]\nauth: { services: 7 }\naudit: { sink: 1 }\n'),
+    ).toEqual([
+      expect.stringMatching(/^1:7 mode: expected one of/),
+      '2:12 upstreams: expected a mapping, got a number',
+      '3:12 providers: expected a mapping, got a list',
+      '4:19 auth.services: expected a list, got a number',
+      expect.stringMatching(/^5:16 audit\.sink: expected one of/),
+    ])
+  })
+
   it('rules are checked although another part of the same list has the wrong type', () => {
     const text = services(`{ id: a, key_sha256: 1 }`, `{ id: a, key_sha256: ${hash} }`)
     expect(problemsOf(text).map((line) => line.split(':', 3).slice(0, 2).join(':').split(' ')[1])).toEqual([

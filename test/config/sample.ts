@@ -12,8 +12,7 @@ export const vaultKey = 'invented-vault-key-canary-0123456789abcdef'
 export const env = { CLERK_SECRET_KEY: clerkKey, VAULT_KEY: vaultKey }
 export const hash = '0123456789abcdef'.repeat(4)
 
-/** Verbatim, but for `<hex>`. */
-export const designSample = `# tokengraph.yaml; \${NAME} reads the environment; unknown keys are errors that name the key and the line
+export const fullSample = `# tokengraph.yaml; \${NAME} reads the environment; unknown keys are errors that name the key and the line
 listen: { host: 0.0.0.0, port: 4000 }
 mode: production                    # the default with a file; development is the default without
 upstreams:
@@ -36,7 +35,7 @@ auth:
   services: [ { id: reader, key_sha256: ${hash} } ]
 `
 
-/** A file with this text in a folder of its own, which goes away after the test. */
+/** A file with this text in a new folder, which is removed after the test. */
 export function writeConfig(text: string | Uint8Array): string {
   const folder = mkdtempSync(join(tmpdir(), 'tokengraph-config-'))
   onTestFinished(() => {
@@ -68,6 +67,6 @@ export function problemsOf(text: string, variables: NodeJS.ProcessEnv = env): st
 }
 
 export function showProblem({ line, column, path, message }: Problem): string {
-  const place = line === null ? '' : `${String(line)}:${String(column)} `
+  const place = line === null ? '' : `${line}:${column} `
   return `${place}${path}: ${message}`
 }

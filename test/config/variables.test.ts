@@ -55,6 +55,20 @@ describe('${NAME}', () => {
     ])
   })
 
+  it('is a number or a text by where it is used, under one anchor, too', () => {
+    const text = minimal
+      .replace('id: reader', 'id: *n')
+      .replace('upstreams:', 'listen: { port: &n "${NUMBER}" }\nupstreams:')
+    const config = load(text, { CLERK_SECRET_KEY: clerkKey, NUMBER: '8080' })
+    expect([config.listen.port, config.auth.services[0]!.id]).toEqual([8080, '8080'])
+  })
+
+  it('becomes a number among the options of a platform', () => {
+    const text = minimal.replace('platform: clerk,', 'platform: clerk, concurrency: "${NUMBER}",')
+    const [clerk] = load(text, { CLERK_SECRET_KEY: clerkKey, NUMBER: '7' }).upstreams
+    expect(clerk!.options).toMatchObject({ concurrency: 7 })
+  })
+
   it('names a variable that is not set or empty, once, with key and line', () => {
     const text = `${minimal}listen:\n  host: \${HOTS}\n  port: \${EMPTY}\n`
     expect(problemsOf(text, { CLERK_SECRET_KEY: clerkKey, HOST: '127.0.0.1', EMPTY: '' })).toEqual([

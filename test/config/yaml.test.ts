@@ -7,7 +7,7 @@ import { configErrorOf, minimal, problemsOf, writeConfig } from './sample.ts'
 describe('what is no YAML mapping', () => {
   it.each([
     ['an empty file', '', ['1:1 : the file is empty; expected a mapping']],
-    ['comments alone', '# nothing\n\n', ['1:1 : the file is empty; expected a mapping']],
+    ['only comments', '# nothing\n\n', ['1:1 : the file is empty; expected a mapping']],
     ['a list', '\n- a\n', ['2:1 : expected a mapping of keys to values']],
     ['a word', 'tokengraph', ['1:1 : expected a mapping of keys to values']],
     ['a tab as indentation', 'listen:\n\tport: 1\n', ['2:1 : tabs cannot indent; use spaces']],
@@ -43,8 +43,8 @@ describe('what is no YAML mapping', () => {
 
   it('refuses aliases that grow without end, before they do', () => {
     const levels = Array.from({ length: 30 }, (_value, index) => {
-      const previous = index === 0 ? 'x' : `*a${String(index - 1)}`
-      return `k${String(index)}: &a${String(index)} [${Array.from({ length: 9 }, () => previous).join(', ')}]\n`
+      const previous = index === 0 ? 'x' : `*a${index - 1}`
+      return `k${index}: &a${index} [${Array.from({ length: 9 }, () => previous).join(', ')}]\n`
     })
     expect(problemsOf(levels.join(''))).toEqual(['1:1 : aliases repeat too much of the file'])
   })
