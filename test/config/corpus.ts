@@ -118,7 +118,7 @@ export const loaderOnly: readonly Case[] = [
   ],
   [
     'a registered service that is not there',
-    withLine('documents: { manifest: a.json, free_services: [ raeder ] }'),
+    withLine('documents: { manifest: a.json, free_services: [ readers ] }'),
     '5:49 documents.free_services[0]: no service has this id',
   ],
 ]
