@@ -1,24 +1,24 @@
 /**
- * What a platform is to the rest of the server: types only. A platform file turns its own HTTP or SQL into these
+ * The interface between platforms and the rest of the server: types only. A platform turns its HTTP or SQL into these
  * records, throws `CodedError`, and knows nothing of GraphQL, configuration files or callers.
  */
 import type { ZodType } from 'zod'
 import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../tokens/types.ts'
 
-/** What one call gets from whoever wants its answer. */
+/** The limits of one call, set by its callers. */
 export interface Call {
-  /** Aborted when nobody wants the answer any more. */
+  /** Aborted when no caller waits for the answer any more. */
   readonly signal: AbortSignal
   /**
-   * When the answer is no use any more, in milliseconds on the clock of `performance.now()`; Infinity: never. It may
-   * move while the call is under way, because callers join that can wait longer.
+   * Milliseconds on the clock of `performance.now()` after which the answer is no use any more; Infinity: never. It may
+   * move while the call is in flight, because callers join that can wait longer.
    */
   deadline(): number
-  /** Who waits, as an opaque id: upstreams with a queue serve viewers in turn. null: the server itself. */
+  /** The caller, as an opaque id: upstreams with a queue serve viewers in turn. null: the server itself. */
   readonly viewer: string | null
 }
 
-/** One endpoint for each key: every key answers by itself, nothing waits for a slow neighbour. */
+/** One call for each key: no key waits for a slow one. */
 export interface One<K, V> {
   readonly kind: 'one'
   one(key: K, call: Call): Promise<V | null>
@@ -55,17 +55,17 @@ export interface All<K, V, Row = unknown> {
   pick(key: K, rows: readonly Row[]): V | null
 }
 
-/** How an endpoint wants to be called; the batching follows from this alone. `null` means: there is none. */
+/** How an endpoint is called: everything about batching follows from it. */
 export type Fetcher<K, V> = One<K, V> | Grouped<K, V> | Many<K, V> | All<K, V>
 
 /** One configured instance of a platform. */
 export interface Upstream {
-  /** The name that the operator gave it; stands in `extensions.upstream`. */
+  /** The name that the operator gave it, also in `extensions.upstream`. */
   readonly name: string
   readonly platform: string
   /** Whether the platform refreshes expired tokens by itself when it is asked for them. */
   readonly autoRefreshes: boolean
-  /** Whether the platform answers to the subject's own credential alone (`TokenKey.credential`). */
+  /** Whether the platform answers only to the subject's own credential (`TokenKey.credential`). */
   readonly usesSubjectToken?: boolean
   /** All accounts of a user at a provider; an empty list when none is connected. */
   readonly tokens: Fetcher<TokenKey, readonly OAuthAccessToken[]>
@@ -73,23 +73,24 @@ export interface Upstream {
   readonly accounts: Fetcher<string, readonly ExternalAccount[]> | null
   /** Whether the answers come out of this process: to cache them would only make a revocation slower. */
   readonly inProcess?: boolean
-  /** How it is doing, for metrics and `/ready`; left out where nothing can be in its way. */
+  /** For metrics and `/ready`; left out where no request has to wait. */
   state?(): UpstreamState
   close(): Promise<void>
 }
 
+/** As `/ready` shows it. */
 export interface UpstreamState {
   readonly breaker: 'closed' | 'open' | 'half-open'
   /** Requests that wait for their turn, and requests that were sent and not answered. */
   readonly queued: number
   readonly under_way: number
-  /** Milliseconds that the platform still asks us to stay away. */
+  /** Milliseconds for which the platform still refuses requests. */
   readonly blocked_ms: number
 }
 
 /**
- * One thing that an upstream did: an HTTP exchange or a SQL statement. Or did not do: what was refused before it was
- * sent, answered from the cache, or shared with a call under way. For logs, metrics and tests.
+ * The end of an HTTP exchange or SQL statement, or of a request that did not lead to one because it was refused,
+ * answered from the cache or shared with a call in flight. For logs, metrics and tests.
  */
 export interface UpstreamEvent {
   readonly upstream: string
@@ -97,14 +98,13 @@ export interface UpstreamEvent {
   /** How many keys the call answered for. */
   readonly keys: number
   readonly outcome: 'ok' | 'error' | 'aborted' | 'refused' | 'cached' | 'coalesced'
-  /** Milliseconds. */
   readonly durationMs: number
 }
 
 /** An event as a platform reports it; the server adds the name of the upstream. */
 export type PlatformEvent = Omit<UpstreamEvent, 'upstream'>
 
-/** What the process hands to every upstream that it opens. */
+/** What every upstream is opened with. */
 export interface UpstreamDeps {
   readonly name: string
   observe(event: PlatformEvent): void

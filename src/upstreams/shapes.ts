@@ -9,7 +9,7 @@ const MAX_METADATA_DEPTH = 32
 
 /**
  * A metadata object without unsafe keys; null and absence become `{}`. Users of the platform write into it, so it is
- * checked by itself: one user's nesting (TRUST S11) must not fail the others of a batch.
+ * checked by itself: one user's nesting (docs/promises.md S11) must not fail the others of a batch.
  */
 export const metadata = z
   .unknown()
@@ -92,8 +92,8 @@ function strip(value: JsonValue): JsonValue {
 }
 
 /**
- * Whole Unix seconds out of the `exp` claim; null where the token is opaque. The signature is not checked: nobody is
- * let in by this, and a wrong value only makes the caller ask sooner or later than needed.
+ * Whole Unix seconds out of the `exp` claim; null where the token is opaque. The signature is not checked: no access
+ * depends on it, and a wrong value only makes the caller ask sooner or later than needed.
  */
 export function jwtExpiry(token: string): number | null {
   try {

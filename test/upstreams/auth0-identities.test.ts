@@ -33,7 +33,7 @@ test('a number as user id, OAuth 1.0, several identities of one connection', asy
   ])
 })
 
-test('a dead identity hides no live one of the same connection', async () => {
+test('an identity without a token does not hide another of the same connection', async () => {
   await using server = await startAuth0()
   delete server.addIdentity('a|1', 'github').access_token
   server.addIdentity('a|1', 'github', { user_id: 'live' })
@@ -41,7 +41,7 @@ test('a dead identity hides no live one of the same connection', async () => {
   expect(await client.tokens('a|1', 'github')).toMatchObject([{ provider_user_id: 'live' }])
 })
 
-test('a password is no OAuth account: it holds no token, and is not listed', async () => {
+test('a password is no OAuth account: it has no token and is not listed', async () => {
   await using server = await startAuth0()
   const connection = 'Username-Password-Authentication'
   delete server.addIdentity('auth0|1', connection, { provider: 'auth0', isSocial: false }).access_token
@@ -101,14 +101,14 @@ test.each([
   expect(everythingOf(error)).not.toMatch(/upstream-text|127\.0\.0\.1|invented-client/)
 })
 
-test('a 404 that is not of the API is no word about the user', async () => {
+test('a 404 without the body of the API does not mean an unknown user', async () => {
   await using server = await startAuth0()
   server.misbehave(answers(404, '<html>invented-page</html>'), { path: /users/ })
   await using client = openAuth0(server)
   expect((await failureOf(client.tokens('a|1', 'github'))).code).toBe('UPSTREAM_PROTOCOL_ERROR')
 })
 
-test('one management token for everybody, and a new one once it is refused', async () => {
+test('all requests share one management token, and a refused one is fetched again', async () => {
   await using server = await startAuth0()
   for (const id of ['a|1', 'a|2', 'a|3']) server.addIdentity(id, 'github')
   await using client = openAuth0(server, { search: false })

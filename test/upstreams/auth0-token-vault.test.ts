@@ -13,7 +13,7 @@ type Server = Awaited<ReturnType<typeof startAuth0Worker>>
 const open = (server: Server, given: object = {}) =>
   openPlatform(auth0TokenVault, { ...server.options, management: server.management, ...given })
 
-test('every request signs a subject of its own, and proves the client with the same key', async () => {
+test('every request signs a new subject token, and the client assertion with the same key', async () => {
   await using server = await startAuth0Worker()
   const token = server.connect('auth0|1', 'github')
   await using client = open(server, { audit_context: 'invented audit', organization_id: 'org_1' })
@@ -47,7 +47,7 @@ test('a client with a secret sends it, and no assertion', async () => {
   expect(await client.tokens('auth0|1', 'github')).toHaveLength(1)
 })
 
-test('an exchange is never sent twice: its JWTs count once', async () => {
+test('an exchange is never sent again: each JWT may be used once', async () => {
   await using server = await startAuth0Worker()
   server.misbehave(answers(503, ''), { times: 1 })
   await using client = open(server)
@@ -74,14 +74,14 @@ test.each([
   expect(everythingOf(failure)).not.toMatch(/upstream-text|127\.0\.0\.1|BEGIN|invented-worker/)
 })
 
-test('a token without an expiry, and with none left', async () => {
+test('a lifetime and a scope of nothing are unknown', async () => {
   await using server = await startAuth0Worker()
   server.connect('auth0|1', 'github', { extra: { expires_in: 0, scope: '' } })
   await using client = open(server)
   expect(await client.tokens('auth0|1', 'github')).toMatchObject([{ expires_at: null, scopes: null }])
 })
 
-test('accounts come page by page; a second one of a connection has an id of its own', async () => {
+test('accounts are read page by page; the second one of a connection has a different id', async () => {
   await using server = await startAuth0Worker()
   server.connect('auth0|1', 'github')
   for (let n = 0; n < 60; n++) server.connect('auth0|1', 'google-oauth2')

@@ -1,4 +1,4 @@
-/** How users are asked for: one by one or by a search, and what becomes of what the search leaves out. */
+/** How users are asked for: one by one or by a search, and what happens to users that the search leaves out. */
 import { expect, test } from 'vitest'
 import { startAuth0 } from '../servers/auth0.ts'
 import { answers } from '../servers/misbehaviour.ts'
@@ -58,7 +58,7 @@ test('at most 50 ids and some 6000 characters in one URL', async () => {
   for (const { query } of searches) expect(encodeURIComponent(query.get('q')!).length).toBeLessThan(6100)
 })
 
-test('without the search every user is asked for alone', async () => {
+test('without the search every user is a call', async () => {
   await using server = await startAuth0()
   for (const id of ['a|1', 'a|2']) server.addIdentity(id, 'github')
   await using client = openAuth0(server, { search: false })
@@ -66,7 +66,7 @@ test('without the search every user is asked for alone', async () => {
   expect(userCalls(server).sort()).toEqual(['/api/v2/users/a%7C1', '/api/v2/users/a%7C2'])
 })
 
-test('an id that Auth0 does not accept fails alone: the search is split', async () => {
+test('an id that Auth0 does not accept fails only itself: the search is split', async () => {
   await using server = await startAuth0()
   const ids = Array.from({ length: 8 }, (_, n) => `a|${String(n)}`)
   for (const id of ids) server.addIdentity(id, 'github')
@@ -87,7 +87,7 @@ test('a user that the search does not know is unknown, and no account of it exis
   expect(await client.accounts('a|2')).toBeNull()
 })
 
-test('where the search shows no tokens, each user is asked for alone, and the answer is the same', async () => {
+test('where the search shows no tokens, each user is read without it, and the answer is the same', async () => {
   await using server = await startAuth0()
   server.settings.searchShowsTokens = false
   const tokens = ['a|1', 'a|2'].map((id) => server.addIdentity(id, 'github').access_token)
@@ -108,7 +108,7 @@ test('a client without the scope for tokens is our mistake, and not the consent 
   expect(await client.accounts('a|1')).toMatchObject([{ provider: 'github' }])
 })
 
-test('one malformed user fails alone; one without an id fails all that are missing', async () => {
+test('a malformed user fails only itself; a user without an id fails all that are missing', async () => {
   await using server = await startAuth0()
   const good = {
     user_id: 'a|1',

@@ -54,7 +54,7 @@ describe('it opens', () => {
     expect(breaker.state()).toBe('closed')
   })
 
-  test('on recent requests alone', async () => {
+  test('only on recent requests', async () => {
     const breaker = open()
     await times(9, () => fail(breaker))
     await times(30, () => succeed(breaker))
@@ -75,7 +75,7 @@ describe('open', () => {
     expect(attempt).not.toHaveBeenCalled()
   })
 
-  test('one probe decides; everybody else is refused until it has come back', async () => {
+  test('one probe decides; other requests are refused until it has ended', async () => {
     const breaker = await openBreaker()
     vi.advanceTimersByTime(1000)
     const answer = Promise.withResolvers<{ failed: boolean; outcome: string }>()

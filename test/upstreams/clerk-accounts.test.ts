@@ -29,7 +29,7 @@ test('ids that the answer leaves out are absent; a user without accounts has an 
   expect(server.calls[0]?.query.getAll('user_id')).toEqual(['user_nobody', 'user_1'])
 })
 
-test('users that nobody asked for are not in the answer', async () => {
+test('users that were not asked for are left out', async () => {
   await using server = await startClerk()
   const [asked, other] = [server.addUser('user_1'), server.addUser('user_2')]
   server.misbehave(answers(200, [other, asked]))
@@ -37,7 +37,7 @@ test('users that nobody asked for are not in the answer', async () => {
   expect([...(await client.accounts(['user_1'])).keys()]).toEqual(['user_1'])
 })
 
-describe('an id that is none never reaches the platform', () => {
+describe('an id that cannot be sent', () => {
   test.each(['-user_1', '--'])('%s would exclude users: unknown, without a call', async (id) => {
     await using server = await startClerk()
     server.addUser('user_1')
@@ -46,7 +46,7 @@ describe('an id that is none never reaches the platform', () => {
     expect(server.calls).toEqual([])
   })
 
-  test('beside good ones it spoils nothing', async () => {
+  test('does not affect the ids beside it', async () => {
     await using server = await startClerk()
     server.addUser('user_1')
     server.addUser('user_2')
@@ -133,7 +133,7 @@ test.each([
   expect((await client.accounts(['user_1'])).get('user_1')).toMatchObject([{ approved_scopes }])
 })
 
-describe('a malformed user fails alone', () => {
+describe('a malformed user fails only itself', () => {
   const deep = JSON.parse('{"a":'.repeat(500) + '1' + '}'.repeat(500)) as object
   test.each([
     ['no list of accounts', undefined],
@@ -155,7 +155,7 @@ describe('a malformed user fails alone', () => {
     expect(found.has('user_3')).toBe(false)
   })
 
-  test('a row without an id leaves open whose it is: those that are missing fail, they are not unknown', async () => {
+  test('a row without an id may be any missing user: those fail and are not unknown', async () => {
     await using server = await startClerk()
     server.misbehave(answers(200, [server.addUser('user_1'), null]))
     await using client = openClerk(server)
@@ -178,7 +178,7 @@ test.each([
   expect([found.get('user_1'), found.get('user_2')]).toMatchObject([{ code }, { code }])
 })
 
-test('users that are too large together are asked for apart, and one that is too large alone fails alone', async () => {
+test('users that are too large together are asked for in parts, and a user that is too large fails only itself', async () => {
   await using server = await startClerk()
   const fields = (kib: number) => ({ public_metadata: { invented: 'a'.repeat(kib * 1024) } })
   const sizes = [300, 300, 300, 300, 1100, 10]

@@ -34,7 +34,7 @@ describe('every row of the table of docs/platforms/clerk.md section 5', () => {
     expect(everythingOf(error)).not.toMatch(/invented-upstream-text|127\.0\.0\.1|sk_live_/)
   })
 
-  test('404 external_account_not_found is nobody connected', async () => {
+  test('404 external_account_not_found is an empty list', async () => {
     await using server = await startClerk()
     server.misbehave(answers(404, clerkFailure('external_account_not_found')))
     await using client = openClerk(server)
@@ -140,7 +140,7 @@ test.each([
   expect(extensions).toMatchObject({ code: 'UPSTREAM_RATE_LIMITED', retryable: true, retry_after_ms })
 })
 
-test('the trace id falls back to cf-ray, and neither it nor the code passes when it looks odd', async () => {
+test('the trace id falls back to cf-ray; a trace id or code that is no identifier is dropped', async () => {
   await using server = await startClerk()
   await using client = openClerk(server)
   const extensionsOf = async (body: unknown, ray: string) => {

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { reveal } from '../../src/lib/secret.ts'
 import { clerk } from '../../src/upstreams/clerk/index.ts'
 
-test('the key alone is enough', () => {
+test('only the key is required', () => {
   const { secret_key, ...rest } = clerk.options.parse({ secret_key: 'sk_test_invented' })
   expect(reveal(secret_key)).toBe('sk_test_invented')
   expect(rest).toEqual({

@@ -21,7 +21,7 @@ describe.each(['documented', 'never'] as const)('with the envelope %s', (envelop
     expect(Object.keys(tokens?.[0] ?? {})).toHaveLength(10)
   })
 
-  test('several accounts keep their order, and nobody connected is an empty list', async () => {
+  test('several accounts keep their order, and no account is an empty list', async () => {
     await using server = await startClerk({ envelope })
     const rows = server.addTokens('user_1', 'oauth_google', 3)
     await using client = openClerk(server)

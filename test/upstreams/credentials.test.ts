@@ -12,7 +12,7 @@ interface PlatformOptions {
   readonly clientAuth?: 'form' | 'basic'
 }
 
-/** A platform whose API accepts the newest token alone, and its client. */
+/** A platform whose API accepts only the newest token, and its client. */
 async function startPlatform({ expires_in = 3600, clientAuth = 'form' }: PlatformOptions = {}) {
   let issued = 0
   const server = await startLocal(({ path, headers }): Reply => {
@@ -49,7 +49,7 @@ async function startPlatform({ expires_in = 3600, clientAuth = 'form' }: Platfor
 }
 
 describe('the exchange', () => {
-  test('the client in the form, with what the platform wants besides', async () => {
+  test('the client in the form, with further parameters', async () => {
     await using platform = await startPlatform()
     await platform.http.request(spec, call())
     const [exchange] = platform.exchanges()
@@ -64,7 +64,7 @@ describe('the exchange', () => {
     expect(platform.events).toMatchObject([{ operation: 'client_credentials', outcome: 'ok' }])
   })
 
-  test('the client as HTTP Basic, form-encoded first', async () => {
+  test('the client with HTTP Basic, form-encoded first', async () => {
     await using platform = await startPlatform({ clientAuth: 'basic' })
     await platform.http.request(spec, call())
     const [exchange] = platform.exchanges()
@@ -73,7 +73,7 @@ describe('the exchange', () => {
     expect(exchange?.body).not.toMatch(/client_secret|client_id/)
   })
 
-  test('one for everybody who waits, and none while it is good', async () => {
+  test('one for all requests that wait, and none while the token is good', async () => {
     await using platform = await startPlatform()
     const gate = Promise.withResolvers<undefined>()
     platform.server.misbehave(holds(gate.promise), { path: /token/ })
@@ -85,7 +85,7 @@ describe('the exchange', () => {
     expect(platform.exchanges()).toHaveLength(1)
   })
 
-  test('a caller who leaves does not take it from the others', async () => {
+  test('a caller who leaves does not abort it for the others', async () => {
     await using platform = await startPlatform()
     const gate = Promise.withResolvers<undefined>()
     platform.server.misbehave(holds(gate.promise), { path: /token/ })
@@ -127,7 +127,7 @@ describe('a 401', () => {
     expect(platform.exchanges()).toHaveLength(2)
   })
 
-  test('to a credential of the request itself is nobody else’s business', async () => {
+  test('to the request’s own credential fetches no other token', async () => {
     await using platform = await startPlatform()
     const own = { ...spec, headers: { authorization: 'Bearer invented-user-token' } }
     expect((await platform.http.request(own, call())).status).toBe(401)
@@ -155,8 +155,8 @@ describe('the life of a token', () => {
     expect(platform.exchanges().length).toBeGreaterThanOrEqual(4)
   })
 
-  test('in its last part it is renewed while it is still used: nobody waits, and a failure is nobody’s', async () => {
-    // It dies after 4.75 seconds, and is renewed from the start.
+  test('in its last part it is renewed while it is still used: no request waits, and none fails', async () => {
+    // It is used for 4.75 seconds, and renewed from the start.
     await using platform = await startPlatform({ expires_in: 5 })
     await platform.http.request(spec, call())
     platform.server.misbehave(silence, { path: /token/, times: 1 })

@@ -167,7 +167,7 @@ test.each([
 })
 
 describe('accounts', () => {
-  test('a dead one says so, and the others are not spoiled', async () => {
+  test('a dead account is marked, and the others are not affected', async () => {
     await using server = await startDescope()
     server.connect('U2x', 'google')
     server.connect('U2x', 'github')
@@ -179,7 +179,7 @@ describe('accounts', () => {
     ])
   })
 
-  test('the token and the account share one read: two at once would race for the refresh', async () => {
+  test('the token and the account share one read: two in parallel would race for the refresh', async () => {
     await using server = await startDescope()
     server.connect('U2x', 'google')
     const { promise, resolve } = Promise.withResolvers<undefined>()

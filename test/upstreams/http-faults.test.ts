@@ -115,7 +115,7 @@ test('a failure with a status is an answer, with JSON or without', async () => {
   expect(http.events.map(({ outcome }) => outcome)).toEqual(['error', 'error'])
 })
 
-test('a parameter that fits no path reaches nobody', async () => {
+test('a parameter that fits no path is never sent', async () => {
   await using server = await startLocal(fine)
   await using http = openTestHttp(server.url)
   const bad = http.request({ ...spec, template: '/users/{user_id}', params: { user_id: '../admin' } }, call())

@@ -54,7 +54,7 @@ describe.concurrent('a rate limit (docs/promises.md R7)', () => {
     expect(server.excess).toBe(0)
   })
 
-  test('one viewer with many keys delays nobody with few', async () => {
+  test('a viewer with many keys does not delay viewers with few', async () => {
     await using server = await startStrict({ requests: 4, per_ms: 250 })
     await using http = openTestHttp(server.url, { concurrency: 4, rate: { requests: 4, perSeconds: 0.25 } })
     const order: string[] = []
@@ -70,7 +70,7 @@ describe.concurrent('a rate limit (docs/promises.md R7)', () => {
     expect(server.excess).toBe(0)
   })
 
-  test('a request that others push back is refused before its deadline, and not left to run out of time', async () => {
+  test('a request that others push back is refused before its deadline', async () => {
     await using server = await startStrict({ requests: 1, per_ms: 300 })
     await using http = openTestHttp(server.url, { concurrency: 1, rate: { requests: 1, perSeconds: 0.3 } })
     await http.request({ ...spec, template: '/first' }, call())
@@ -140,7 +140,7 @@ describe.concurrent('a 429', () => {
     expect(http.state().blocked_ms).toBeGreaterThan(590_000)
   })
 
-  test('without a wait blocks nobody', async () => {
+  test('without a wait blocks no request', async () => {
     await using server = await startLocal(fine)
     await using http = openTestHttp(server.url)
     server.misbehave(answers(429, '', { 'retry-after': '0' }), { times: 1 })
@@ -149,7 +149,7 @@ describe.concurrent('a 429', () => {
   })
 })
 
-test('the state says what is under way and what waits', async () => {
+test('the state counts requests in flight and in the queue', async () => {
   await using server = await startLocal(fine)
   await using http = openTestHttp(server.url, { concurrency: 2 })
   const gate = Promise.withResolvers<undefined>()

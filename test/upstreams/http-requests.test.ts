@@ -36,7 +36,7 @@ describe('what a request sends', () => {
     ])
   })
 
-  test('headers of its own, which win over those of the pool whatever their case', async () => {
+  test('its own headers, which override those of the pool in any case', async () => {
     await using server = await startLocal(fine)
     await using http = openTestHttp(server.url, { headers: () => ({ Authorization: 'Bearer pool', 'X-Pool': 'yes' }) })
     await http.request({ ...spec, headers: { AUTHORIZATION: 'Bearer mine' } }, call())
@@ -47,7 +47,7 @@ describe('what a request sends', () => {
     ])
   })
 
-  test('no header that would end early', async () => {
+  test('no header with a line break', async () => {
     await using server = await startLocal(fine)
     await using http = openTestHttp(server.url)
     const bad = http.request({ ...spec, headers: { authorization: 'Bearer a\r\nx-injected: 1' } }, call())

@@ -37,7 +37,7 @@ test('no span of the platform ever sees more, however long requests are on their
   )
 })
 
-test('says when a request can start that has others before it', () => {
+test('tells when a request can start that has others before it', () => {
   const window = createRateWindow({ requests: 2, perSeconds: 1 })
   expect([0, 1, 2, 3, 4].map((position) => Math.round(window.startOf(position, 0)))).toEqual([0, 0, 1001, 1001, 2002])
   window.acquire()
@@ -56,13 +56,13 @@ test('a request that was never sent takes no slot', () => {
 
 const viewer = fc.constantFrom('a', 'b', 'c', 'd')
 
-test('viewers are served in turn, each in the order of its own items', () => {
+test('viewers are served in turn, and the items of each in order', () => {
   const queue = createFairQueue<string>()
   for (const item of ['a1', 'a2', 'a3', 'b1', 'c1', 'c2']) queue.push(item[0]!, item)
   expect(Array.from({ length: 7 }, () => queue.shift())).toEqual(['a1', 'b1', 'c1', 'a2', 'c2', 'a3', undefined])
 })
 
-test('what it says of the items ahead is what happens', () => {
+test('`ahead` is the number of items that come first', () => {
   const action = fc.oneof(fc.record({ push: viewer }), fc.constant('shift' as const), fc.constant('delete' as const))
   fc.assert(
     fc.property(fc.array(action, { maxLength: 80 }), viewer, (actions, last) => {

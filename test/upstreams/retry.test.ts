@@ -92,9 +92,9 @@ describe('when', () => {
 })
 
 describe('the budget (docs/promises.md R8)', () => {
-  test('a platform that answers nothing but 503 sees at most 1.2 requests for each of ours', async () => {
+  test('a platform that only answers 503 receives at most 1.2 requests for each one', async () => {
     await using server = await startLocal(() => ({ status: 503, body: {} }))
-    // The breaker, which would keep most requests away, is held shut.
+    // The breaker, which would refuse most requests, never opens.
     const breaker = { minimumRequests: 10_000, failureRate: 0.95 }
     await using http = openTestHttp(server.url, { retries: 5, concurrency: 50, breaker })
     const requests = 600
@@ -167,7 +167,7 @@ test.each([
   [{ 'x-ratelimit-reset': String(now / 1000 - 60) }, 0],
   [{ 'x-ratelimit-reset': '60' }, 60_000],
   [{ 'x-ratelimit-reset': 'soon' }, null],
-  // A platform whose clock is an hour ahead of ours.
+  // The platform's clock is an hour ahead.
   [{ date: 'Thu, 01 Jan 2026 01:00:00 GMT', 'retry-after': 'Thu, 01 Jan 2026 01:00:05 GMT' }, 5000],
   [{ date: 'Thu, 01 Jan 2026 01:00:00 GMT', 'x-ratelimit-reset': String(now / 1000 + 3605) }, 5000],
   [{ date: 'yesterday', 'retry-after': 'Thu, 01 Jan 2026 00:00:05 GMT' }, 5000],

@@ -142,7 +142,7 @@ describe('docs/promises.md S10: where a connection may go', () => {
     expect(mayConnect(address, 'https:')).toBe(false)
   })
 
-  test.each(['::ffff:169.254.169.254', '::ffff:a9fe:a9fe'])('nor %s, the same in other clothes', (address) => {
+  test.each(['::ffff:169.254.169.254', '::ffff:a9fe:a9fe'])('nor %s, the same address as IPv6', (address) => {
     expect(mayConnect(address, 'https:')).toBe(false)
   })
 
