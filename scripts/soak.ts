@@ -11,7 +11,7 @@ import { startClerk } from '../test/servers/clerk.ts'
 import * as faults from '../test/servers/misbehaviour.ts'
 import type { Misbehaviour } from '../test/servers/misbehaviour.ts'
 import { startLoad } from '../test/staying-up/load.ts'
-import { askForTokens, configure, measureProcess, startReal } from '../test/staying-up/real-server.ts'
+import { askForTokens, configure, measureProcess, startReal } from '../test/kit/real-server.ts'
 
 const MINUTES = Number(process.argv[2] ?? 2)
 const SEED = Number(process.argv[3] ?? 1)

@@ -4,11 +4,11 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { newServiceKey } from '../../src/auth/service-keys.ts'
 import { startClerk } from '../servers/clerk.ts'
 import type { ClerkServer } from '../servers/clerk.ts'
 import type { Folder } from '../kit/folder.ts'
 import { keepOutput } from '../kit/keep-output.ts'
+import { askForTokens, configure } from '../kit/real-server.ts'
 import type { Answer } from '../kit/server.ts'
 import { auditKey } from './chain.ts'
 
@@ -37,17 +37,8 @@ export async function startAudited(folder: Folder, options: ProcessOptions): Pro
   const { audit, shell = '', redirect = '' } = options
   const clerk = await startClerk()
   clerk.addTokens('user_1', 'oauth_google', [{ token: 'invented-token-1' }])
-  const { key, key_sha256 } = newServiceKey()
-  const config = folder.write(
-    'tokengraph.yaml',
-    JSON.stringify({
-      listen: { host: '127.0.0.1' },
-      upstreams: { clerk: { platform: 'clerk', secret_key: clerk.secret_key, base_url: clerk.url } },
-      auth: { services: [{ id: 'reader', key_sha256, grants: [{ providers: ['*'] }] }] },
-      audit: { key: auditKey, ...audit },
-    }),
-  )
-  const command = `${shell} exec "${process.execPath}" "${cli}" serve --config "${config}" --port 0 ${redirect}`
+  const configured = configure(folder, clerk, { audit: { key: auditKey, ...audit } })
+  const command = `${shell} exec "${process.execPath}" "${cli}" serve --config "${configured.file}" --port 0 ${redirect}`
   // A limit on the size of files must not reach the compile cache.
   const env = { PATH: process.env.PATH ?? '', NODE_DISABLE_COMPILE_CACHE: '1' }
   const child = spawn('bash', ['-c', command], { cwd: folder.path, env, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -71,11 +62,7 @@ export async function startAudited(folder: Folder, options: ProcessOptions): Pro
     stderr: () => stderr,
     health: async () => (await fetch(`${url}/health`)).status,
     askToken: async () => {
-      const response = await fetch(`${url}/graphql`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
-        body: JSON.stringify({ query: '{ user(id: "user_1") { oauth_access_tokens(provider: "google") { token } } }' }),
-      })
+      const response = await fetch(`${url}/graphql`, askForTokens(configured, 'user_1'))
       return (await response.json()) as Awaited<ReturnType<AuditedProcess['askToken']>>
     },
     async [Symbol.asyncDispose]() {

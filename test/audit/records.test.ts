@@ -2,19 +2,25 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { createAuditKeys } from '../../src/audit/record.ts'
-import { newServiceKey } from '../../src/auth/service-keys.ts'
 import { secret } from '../../src/lib/secret.ts'
-import { startClerk } from '../servers/clerk.ts'
 import { startIssuer } from '../servers/jwks.ts'
 import { makeFolder } from '../kit/folder.ts'
 import type { Folder } from '../kit/folder.ts'
-import { startTestServer } from '../kit/server.ts'
+import { startGraphOverClerk } from '../kit/graph-over-clerk.ts'
 import { auditKey, recordsOf, verify } from './chain.ts'
 import { auditPath } from './graph.ts'
 
 async function startRecorded(folder: Folder) {
-  const clerk = await startClerk()
   const issuer = await startIssuer()
+  const graph = await startGraphOverClerk(
+    {},
+    {
+      auth: { issuers: [issuer.options()] },
+      audit: { sink: 'file', path: auditPath(folder), key: auditKey },
+    },
+    [{ id: 'narrow', grants: [{ providers: ['google'], users: ['user_1'] }] }],
+  )
+  const { clerk, server } = graph
   clerk.addTokens('user_1', 'oauth_google', [
     {
       token: 'invented-token-a',
@@ -24,28 +30,14 @@ async function startRecorded(folder: Folder) {
     },
     { token: 'invented-token-b', external_account_id: 'eac_b', expires_at: null },
   ])
-  const narrow = newServiceKey()
-  const server = await startTestServer({
-    file: {
-      upstreams: { clerk: { platform: 'clerk', secret_key: clerk.secret_key, base_url: clerk.url } },
-      auth: {
-        issuers: [issuer.options()],
-        services: [
-          { id: 'narrow', key_sha256: narrow.key_sha256, grants: [{ providers: ['google'], users: ['user_1'] }] },
-        ],
-      },
-      audit: { sink: 'file', path: auditPath(folder), key: auditKey },
-    },
-  })
   return {
     server,
     clerk,
     issuer,
-    narrow: narrow.key,
+    narrow: server.keyOf('narrow'),
     records: () => recordsOf(auditPath(folder)),
     async [Symbol.asyncDispose]() {
-      await server[Symbol.asyncDispose]()
-      await clerk.close()
+      await graph[Symbol.asyncDispose]()
       await issuer[Symbol.asyncDispose]()
     },
   }

@@ -3,7 +3,8 @@ import type { ServerResponse } from 'node:http'
 import { describe, expect, it, vi } from 'vitest'
 import { createIdentify } from '../../src/auth/identify.ts'
 import { generateKey, startIssuer } from '../servers/jwks.ts'
-import { auth, bearerAt, createTestClock, failure } from './support.ts'
+import { failureOf } from '../kit/errors.ts'
+import { auth, bearerAt, createTestClock } from './support.ts'
 
 // Seconds, each just past a limit of the key set: the cool-down, the maximum age, the timeout of the exchange.
 const COOLDOWN = 31
@@ -44,7 +45,7 @@ describe('the key set', () => {
     await issuer.rotate({ keep: false })
     expect(await identify(await issuer.sign({ sub: 'user_2' }, { key: old }))).toMatchObject({ userId: 'user_2' })
     pass(MAX_AGE)
-    expect((await failure(identify(await issuer.sign({}, { key: old })))).code).toBe('UNAUTHENTICATED')
+    expect((await failureOf(identify(await issuer.sign({}, { key: old })))).code).toBe('UNAUTHENTICATED')
     expect(issuer.requests).toBe(2)
   })
 
@@ -59,7 +60,7 @@ describe('the key set', () => {
     expect(await identify(await issuer.sign({ sub: 'user_old' }, { key: old }))).toMatchObject({ userId: 'user_old' })
     expect(issuer.requests).toBe(2)
     // Without a `kid` it is no longer clear which key is meant (OpenID Connect Core section 10.1 asks for one).
-    expect((await failure(identify(await issuer.sign({}, { header: { kid: undefined } })))).code).toBe(
+    expect((await failureOf(identify(await issuer.sign({}, { header: { kid: undefined } })))).code).toBe(
       'UNAUTHENTICATED',
     )
   })
@@ -70,7 +71,7 @@ describe('the key set', () => {
     const key = await generateKey('ES256')
     const flood = async () => {
       const tokens = Array.from({ length: 50 }, (_, n) => issuer.sign({}, { key, header: { kid: `k${String(n)}` } }))
-      const errors = await Promise.all(tokens.map(async (token) => failure(identify(await token))))
+      const errors = await Promise.all(tokens.map(async (token) => failureOf(identify(await token))))
       expect(new Set(errors.map((error) => error.code))).toEqual(new Set(['UNAUTHENTICATED']))
     }
     await flood()
@@ -100,7 +101,7 @@ describe('in an outage', () => {
     pass(COOLDOWN / 2)
     expect(await identify(await issuer.sign({ sub: 'user_d' }))).toMatchObject({ userId: 'user_d' })
     const unknown = await generateKey('ES256')
-    expect((await failure(identify(await issuer.sign({}, { key: unknown })))).code).toBe('UNAUTHENTICATED')
+    expect((await failureOf(identify(await issuer.sign({}, { key: unknown })))).code).toBe('UNAUTHENTICATED')
     expect(issuer.requests).toBe(2)
     expect(failures).toEqual([`${issuer.issuer} ERR_JOSE_GENERIC`])
 
@@ -122,7 +123,7 @@ describe('in an outage', () => {
     issuer.outage(true)
     const token = await issuer.sign()
     for (let n = 0; n < 5; n += 1) {
-      const { code, extensions, message } = await failure(identify(token))
+      const { code, extensions, message } = await failureOf(identify(token))
       expect({ code, retryable: extensions.retryable }).toEqual({ code: 'UPSTREAM_UNAVAILABLE', retryable: true })
       expect(extensions.retry_after_ms).toBeGreaterThan(0)
       expect(message).toBe("The keys of the token's issuer could not be read.")
@@ -150,7 +151,7 @@ describe('in an outage', () => {
     })
     pass(MAX_AGE)
     expect(await warm(await issuer.sign({ sub: 'user_2' }))).toMatchObject({ userId: 'user_2' })
-    expect((await failure(cold(await issuer.sign()))).code).toBe('UPSTREAM_UNAVAILABLE')
+    expect((await failureOf(cold(await issuer.sign()))).code).toBe('UPSTREAM_UNAVAILABLE')
     expect(issuer.requests).toBe(3)
     expect(elsewhere.requests).toBe(0)
   })

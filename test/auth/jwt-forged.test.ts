@@ -4,7 +4,8 @@ import type { JWK } from 'jose'
 import { afterAll, expect, it } from 'vitest'
 import { startIssuer } from '../servers/jwks.ts'
 import { forgeries } from './forgeries.ts'
-import { bearerOf, failure, printed } from './support.ts'
+import { everythingOf, failureOf } from '../kit/errors.ts'
+import { bearerOf } from './support.ts'
 
 const issuer = await startIssuer()
 const attacker = await startIssuer()
@@ -17,11 +18,11 @@ afterAll(async () => {
 
 it.each(await forgeries(issuer, attacker))('refuses %s', async (_name, reason, forge) => {
   const token = await forge()
-  const error = await failure(identify(token))
+  const error = await failureOf(identify(token))
   expect(error.code).toBe('UNAUTHENTICATED')
   expect(error.message).toBe('No valid credentials were presented.')
   expect(String(error.cause)).toContain(reason)
-  const text = printed(error)
+  const text = everythingOf(error)
   for (const part of token.split('.').filter((p) => p.length > 8)) expect(text).not.toContain(part)
   expect(text).not.toMatch(/user_\d|evil|invented/)
 })
@@ -40,5 +41,5 @@ it('takes the algorithm from the configuration where the published key allows an
   if (privateKey instanceof Uint8Array) throw new TypeError('expected a key pair')
   const token = await rsa.sign({}, { key: { ...rsa.key, alg: 'PS256', privateKey } })
   expect(await bearerOf(rsa.options({ algorithms: ['PS256'] }))(token)).toMatchObject({ kind: 'user' })
-  expect((await failure(bearerOf(rsa)(token))).code).toBe('UNAUTHENTICATED')
+  expect((await failureOf(bearerOf(rsa)(token))).code).toBe('UNAUTHENTICATED')
 })

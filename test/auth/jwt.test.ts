@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest'
 import { jwtAlgorithms } from '../../src/auth/options.ts'
 import { startIssuer } from '../servers/jwks.ts'
-import { bearerOf, failure } from './support.ts'
+import { failureOf } from '../kit/errors.ts'
+import { bearerOf } from './support.ts'
 
 const now = () => Math.floor(Date.now() / 1000)
 
@@ -32,14 +33,14 @@ describe('a user token', () => {
     await using issuer = await startIssuer()
     const identify = bearerOf(issuer.options({ user_claim: 'uid' }))
     expect(await identify(await issuer.sign({ uid: 'user_9' }))).toMatchObject({ userId: 'user_9' })
-    expect((await failure(identify(await issuer.sign()))).code).toBe('UNAUTHENTICATED')
+    expect((await failureOf(identify(await issuer.sign()))).code).toBe('UNAUTHENTICATED')
   })
 
   it('may be for one of several configured audiences', async () => {
     await using issuer = await startIssuer()
     const identify = bearerOf(issuer.options({ audience: ['web', 'mobile'] }))
     expect(await identify(await issuer.sign({ aud: 'mobile' }))).toMatchObject({ kind: 'user' })
-    expect((await failure(identify(await issuer.sign()))).code).toBe('UNAUTHENTICATED')
+    expect((await failureOf(identify(await issuer.sign()))).code).toBe('UNAUTHENTICATED')
   })
 })
 
@@ -59,7 +60,7 @@ describe('several issuers', () => {
       await b.sign({ iss: a.issuer }),
       await a.sign({}, { key: b.key, header: { kid: a.key.kid } }),
     ])
-      expect((await failure(identify(token))).code).toBe('UNAUTHENTICATED')
+      expect((await failureOf(identify(token))).code).toBe('UNAUTHENTICATED')
   })
 
   it('fail independently: an unreachable issuer turns away its own users only', async () => {
@@ -67,7 +68,7 @@ describe('several issuers', () => {
     await using b = await startIssuer()
     b.outage(true)
     const identify = bearerOf(a, b)
-    expect((await failure(identify(await b.sign()))).code).toBe('UPSTREAM_UNAVAILABLE')
+    expect((await failureOf(identify(await b.sign()))).code).toBe('UPSTREAM_UNAVAILABLE')
     expect(await identify(await a.sign())).toMatchObject({ kind: 'user' })
   })
 })

@@ -4,7 +4,6 @@ import { systemClock } from '../../src/auth/jwt.ts'
 import type { Clock } from '../../src/auth/jwt.ts'
 import { authOptions } from '../../src/auth/options.ts'
 import type { AuthOptions, IssuerOptions } from '../../src/auth/options.ts'
-import { CodedError } from '../../src/errors.ts'
 import type { Issuer } from '../servers/jwks.ts'
 
 /** The `auth` part of a configuration, with defaults for missing members. */
@@ -52,22 +51,6 @@ export function createTestClock(): TestClock {
     },
     inSeconds: (seconds) => Math.floor(now / 1000) + seconds,
   }
-}
-
-/** Returns the CodedError that a promise rejects with. */
-export async function failure(promise: Promise<unknown>): Promise<CodedError> {
-  const error: unknown = await promise.then(
-    (value) => new Error(`expected a rejection, got ${JSON.stringify(value)}`),
-    (reason: unknown) => reason,
-  )
-  if (!(error instanceof CodedError)) throw error
-  return error
-}
-
-/** Returns everything that a log could print of an error and its causes. */
-export function printed(error: Error): string {
-  const cause = error.cause instanceof Error ? printed(error.cause) : ''
-  return `${error.stack ?? ''} ${JSON.stringify(error)} ${JSON.stringify(Object.entries(error))} ${cause}`
 }
 
 const encode = (value: unknown) =>

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest'
 import { createVerifiedTokenCache } from '../../src/auth/verified-token-cache.ts'
 import { startIssuer } from '../servers/jwks.ts'
-import { bearerAt, createTestClock, failure } from './support.ts'
+import { failureOf } from '../kit/errors.ts'
+import { bearerAt, createTestClock } from './support.ts'
 
 describe('a verified token', () => {
   it('is cached: it counts without its key for five minutes, and not longer', async () => {
@@ -17,10 +18,10 @@ describe('a verified token', () => {
     await issuer.rotate({ keep: false })
     clock.pass(2)
     // The key set is stale and the key is gone: only the cached token still counts.
-    expect((await failure(identify(unseen))).code).toBe('UNAUTHENTICATED')
+    expect((await failureOf(identify(unseen))).code).toBe('UNAUTHENTICATED')
     expect(await identify(seen)).toMatchObject({ userId: 'user_1' })
     clock.pass(300)
-    expect((await failure(identify(seen))).code).toBe('UNAUTHENTICATED')
+    expect((await failureOf(identify(seen))).code).toBe('UNAUTHENTICATED')
   })
 
   it('does not outlive its exp by more than the clock tolerance', async () => {
@@ -30,7 +31,7 @@ describe('a verified token', () => {
     const token = await issuer.sign({ exp: clock.inSeconds(60) })
     await identify(token)
     clock.pass(100)
-    expect((await failure(identify(token))).code).toBe('UNAUTHENTICATED')
+    expect((await failureOf(identify(token))).code).toBe('UNAUTHENTICATED')
   })
 
   it('is cached as a success only: a token that failed is verified again', async () => {
@@ -40,7 +41,7 @@ describe('a verified token', () => {
     await identify(await issuer.sign())
     await issuer.rotate()
     const token = await issuer.sign({ sub: 'user_2' })
-    expect((await failure(identify(token))).code).toBe('UNAUTHENTICATED')
+    expect((await failureOf(identify(token))).code).toBe('UNAUTHENTICATED')
     clock.pass(31)
     expect(await identify(token)).toMatchObject({ userId: 'user_2' })
   })

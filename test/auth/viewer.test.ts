@@ -4,7 +4,8 @@ import { newServiceKey } from '../../src/auth/service-keys.ts'
 import { createIdentify } from '../../src/auth/identify.ts'
 import { compileGrants } from '../../src/auth/policy.ts'
 import { startIssuer } from '../servers/jwks.ts'
-import { auth, failure, printed } from './support.ts'
+import { everythingOf, failureOf } from '../kit/errors.ts'
+import { auth } from './support.ts'
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 const service = (id: string, key: string) => ({ id, key_sha256: sha256(key) })
@@ -45,19 +46,19 @@ describe('the Authorization header', () => {
     'Bearer =invented-key-1',
     'Bearer invented-key-2',
   ])('is refused and never falls back to anonymous: %j', async (header) => {
-    const error = await failure(identify(header))
+    const error = await failureOf(identify(header))
     expect(error.code).toBe('UNAUTHENTICATED')
     expect(error.message).toBe('No valid credentials were presented.')
     expect(error.cause).toBeInstanceOf(Error)
-    expect(printed(error)).not.toContain('invented')
+    expect(everythingOf(error)).not.toContain('invented')
   })
 
   it('holds a credential of at most 16 KiB', async () => {
     const longest = 'k'.repeat(16 * 1024)
     const both = createIdentify(auth({ services: [service('a', longest), service('b', `${longest}k`)] }))
     expect(await both(`Bearer ${longest}`)).toMatchObject({ id: 'a' })
-    expect((await failure(both(`Bearer ${longest}k`))).code).toBe('UNAUTHENTICATED')
-    expect((await failure(both(`Bearer ${' '.repeat(1_000_000)}${longest}`))).code).toBe('UNAUTHENTICATED')
+    expect((await failureOf(both(`Bearer ${longest}k`))).code).toBe('UNAUTHENTICATED')
+    expect((await failureOf(both(`Bearer ${' '.repeat(1_000_000)}${longest}`))).code).toBe('UNAUTHENTICATED')
   })
 })
 
@@ -99,11 +100,11 @@ describe('a service key', () => {
   it('is refused when it is shorter, longer, in another case, or the hash itself', async () => {
     const { key, key_sha256 } = keys[0]!
     for (const wrong of [key.slice(0, -1), `${key}x`, key.toUpperCase(), key_sha256, key.slice(4), 'tgk_', 't'])
-      expect((await failure(identify(`Bearer ${wrong}`))).code).toBe('UNAUTHENTICATED')
+      expect((await failureOf(identify(`Bearer ${wrong}`))).code).toBe('UNAUTHENTICATED')
   })
 
   it('is refused when no service is configured', async () => {
-    expect((await failure(createIdentify(auth())(`Bearer ${keys[0]!.key}`))).code).toBe('UNAUTHENTICATED')
+    expect((await failureOf(createIdentify(auth())(`Bearer ${keys[0]!.key}`))).code).toBe('UNAUTHENTICATED')
   })
 
   it('works beside user tokens', async () => {

@@ -2,8 +2,9 @@
 import { symmetricEncrypt } from 'better-auth/crypto'
 import { expect, test } from 'vitest'
 import { startTestServer } from '../kit/server.ts'
-import { everythingOf, shown } from '../upstreams/support.ts'
+import { shown } from '../upstreams/support.ts'
 import { appSecret } from './app.ts'
+import { everythingOf } from '../kit/errors.ts'
 import { createAppFile, openBetterAuth } from './open.ts'
 
 const token = 'invented-token-1'

@@ -5,8 +5,8 @@ import { betterAuth } from '../../src/upstreams/better-auth/index.ts'
 import { CodedError, withDetails } from '../../src/errors.ts'
 import type { Many, PlatformEvent, Upstream } from '../../src/upstreams/platform.ts'
 import type { OAuthAccessToken, TokenKey } from '../../src/tokens/types.ts'
+import { call } from '../kit/call.ts'
 import { makeFolder } from '../kit/folder.ts'
-import { call } from '../upstreams/support.ts'
 
 export interface Opened extends AsyncDisposable {
   readonly upstream: Upstream

@@ -5,7 +5,8 @@ import type { TokenKey } from '../../src/tokens/types.ts'
 import type { Many } from '../../src/upstreams/platform.ts'
 import { startPostgres } from '../servers/postgres.ts'
 import type { PostgresServer } from '../servers/postgres.ts'
-import { call, everythingOf, failureOf } from '../upstreams/support.ts'
+import { call } from '../kit/call.ts'
+import { everythingOf, failureOf } from '../kit/errors.ts'
 import { accountTable, openBetterAuth } from './open.ts'
 
 let postgres: PostgresServer

@@ -2,8 +2,10 @@
 import { expect, test } from 'vitest'
 import type { ExternalAccount, OAuthAccessToken } from '../../src/tokens/types.ts'
 import type { Many } from '../../src/upstreams/platform.ts'
-import { call, failureOf, shown } from '../upstreams/support.ts'
+import { shown } from '../upstreams/support.ts'
 import { accountTable, createAppFile, openBetterAuth } from './open.ts'
+import { call } from '../kit/call.ts'
+import { failureOf } from '../kit/errors.ts'
 import type { AppFile } from './open.ts'
 
 async function readRows(app: AppFile, provider = 'github') {

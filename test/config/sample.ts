@@ -1,11 +1,8 @@
 /** A sample with every part of a configuration, and helpers to load a text as a file. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { onTestFinished } from 'vitest'
 import { ConfigError, loadConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/load.ts'
 import type { Problem } from '../../src/config/problems.ts'
+import { testFolder } from '../kit/folder.ts'
 
 export const clerkKey = 'sk_test_invented_clerk_key_canary'
 export const vaultKey = 'invented-vault-key-canary-0123456789abcdef'
@@ -37,13 +34,7 @@ auth:
 
 /** A file with this text in a new folder, which is removed after the test. */
 export function writeConfig(text: string | Uint8Array): string {
-  const folder = mkdtempSync(join(tmpdir(), 'tokengraph-config-'))
-  onTestFinished(() => {
-    rmSync(folder, { recursive: true, force: true })
-  })
-  const file = join(folder, 'tokengraph.yaml')
-  writeFileSync(file, text)
-  return file
+  return testFolder().write('tokengraph.yaml', text)
 }
 
 export function load(text: string, variables: NodeJS.ProcessEnv = env, port: number | null = null): Config {

@@ -1,11 +1,10 @@
 /** The embedded vault in the conformance suite: a file in place of a server. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { secret } from '../../src/lib/secret.ts'
 import { accountRecord } from '../../src/upstreams/vault/record.ts'
 import { openStore } from '../../src/upstreams/vault/store.ts'
 import { writeAccounts } from '../../src/upstreams/vault/write.ts'
+import { makeFolder } from '../kit/folder.ts'
 import { canary, invent } from './fixture.ts'
 import type { Expected, PlatformFixture } from './fixture.ts'
 
@@ -22,8 +21,8 @@ export const vault: PlatformFixture = {
     'protocol garbage': noServer,
   },
   start() {
-    const folder = mkdtempSync(join(tmpdir(), 'tokengraph-conformance-'))
-    const path = join(folder, 'vault.sqlite')
+    const folder = makeFolder()
+    const path = join(folder.path, 'vault.sqlite')
     const key = 'invented secret number one, 32 characters'
     const store = openStore({ path, keys: [{ id: 'k1', secret: secret(key) }] })
     const write = (user_id: string, accounts: readonly Expected[]): void => {
@@ -62,7 +61,7 @@ export const vault: PlatformFixture = {
         store.database.prepare('SELECT 1 FROM accounts WHERE refresh_token IS NOT NULL').all().length > 0,
       [Symbol.asyncDispose]: () => {
         store.close()
-        rmSync(folder, { recursive: true, force: true })
+        folder[Symbol.dispose]()
         return Promise.resolve()
       },
     })

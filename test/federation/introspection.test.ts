@@ -3,7 +3,6 @@ import { ApolloGateway, IntrospectAndCompose } from '@apollo/gateway'
 import { composeServices } from '@apollo/composition'
 import { parse } from 'graphql'
 import { expect, it } from 'vitest'
-import { newServiceKey } from '../../src/auth/service-keys.ts'
 import { schema } from '../../src/schema/index.ts'
 import { printSubgraph } from '../../src/schema/sdl.ts'
 import { startTestServer } from '../kit/server.ts'
@@ -14,12 +13,11 @@ const query = '{ _service { sdl } }'
 
 /** A server with a service that may see the schema and read no secret. */
 async function startWithComposer(more: Readonly<Record<string, unknown>> = {}) {
-  const { key, key_sha256 } = newServiceKey()
   const server = await startTestServer({
     file: { upstreams: { clerk: { platform: 'clerk', secret_key: 'sk_test_invented_key' } }, ...more },
-    services: [{ id: 'composer', key_sha256, grants: [], schema: true }],
+    services: [{ id: 'composer', grants: [], schema: true }],
   })
-  return { server, key, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
+  return { server, key: server.keyOf('composer'), [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
 }
 
 it('gives the committed SDL to a key with `schema: true`, and to nobody else', async () => {

@@ -28,7 +28,7 @@ export async function startFederation(
   const server = stack.use(
     await startTestServer({
       file: {
-        upstreams: { clerk: { platform: 'clerk', secret_key: clerk.secret_key, base_url: clerk.url } },
+        upstreams: { clerk: clerk.options() },
         auth: { issuers: [issuer.options()] },
       },
     }),

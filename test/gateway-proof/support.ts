@@ -1,9 +1,8 @@
 /** A server that requires a proof of the gateway, and requests signed by an independent implementation. */
 import { hash, randomUUID } from 'node:crypto'
 import { createSigner, httpbis } from 'http-message-signatures'
-import { startClerk } from '../servers/clerk.ts'
 import type { ClerkServer } from '../servers/clerk.ts'
-import { startTestServer } from '../kit/server.ts'
+import { startGraphOverClerk } from '../kit/graph-over-clerk.ts'
 import type { Answer, TestServer, TestServerOptions } from '../kit/server.ts'
 
 const SECRET = 'invented-gateway-secret-0123456789abcdef'
@@ -22,20 +21,9 @@ export interface Proved extends AsyncDisposable {
 
 /** Starts a server with one user, one token and this `gateway` part of the configuration. */
 export async function startProved(gateway: unknown, { file, services }: TestServerOptions = {}): Promise<Proved> {
-  await using stack = new AsyncDisposableStack()
-  const clerk = stack.use(await startClerk())
+  const graph = await startGraphOverClerk({}, { gateway, ...file }, services)
+  const { clerk, server } = graph
   clerk.addTokens('user_1', 'oauth_google', [{ token: TOKEN }])
-  const server = stack.use(
-    await startTestServer({
-      file: {
-        upstreams: { clerk: { platform: 'clerk', secret_key: clerk.secret_key, base_url: clerk.url } },
-        gateway,
-        ...file,
-      },
-      ...(services && { services }),
-    }),
-  )
-  const running = stack.move()
   return {
     server,
     clerk,
@@ -47,7 +35,7 @@ export async function startProved(gateway: unknown, { file, services }: TestServ
       })
       return { status: response.status, answer: (await response.json()) as Answer }
     },
-    [Symbol.asyncDispose]: () => running.disposeAsync(),
+    [Symbol.asyncDispose]: () => graph[Symbol.asyncDispose](),
   }
 }
 

@@ -1,40 +1,27 @@
 /** Who reads what, through every way in (docs/promises.md S1). The exhaustive table is in test/auth. */
 import { expect, it } from 'vitest'
-import { newServiceKey } from '../../src/auth/service-keys.ts'
 import { startIssuer } from '../servers/jwks.ts'
-import { startClerk } from '../servers/clerk.ts'
-import { startTestServer } from '../kit/server.ts'
+import { startGraphOverClerk } from '../kit/graph-over-clerk.ts'
 
 async function startGraph() {
-  const clerk = await startClerk()
   const issuer = await startIssuer()
+  const graph = await startGraphOverClerk({}, { auth: { issuers: [issuer.options()] } }, [
+    { id: 'narrow', grants: [{ providers: ['oauth_google'], fields: ['token'], users: ['*'] }] },
+  ])
+  const { clerk, server } = graph
   for (const user of ['alice', 'bob']) {
     clerk.addUser(user, { accounts: [{ provider: 'oauth_google' }, { provider: 'oauth_github' }] })
     for (const provider of ['oauth_google', 'oauth_github'])
       clerk.addTokens(user, provider, [{ token: `invented-${user}`, id_token: `invented-id-${user}` }])
   }
-  const narrow = newServiceKey()
-  const server = await startTestServer({
-    file: {
-      upstreams: { clerk: { platform: 'clerk', secret_key: clerk.secret_key, base_url: clerk.url } },
-      auth: { issuers: [issuer.options()] },
-    },
-    services: [
-      {
-        id: 'narrow',
-        key_sha256: narrow.key_sha256,
-        grants: [{ providers: ['oauth_google'], fields: ['token'], users: ['*'] }],
-      },
-    ],
-  })
   return {
     clerk,
     server,
     alice: await issuer.sign({ sub: 'alice' }),
-    narrow: narrow.key,
+    narrow: server.keyOf('narrow'),
     async [Symbol.asyncDispose]() {
-      await server[Symbol.asyncDispose]()
-      await Promise.all([clerk.close(), issuer[Symbol.asyncDispose]()])
+      await graph[Symbol.asyncDispose]()
+      await issuer[Symbol.asyncDispose]()
     },
   }
 }

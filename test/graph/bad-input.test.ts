@@ -1,6 +1,6 @@
 /** Invalid input gets an error that names it, and no upstream is called. */
 import { describe, expect, it } from 'vitest'
-import { startGraphOverClerk, userIds } from './clerk.ts'
+import { startGraphOverClerk, userIds } from '../kit/graph-over-clerk.ts'
 
 const long = 'x'.repeat(10_000)
 const badIds = ['', '.', '..', '%2e%2e', 'a/b', 'a\\b', 'a?b', 'a#b', 'a b', 'a\nb', 'a\u0000b', 'ü', '//host', long]

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest'
 import { answers, holds } from '../servers/misbehaviour.ts'
 import { clerkFailure } from '../servers/clerk.ts'
-import { startGraphOverClerk, userIds } from './clerk.ts'
+import { startGraphOverClerk, userIds } from '../kit/graph-over-clerk.ts'
 
 const twoProviders = `query ($ids: [ID!]!) {
   users(ids: $ids) {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { clerkFailure } from '../servers/clerk.ts'
 import { answers, drip, hugeBody, html, redirects, reset } from '../servers/misbehaviour.ts'
 import type { Misbehaviour } from '../servers/misbehaviour.ts'
-import { startGraphOverClerk } from './clerk.ts'
+import { startGraphOverClerk } from '../kit/graph-over-clerk.ts'
 
 interface Row {
   readonly status: number

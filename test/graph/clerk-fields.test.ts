@@ -1,7 +1,7 @@
 /** The graph answers with the fields of Clerk's answer. */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { startGraphOverClerk } from './clerk.ts'
+import { startGraphOverClerk } from '../kit/graph-over-clerk.ts'
 
 const allFields = `object external_account_id provider_user_id token expires_at provider public_metadata label scopes
   token_secret id_token`

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { startIssuer } from '../servers/jwks.ts'
 import { silence } from '../servers/misbehaviour.ts'
-import { startGraphOverClerk, userIds } from './clerk.ts'
+import { startGraphOverClerk, userIds } from '../kit/graph-over-clerk.ts'
 
 const query = `query ($ids: [ID!]!) { users(ids: $ids) { id oauth_access_tokens(provider: "google") { token } } }`
 

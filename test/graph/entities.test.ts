@@ -1,6 +1,6 @@
 /** `_entities`: every representation by itself, in order (docs/adr/0002-own-entities.md). */
 import { expect, it } from 'vitest'
-import { startGraphOverClerk } from './clerk.ts'
+import { startGraphOverClerk } from '../kit/graph-over-clerk.ts'
 
 const query = `query ($representations: [_Any!]!) {
   _entities(representations: $representations) {

@@ -10,7 +10,7 @@ export async function startGraphOverFour(providers: Readonly<Record<string, unkn
   const server = await startTestServer({
     file: {
       upstreams: {
-        clerk: { platform: 'clerk', secret_key: clerk.secret_key, base_url: clerk.url, timeout_ms: 1000 },
+        clerk: clerk.options({ timeout_ms: 1000 }),
         auth0: {
           platform: 'auth0',
           base_url: auth0.url,

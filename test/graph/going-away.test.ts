@@ -1,7 +1,7 @@
 /** An upstream call runs until its last waiter is gone. */
 import { expect, it } from 'vitest'
 import { holds, silence } from '../servers/misbehaviour.ts'
-import { startGraphOverClerk } from './clerk.ts'
+import { startGraphOverClerk } from '../kit/graph-over-clerk.ts'
 
 const query = `{ user(id: "user_1") { oauth_access_tokens(provider: "google") { token } } }`
 

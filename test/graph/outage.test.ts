@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import * as faults from '../servers/misbehaviour.ts'
-import { startGraphOverClerk } from './clerk.ts'
+import { startGraphOverClerk } from '../kit/graph-over-clerk.ts'
 
 const { answers } = faults
 const page = '<!doctype html><title>invented-page</title>'

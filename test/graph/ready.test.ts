@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { answers } from '../servers/misbehaviour.ts'
-import { startGraphOverClerk, userIds } from './clerk.ts'
+import { startGraphOverClerk, userIds } from '../kit/graph-over-clerk.ts'
 
 test('/ready tells how each upstream is, and an open breaker leaves the server ready', async () => {
   await using graph = await startGraphOverClerk({ retries: 0, breaker: { minimum_requests: 5 } })

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest'
 import { errorCodes } from '../../src/errors.ts'
 import { schema } from '../../src/schema/index.ts'
 import { printSubgraph } from '../../src/schema/sdl.ts'
-import { startGraphOverClerk } from './clerk.ts'
+import { startGraphOverClerk } from '../kit/graph-over-clerk.ts'
 
 it('describes every type, field, argument and enum value', () => {
   const missing: string[] = []

@@ -1,6 +1,6 @@
 /** The embedded vault behind the graph. */
 import { expect, it } from 'vitest'
-import { userIds } from './clerk.ts'
+import { userIds } from '../kit/graph-over-clerk.ts'
 import { account, inSeconds, startGraphOverVault } from './vault.ts'
 
 it('reads 100 users x 2 providers with one SQL statement', async () => {

@@ -1,11 +1,10 @@
 /** `oauth_connections` without a list: what is connected, by what the platforms list, for a call or less for each user. */
 import { expect, it } from 'vitest'
-import { newServiceKey } from '../../src/auth/service-keys.ts'
 import { clerkFailure } from '../servers/clerk.ts'
 import { managementFailure } from '../servers/auth0-management.ts'
 import { answers } from '../servers/misbehaviour.ts'
 import { startTestServer } from '../kit/server.ts'
-import { startGraphOverClerk, userIds } from './clerk.ts'
+import { startGraphOverClerk, userIds } from '../kit/graph-over-clerk.ts'
 import { startGraphOverFour } from './four-upstreams.ts'
 import { account, startGraphOverVault } from './vault.ts'
 
@@ -136,11 +135,11 @@ it('the vault knows what has expired, at no call to anybody', async () => {
 })
 
 it('a service sees the providers of its grants alone, connected or not', async () => {
-  const { key, key_sha256 } = newServiceKey()
   const grants = [{ providers: ['oauth_x', 'oauth_slack'], fields: [], users: ['*'] }]
-  await using graph = await startGraphOverClerk({}, { auth: { services: [{ id: 'narrow', key_sha256, grants }] } })
+  await using graph = await startGraphOverClerk({}, {}, [{ id: 'narrow', grants }])
+  const bearer = graph.server.keyOf('narrow')
   graph.clerk.addUser('user_1', { accounts: [{ provider: 'oauth_google' }, { provider: 'oauth_x' }] })
-  const { data } = await graph.server.ask<{ users: Row[] }>(every, { variables: { ids: ['user_1'] }, bearer: key })
+  const { data } = await graph.server.ask<{ users: Row[] }>(every, { variables: { ids: ['user_1'] }, bearer })
   expect(data?.users[0]?.oauth_connections).toEqual([
     { provider: 'oauth_x', status: 'CONNECTED', reason: null },
     { provider: 'oauth_slack', status: 'NOT_CONNECTED', reason: null },

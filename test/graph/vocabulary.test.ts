@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { clerkFailure } from '../servers/clerk.ts'
 import { answers, reset, silence } from '../servers/misbehaviour.ts'
 import { startTestServer } from '../kit/server.ts'
-import { startGraphOverClerk } from './clerk.ts'
+import { startGraphOverClerk } from '../kit/graph-over-clerk.ts'
 
 const fields = 'provider status reason missing_scopes retry_after_ms oauth_access_tokens { external_account_id }'
 const one = `query ($scopes: [String!]) {
@@ -62,7 +62,7 @@ it('connected and not connected; the scopes that the best of the accounts lacks'
   // An empty answer is remembered for seconds: another reader of the same upstream has none of it.
   await using later = await startTestServer({
     file: {
-      upstreams: { clerk: { platform: 'clerk', secret_key: graph.clerk.secret_key, base_url: graph.clerk.url } },
+      upstreams: { clerk: graph.clerk.options() },
     },
   })
   const askLater = async (scopes: string[]) =>

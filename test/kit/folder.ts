@@ -1,15 +1,17 @@
-/** Folders that go away with the test. */
+/** Folders that are removed when they are no longer used. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
 import { keepFiles } from './keep-output.ts'
 
 export interface Folder extends Disposable {
   readonly path: string
-  /** Writes a file and gives its path. */
-  write(name: string, content: string): string
+  /** Writes a file and returns its path. */
+  write(name: string, content: string | Uint8Array): string
 }
 
+/** The caller disposes of it. What the product left in it is kept for the leak search, the given files are not. */
 export function makeFolder(): Folder {
   const path = mkdtempSync(join(tmpdir(), 'tokengraph-test-'))
   const given = new Set<string>()
@@ -26,4 +28,13 @@ export function makeFolder(): Folder {
       rmSync(path, { recursive: true, force: true })
     },
   }
+}
+
+/** Removed when the current test ends. */
+export function testFolder(): Folder {
+  const folder = makeFolder()
+  onTestFinished(() => {
+    folder[Symbol.dispose]()
+  })
+  return folder
 }

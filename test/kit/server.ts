@@ -22,6 +22,8 @@ export interface TestServer extends AsyncDisposable {
   readonly url: string
   /** May read everything. */
   readonly key: string
+  /** The key of one of `services`, by its id. */
+  keyOf(id: string): string
   /** Every line that the server logged, at level debug. */
   readonly logged: string[]
   readonly events: UpstreamEvent[]
@@ -38,17 +40,27 @@ export interface TestServer extends AsyncDisposable {
   post(body: string, headers?: Record<string, string>): Promise<Response>
 }
 
+/** A row of `auth.services`; its key is made by the server. */
+export interface TestService {
+  readonly id: string
+  readonly grants?: readonly object[]
+  readonly schema?: boolean
+}
+
+/** May read everything. */
+export const everything: ServiceOptions['grants'] = [{ providers: ['*'], fields: ['*'], users: ['*'] }]
+
 export interface TestServerOptions {
   /** Parts of the configuration file, as its YAML would say them. */
   readonly file?: Readonly<Record<string, unknown>>
-  readonly services?: readonly Partial<ServiceOptions>[]
+  readonly services?: readonly TestService[]
 }
 
-const everything = [{ providers: ['*'], fields: ['*'], users: ['*'] }]
-
-export async function startTestServer({ file = {}, services = [] }: TestServerOptions): Promise<TestServer> {
+export async function startTestServer({ file = {}, services: given = [] }: TestServerOptions): Promise<TestServer> {
   const { key, key_sha256 } = newServiceKey()
   const wide = { id: 'wide', key_sha256, grants: everything, schema: true }
+  const keys = new Map(given.map(({ id }) => [id, newServiceKey()]))
+  const services = given.map((service) => ({ ...service, key_sha256: keys.get(service.id)!.key_sha256 }))
   const auth = (file.auth ?? {}) as { services?: readonly object[] }
   const config = configOf({
     ...file,
@@ -78,6 +90,7 @@ export async function startTestServer({ file = {}, services = [] }: TestServerOp
   return {
     url: running.url,
     key,
+    keyOf: (id) => keys.get(id)!.key,
     logged,
     events,
     metrics_url: running.metricsUrl ?? undefined,

@@ -1,26 +1,18 @@
 /** The metrics for Prometheus, on a separate port. */
 import { expect, it } from 'vitest'
 import { answers } from '../servers/misbehaviour.ts'
-import { clerkFailure, startClerk } from '../servers/clerk.ts'
+import { clerkFailure } from '../servers/clerk.ts'
+import { startGraphOverClerk } from '../kit/graph-over-clerk.ts'
 import { startTestServer } from '../kit/server.ts'
 
 async function startWithMetrics(more: Readonly<Record<string, unknown>> = {}) {
-  const clerk = await startClerk()
-  const upstream = { platform: 'clerk', secret_key: clerk.secret_key, base_url: clerk.url }
-  const server = await startTestServer({
-    file: { upstreams: { clerk: upstream }, metrics: { port: 0 }, ...more },
-  })
+  const graph = await startGraphOverClerk({}, { metrics: { port: 0 }, ...more })
   return {
-    clerk,
-    server,
+    ...graph,
     async scrape(): Promise<string> {
-      const response = await fetch(`${server.metrics_url ?? ''}/metrics`)
+      const response = await fetch(`${graph.server.metrics_url ?? ''}/metrics`)
       expect(response.headers.get('content-type')).toContain('text/plain')
       return response.text()
-    },
-    async [Symbol.asyncDispose]() {
-      await server[Symbol.asyncDispose]()
-      await clerk.close()
     },
   }
 }

@@ -3,8 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, it } from 'vitest'
-import { startClerk } from '../servers/clerk.ts'
-import { startTestServer } from '../kit/server.ts'
+import { startGraphOverClerk } from '../kit/graph-over-clerk.ts'
 
 interface SentSpan {
   readonly name: string
@@ -45,16 +44,14 @@ const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 const query = `query Named($id: ID!) { user(id: $id) { oauth_access_tokens(provider: "google") { token } } }`
 
 async function run(endpoint: string) {
-  const clerk = await startClerk()
+  const graph = await startGraphOverClerk({}, { tracing: { endpoint } })
+  const { clerk, server } = graph
   clerk.addTokens('user_canary', 'oauth_google', [{ token: 'invented-trace-canary' }])
-  const upstream = { platform: 'clerk', secret_key: clerk.secret_key, base_url: clerk.url }
-  const server = await startTestServer({ file: { upstreams: { clerk: upstream }, tracing: { endpoint } } })
   const body = JSON.stringify({ query, operationName: 'Named', variables: { id: 'user_canary' } })
   const response = await server.post(body, { authorization: `Bearer ${server.key}`, traceparent })
   const answer = await response.text()
   // Stopping sends what is waiting.
-  await server[Symbol.asyncDispose]()
-  await clerk.close()
+  await graph[Symbol.asyncDispose]()
   return { answer, secrets: ['user_canary', 'invented-trace-canary', server.key, clerk.secret_key, clerk.url] }
 }
 

@@ -5,36 +5,15 @@ import { expect, it } from 'vitest'
 import { startClerk } from '../servers/clerk.ts'
 import { holds, silence } from '../servers/misbehaviour.ts'
 import { makeFolder } from '../kit/folder.ts'
-import { start } from '../kit/process.ts'
-import { newServiceKey } from '../../src/auth/service-keys.ts'
+import type { Folder } from '../kit/folder.ts'
+import { askForTokens, configure, startReal } from '../kit/real-server.ts'
 
-const query = JSON.stringify({ query: '{ user(id: "user_1") { oauth_access_tokens(provider: "google") { token } } }' })
-
-async function startOverClerk(
-  folder: { path: string; write(name: string, content: string): string },
-  drain_seconds: number,
-) {
+async function startOverClerk(folder: Folder, drain_seconds: number) {
   const clerk = await startClerk()
   clerk.addTokens('user_1', 'oauth_google', [{ token: 'invented-token-1' }])
-  const { key, key_sha256 } = newServiceKey()
-  const file = folder.write(
-    'tokengraph.yaml',
-    JSON.stringify({
-      listen: { host: '127.0.0.1' },
-      drain_seconds,
-      unready_seconds: 0,
-      upstreams: { clerk: { platform: 'clerk', secret_key: clerk.secret_key, base_url: clerk.url } },
-      auth: { services: [{ id: 'test', key_sha256, grants: [{ providers: ['*'] }] }] },
-    }),
-  )
-  const server = start(['serve', '--config', file, '--port', '0'], { cwd: folder.path })
-  const [, url = ''] = await server.seen(/"url":"(http:[^"]+)"/)
-  const post = () =>
-    fetch(`${url}/graphql`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
-      body: query,
-    })
+  const configured = configure(folder, clerk, { drain_seconds, unready_seconds: 0, audit: { sink: 'stdout' } })
+  const { process: server, url } = await startReal(folder, configured)
+  const post = () => fetch(`${url}/graphql`, askForTokens(configured, 'user_1'))
   return { clerk, server, url, post }
 }
 

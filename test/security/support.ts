@@ -1,9 +1,8 @@
 /** A server in production over a strict local Clerk, with callers of several rights. */
 import type { ServiceOptions } from '../../src/auth/options.ts'
-import { newServiceKey } from '../../src/auth/service-keys.ts'
-import { startClerk } from '../servers/clerk.ts'
 import type { ClerkServer } from '../servers/clerk.ts'
-import { startTestServer } from '../kit/server.ts'
+import { startGraphOverClerk } from '../kit/graph-over-clerk.ts'
+import { everything } from '../kit/server.ts'
 import type { Answer, TestServer } from '../kit/server.ts'
 
 export interface Door extends AsyncDisposable {
@@ -17,8 +16,6 @@ export interface Door extends AsyncDisposable {
   send(query: string, options?: { bearer?: string; variables?: object }): Promise<{ status: number; answer: Answer }>
 }
 
-const everything: ServiceOptions['grants'] = [{ providers: ['*'], fields: ['*'], users: ['*'] }]
-
 /** The access token of `user_1` at Google: it must never appear where nobody asked for it. */
 export const CANARY = 'invented-canary-token-4f1d'
 
@@ -27,20 +24,11 @@ export async function startDoor(
   file: Readonly<Record<string, unknown>> = {},
   others: readonly Pick<ServiceOptions, 'id' | 'grants'>[] = [],
 ): Promise<Door> {
-  const clerk = await startClerk()
+  const services = [{ id: 'plain', grants: everything }, ...others]
+  const graph = await startGraphOverClerk({}, file, services)
+  const { clerk, server } = graph
   clerk.addTokens('user_1', 'oauth_google', [{ token: CANARY }])
-  const services = [{ id: 'plain', grants: everything }, ...others].map((service) => ({
-    ...service,
-    ...newServiceKey(),
-  }))
-  const server = await startTestServer({
-    file: {
-      upstreams: { clerk: { platform: 'clerk', secret_key: clerk.secret_key, base_url: clerk.url } },
-      ...file,
-    },
-    services: services.map(({ id, grants, key_sha256 }) => ({ id, grants, key_sha256, schema: false })),
-  })
-  const [plainKey = '', ...keys] = services.map(({ key }) => key)
+  const [plainKey = '', ...keys] = services.map(({ id }) => server.keyOf(id))
   return {
     clerk,
     server,
@@ -51,10 +39,7 @@ export async function startDoor(
       const response = await server.post(JSON.stringify({ query, variables }), headers)
       return { status: response.status, answer: (await response.json()) as Answer }
     },
-    [Symbol.asyncDispose]: async () => {
-      await server[Symbol.asyncDispose]()
-      await clerk[Symbol.asyncDispose]()
-    },
+    [Symbol.asyncDispose]: () => graph[Symbol.asyncDispose](),
   }
 }
 

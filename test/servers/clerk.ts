@@ -15,6 +15,8 @@ export interface ClerkServer extends LocalServer {
   /** The base URL, `/v1` included. */
   readonly url: string
   readonly secret_key: string
+  /** What stands below `upstreams.<name>` for a server that reads from this one. */
+  options(given?: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>
   readonly users: Map<string, ClerkUser>
   /** Providers that are enabled at the instance. */
   readonly providers: Set<string>
@@ -95,7 +97,9 @@ export async function startClerk(options: ClerkServerOptions = {}): Promise<Cler
   }
 
   const local = await startLocal(reply)
-  return Object.assign(local, { url: `${local.url}/v1`, secret_key, users, providers, addUser, addTokens })
+  const url = `${local.url}/v1`
+  const optionsFor = (given: object = {}) => ({ platform: 'clerk', secret_key, base_url: url, ...given })
+  return Object.assign(local, { url, secret_key, options: optionsFor, users, providers, addUser, addTokens })
 }
 
 /** The documented error body. */

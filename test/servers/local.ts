@@ -50,6 +50,9 @@ export interface LocalServer extends AsyncDisposable {
   close(): Promise<void>
 }
 
+/** An answer for tests that do not read it. */
+export const fine = (): Reply => ({ status: 200, body: { fine: true } })
+
 /** Starts a server that answers with `reply`. */
 export async function startLocal(reply: (request: Received) => Reply | Promise<Reply>): Promise<LocalServer> {
   const calls: Received[] = []

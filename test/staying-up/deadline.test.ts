@@ -2,7 +2,7 @@
 import { createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { expect, it } from 'vitest'
-import { startGraphOverClerk } from '../graph/clerk.ts'
+import { startGraphOverClerk } from '../kit/graph-over-clerk.ts'
 import * as faults from '../servers/misbehaviour.ts'
 import type { Misbehaviour } from '../servers/misbehaviour.ts'
 import { startTestServer } from '../kit/server.ts'

@@ -5,8 +5,8 @@ import { responseHeaders } from '../../src/http/policy.ts'
 import { startClerk } from '../servers/clerk.ts'
 import { holds } from '../servers/misbehaviour.ts'
 import { makeFolder } from '../kit/folder.ts'
-import { startGraphOverClerk } from '../graph/clerk.ts'
-import { askForTokens, configure, measureProcess, startReal } from './real-server.ts'
+import { startGraphOverClerk } from '../kit/graph-over-clerk.ts'
+import { askForTokens, configure, measureProcess, startReal } from '../kit/real-server.ts'
 
 const LATENCY_MS = 100
 const CONCURRENT = 20

@@ -13,8 +13,8 @@ import { makeFolder } from '../kit/folder.ts'
 import { randomFrom, seed } from '../kit/random.ts'
 import { PROBE_EVERY_MS, startBalancer } from './balancer.ts'
 import { startLoad } from './load.ts'
-import { askForTokens, configure, startReal } from './real-server.ts'
-import type { Configured } from './real-server.ts'
+import { askForTokens, configure, startReal } from '../kit/real-server.ts'
+import type { Configured } from '../kit/real-server.ts'
 
 const PROCESS_RESTARTS = Number(process.env.RESTARTS ?? 6)
 const CALLERS = 12

@@ -8,7 +8,7 @@ import { expect, it } from 'vitest'
 import { startClerk } from '../servers/clerk.ts'
 import { makeCanary } from '../kit/find-leaks.ts'
 import { makeFolder } from '../kit/folder.ts'
-import { configure, startReal } from './real-server.ts'
+import { configure, startReal } from '../kit/real-server.ts'
 
 it.each([
   ['an unhandled rejection', 'void Promise.reject(failure)', 'unhandledRejection'],

@@ -1,8 +1,8 @@
 /** A server with registered documents over a local Clerk. */
-import type { ServiceOptions } from '../../src/auth/options.ts'
 import { startDoor } from '../security/support.ts'
 import type { Door } from '../security/support.ts'
 import { makeFolder } from '../kit/folder.ts'
+import { everything } from '../kit/server.ts'
 import type { Answer } from '../kit/server.ts'
 
 export interface TrustedServer extends AsyncDisposable {
@@ -12,8 +12,6 @@ export interface TrustedServer extends AsyncDisposable {
   /** POSTs a body; without a `bearer` the service asks that may read everything but the schema. */
   post(body: object, bearer?: string | null): Promise<{ status: number; answer: Answer }>
 }
-
-const everything: ServiceOptions['grants'] = [{ providers: ['*'], fields: ['*'], users: ['*'] }]
 
 /** `options` stand beside the manifest in the configuration. */
 export async function startTrusted(manifest: string, options: object = {}, file: object = {}): Promise<TrustedServer> {

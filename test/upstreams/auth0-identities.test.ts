@@ -4,7 +4,8 @@ import { startAuth0 } from '../servers/auth0.ts'
 import { managementFailure } from '../servers/auth0-management.ts'
 import { answers } from '../servers/misbehaviour.ts'
 import { openAuth0, userCalls } from './auth0-support.ts'
-import { everythingOf, failureOf, shown } from './support.ts'
+import { everythingOf, failureOf } from '../kit/errors.ts'
+import { shown } from './support.ts'
 
 test('expires_in counts from the login, for the only identity of a user, and never from now', async () => {
   await using server = await startAuth0()

@@ -7,7 +7,8 @@ import { oauthFailure } from '../servers/auth0-exchange.ts'
 import { privatePem, startAuth0Worker } from '../servers/auth0-worker.ts'
 import { answers } from '../servers/misbehaviour.ts'
 import { openPlatform } from './open-platform.ts'
-import { everythingOf, failureOf, shown } from './support.ts'
+import { everythingOf, failureOf } from '../kit/errors.ts'
+import { shown } from './support.ts'
 
 type Server = Awaited<ReturnType<typeof startAuth0Worker>>
 const open = (server: Server, given: object = {}) =>

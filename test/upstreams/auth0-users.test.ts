@@ -3,7 +3,8 @@ import { expect, test } from 'vitest'
 import { startAuth0 } from '../servers/auth0.ts'
 import { answers } from '../servers/misbehaviour.ts'
 import { openAuth0, userCalls } from './auth0-support.ts'
-import { failureOf, shown } from './support.ts'
+import { failureOf } from '../kit/errors.ts'
+import { shown } from './support.ts'
 
 const key = (user_id: string, provider = 'google-oauth2') => ({ user_id, provider })
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { clerkFailure, startClerk } from '../servers/clerk.ts'
 import { answers, cut, drip, garbage, gzipBomb, html, hugeBody, reset, silence } from '../servers/misbehaviour.ts'
-import { everythingOf, failureOf, openClerk } from './support.ts'
+import { everythingOf, failureOf } from '../kit/errors.ts'
+import { openClerk } from './support.ts'
 
 describe('every row of the table of docs/platforms/clerk.md section 5', () => {
   test.each([

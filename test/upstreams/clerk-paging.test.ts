@@ -2,7 +2,9 @@ import { describe, expect, test } from 'vitest'
 import { startClerk } from '../servers/clerk.ts'
 import { inventToken } from '../servers/clerk-rows.ts'
 import { answers } from '../servers/misbehaviour.ts'
-import { call, failureOf, openClerk } from './support.ts'
+import { call } from '../kit/call.ts'
+import { failureOf } from '../kit/errors.ts'
+import { openClerk } from './support.ts'
 
 const rows = (count: number, from = 0) =>
   Array.from({ length: count }, (_, n) => inventToken('user_1', 'oauth_google', from + n))

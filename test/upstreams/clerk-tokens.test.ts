@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest'
 import { startClerk } from '../servers/clerk.ts'
 import { inventToken } from '../servers/clerk-rows.ts'
 import { answers } from '../servers/misbehaviour.ts'
-import { failureOf, openClerk, shown } from './support.ts'
+import { failureOf } from '../kit/errors.ts'
+import { openClerk, shown } from './support.ts'
 
 describe.each(['documented', 'never'] as const)('with the envelope %s', (envelope) => {
   test('all fields arrive as the platform sent them', async () => {

@@ -4,7 +4,8 @@ import { composioFailure, startComposio } from '../servers/composio.ts'
 import type { ComposioServer } from '../servers/composio.ts'
 import { answers } from '../servers/misbehaviour.ts'
 import { openPlatform } from './open-platform.ts'
-import { everythingOf, failureOf, shown } from './support.ts'
+import { everythingOf, failureOf } from '../kit/errors.ts'
+import { shown } from './support.ts'
 
 const open = (server: ComposioServer, given: object = {}) =>
   openPlatform(composio, { api_key: server.api_key, base_url: server.url, ...given })

@@ -5,7 +5,9 @@ import { httpDefaults } from '../../src/upstreams/http/types.ts'
 import type { UpstreamEvent } from '../../src/upstreams/platform.ts'
 import { startLocal, type Reply } from '../servers/local.ts'
 import { answers, holds, silence } from '../servers/misbehaviour.ts'
-import { call, everythingOf, failureOf, openTestHttp, spec } from './support.ts'
+import { call } from '../kit/call.ts'
+import { everythingOf, failureOf } from '../kit/errors.ts'
+import { openTestHttp, spec } from './support.ts'
 
 interface PlatformOptions {
   readonly expires_in?: unknown

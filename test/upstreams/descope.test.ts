@@ -3,7 +3,8 @@ import { baseUrlOf, descope } from '../../src/upstreams/descope/index.ts'
 import { descopeFailure, startDescope, type DescopeServer } from '../servers/descope.ts'
 import { answers, holds } from '../servers/misbehaviour.ts'
 import { openPlatform } from './open-platform.ts'
-import { everythingOf, failureOf, shown } from './support.ts'
+import { everythingOf, failureOf } from '../kit/errors.ts'
+import { shown } from './support.ts'
 
 const open = ({ project_id, management_key, url }: DescopeServer, given: object = {}) =>
   openPlatform(descope, { project_id, management_key, base_url: url, ...given })

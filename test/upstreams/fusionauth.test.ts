@@ -7,7 +7,8 @@ import { startFusionAuth } from '../servers/fusionauth.ts'
 import type { FusionAuthServer } from '../servers/fusionauth.ts'
 import { answers } from '../servers/misbehaviour.ts'
 import { openPlatform } from './open-platform.ts'
-import { everythingOf, failureOf, shown } from './support.ts'
+import { everythingOf, failureOf } from '../kit/errors.ts'
+import { shown } from './support.ts'
 
 const ada = inventUuid('ada')
 const google = '82339786-3dff-42a6-aac6-1f1ceecb6c46'

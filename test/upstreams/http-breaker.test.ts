@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
-import { startLocal, type Reply } from '../servers/local.ts'
+import { fine, startLocal } from '../servers/local.ts'
 import { answers, html, reset, silence } from '../servers/misbehaviour.ts'
-import { call, failureOf, openTestHttp, spec } from './support.ts'
+import { call } from '../kit/call.ts'
+import { failureOf } from '../kit/errors.ts'
+import { openTestHttp, spec } from './support.ts'
 
-const fine = (): Reply => ({ status: 200, body: { fine: true } })
 const breaker = { minimumRequests: 5, failureRate: 0.5 }
 
 test.each([

@@ -1,11 +1,11 @@
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import { startLocal, type Reply } from '../servers/local.ts'
+import { fine, startLocal } from '../servers/local.ts'
 import * as faults from '../servers/misbehaviour.ts'
-import { call, everythingOf, failureOf, openTestHttp, spec } from './support.ts'
-
-const fine = (): Reply => ({ status: 200, body: { fine: true } })
+import { call } from '../kit/call.ts'
+import { everythingOf, failureOf } from '../kit/errors.ts'
+import { openTestHttp, spec } from './support.ts'
 
 describe('an upstream that goes wrong ends in a coded error', () => {
   test.each([

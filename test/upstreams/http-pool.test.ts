@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { startLocal, type Reply } from '../servers/local.ts'
+import { fine, startLocal } from '../servers/local.ts'
 import { drip, holds, silence } from '../servers/misbehaviour.ts'
-import { call, callWithin, failureOf, openTestHttp, spec } from './support.ts'
+import { call, callWithin } from '../kit/call.ts'
+import { failureOf } from '../kit/errors.ts'
+import { openTestHttp, spec } from './support.ts'
 
-const fine = (): Reply => ({ status: 200, body: { fine: true } })
 const times = <T>(count: number, what: () => T): T[] => Array.from({ length: count }, what)
 
 describe('concurrency', () => {

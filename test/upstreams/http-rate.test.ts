@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { randomFrom, seed } from '../kit/random.ts'
-import { startLocal, type Reply } from '../servers/local.ts'
+import { fine, startLocal } from '../servers/local.ts'
 import { answers, holds } from '../servers/misbehaviour.ts'
 import { startStrict } from '../servers/strict-rate.ts'
-import { call, callWithin, failureOf, openTestHttp, spec } from './support.ts'
+import { call, callWithin } from '../kit/call.ts'
+import { failureOf } from '../kit/errors.ts'
+import { openTestHttp, spec } from './support.ts'
 
-const fine = (): Reply => ({ status: 200, body: { fine: true } })
 const times = <T>(count: number, what: (n: number) => T): T[] => Array.from({ length: count }, (_, n) => what(n))
 
 const random = randomFrom(seed)

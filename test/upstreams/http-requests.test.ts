@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { startLocal, type Reply } from '../servers/local.ts'
-import { call, failureOf, openTestHttp, spec } from './support.ts'
-
-const fine = (): Reply => ({ status: 200, body: { fine: true } })
+import { fine, startLocal } from '../servers/local.ts'
+import { call } from '../kit/call.ts'
+import { failureOf } from '../kit/errors.ts'
+import { openTestHttp, spec } from './support.ts'
 
 describe('what a request sends', () => {
   test('a form, in the order given and with its content type', async () => {

@@ -4,7 +4,8 @@ import { expect, test } from 'vitest'
 import { startKeycloak } from '../servers/keycloak.ts'
 import type { KeycloakLink } from '../servers/keycloak-exchange.ts'
 import { openKeycloak } from './keycloak-support.ts'
-import { everythingOf, failureOf, shown } from './support.ts'
+import { everythingOf, failureOf } from '../kit/errors.ts'
+import { shown } from './support.ts'
 
 async function read(stored: KeycloakLink['stored']) {
   await using server = await startKeycloak()

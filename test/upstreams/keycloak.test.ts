@@ -5,7 +5,8 @@ import { startKeycloak } from '../servers/keycloak.ts'
 import { oauthFailure } from '../servers/keycloak-exchange.ts'
 import { answers } from '../servers/misbehaviour.ts'
 import { openKeycloak } from './keycloak-support.ts'
-import { everythingOf, failureOf, shown } from './support.ts'
+import { everythingOf, failureOf } from '../kit/errors.ts'
+import { shown } from './support.ts'
 
 test("the user's own token is forwarded, and only to the realm that issued it", async () => {
   await using server = await startKeycloak()

@@ -6,7 +6,8 @@ import { kratosFailure, startKratos } from '../servers/kratos.ts'
 import type { KratosServer } from '../servers/kratos.ts'
 import { answers } from '../servers/misbehaviour.ts'
 import { openPlatform } from './open-platform.ts'
-import { everythingOf, failureOf, shown } from './support.ts'
+import { everythingOf, failureOf } from '../kit/errors.ts'
+import { shown } from './support.ts'
 
 const open = (server: KratosServer, given: object = {}) => openPlatform(kratos, { base_url: server.url, ...given })
 const [ada, bob] = [inventUuid('ada'), inventUuid('bob')]

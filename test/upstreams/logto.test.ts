@@ -5,7 +5,8 @@ import { logtoFailure, startLogto } from '../servers/logto.ts'
 import type { LogtoServer } from '../servers/logto.ts'
 import { answers } from '../servers/misbehaviour.ts'
 import { openPlatform } from './open-platform.ts'
-import { everythingOf, failureOf, shown } from './support.ts'
+import { everythingOf, failureOf } from '../kit/errors.ts'
+import { shown } from './support.ts'
 
 const open = (server: LogtoServer, given: object = {}) =>
   openPlatform(logto, { base_url: server.url, ...server.management, exchange: server.exchange, ...given })

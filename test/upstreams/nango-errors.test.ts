@@ -3,8 +3,8 @@ import { nango } from '../../src/upstreams/nango/index.ts'
 import { answers } from '../servers/misbehaviour.ts'
 import { nangoFailure, startNango } from '../servers/nango.ts'
 import type { NangoServer } from '../servers/nango.ts'
+import { everythingOf, failureOf } from '../kit/errors.ts'
 import { openPlatform } from './open-platform.ts'
-import { everythingOf, failureOf } from './support.ts'
 
 const open = (server: NangoServer) => openPlatform(nango, { secret_key: server.secret_key, base_url: server.url })
 const credentialsCall = { path: /\/connections\/./ }

@@ -4,7 +4,8 @@ import { answers } from '../servers/misbehaviour.ts'
 import { startNango } from '../servers/nango.ts'
 import type { NangoServer } from '../servers/nango.ts'
 import { openPlatform } from './open-platform.ts'
-import { failureOf, shown } from './support.ts'
+import { failureOf } from '../kit/errors.ts'
+import { shown } from './support.ts'
 
 const open = (server: NangoServer, given: object = {}) =>
   openPlatform(nango, { secret_key: server.secret_key, base_url: server.url, ...given })

@@ -4,7 +4,8 @@ import { answers, reset } from '../servers/misbehaviour.ts'
 import { startPropelAuth } from '../servers/propelauth.ts'
 import type { PropelAuthServer } from '../servers/propelauth.ts'
 import { openPlatform } from './open-platform.ts'
-import { everythingOf, failureOf, shown } from './support.ts'
+import { everythingOf, failureOf } from '../kit/errors.ts'
+import { shown } from './support.ts'
 
 const user = '5f3c0e1a-6f0e-4f0e-8f0e-0123456789ab'
 const DEAD = 1_000_000_001

@@ -7,12 +7,11 @@ import {
   rateLimitMs,
   retryAfterMs,
 } from '../../src/upstreams/http/retry.ts'
-import { startLocal } from '../servers/local.ts'
-import type { Reply } from '../servers/local.ts'
+import { fine, startLocal } from '../servers/local.ts'
 import { answers, cut, reset } from '../servers/misbehaviour.ts'
-import { call, failureOf, openTestHttp, spec } from './support.ts'
-
-const fine = (): Reply => ({ status: 200, body: { fine: true } })
+import { call } from '../kit/call.ts'
+import { failureOf } from '../kit/errors.ts'
+import { openTestHttp, spec } from './support.ts'
 
 describe('what is sent again', () => {
   test.each([

@@ -1,5 +1,4 @@
 /** What the tests of this folder share: opening what they test, and calling it. */
-import { inspect } from 'node:util'
 import { CodedError, withDetails } from '../../src/errors.ts'
 import { reveal } from '../../src/lib/secret.ts'
 import { clerk } from '../../src/upstreams/clerk/index.ts'
@@ -8,20 +7,8 @@ import type { Http, HttpOptions, RequestSpec } from '../../src/upstreams/http/ty
 import type { Call, Many, One, Upstream, UpstreamEvent } from '../../src/upstreams/platform.ts'
 import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../../src/tokens/types.ts'
 import { bareProvider } from '../../src/tokens/ids.ts'
+import { call } from '../kit/call.ts'
 import type { ClerkServer } from '../servers/clerk.ts'
-
-/** A call that is only aborted by `signal`. */
-export const call = (signal = new AbortController().signal): Call => ({
-  signal,
-  deadline: () => Infinity,
-  viewer: null,
-})
-
-/** A call whose deadline is so many milliseconds from now. */
-export function callWithin(ms: number): Call {
-  const deadline = performance.now() + ms
-  return { ...call(), deadline: () => deadline }
-}
 
 export interface OpenedHttp extends Http, AsyncDisposable {
   readonly events: UpstreamEvent[]
@@ -100,26 +87,4 @@ export function shown(token: OAuthAccessToken): Record<string, unknown> {
     token_secret: token_secret && reveal(token_secret),
     id_token: id_token && reveal(id_token),
   }
-}
-
-/** The CodedError that the promise rejects with; anything else fails the test. */
-export async function failureOf(promise: Promise<unknown>): Promise<CodedError> {
-  const outcome = await promise.then(
-    (value) => ({ value }),
-    (error: unknown) => ({ error }),
-  )
-  if ('error' in outcome && outcome.error instanceof CodedError) return outcome.error
-  throw new Error(`expected a CodedError, got ${inspect(outcome)}`)
-}
-
-/** Everything that a log or a caller could see of an error, its causes included. */
-export function everythingOf(error: Error): string {
-  return [
-    error.message,
-    error.stack,
-    JSON.stringify(error),
-    'extensions' in error ? JSON.stringify(error.extensions) : '',
-    inspect(error, { depth: 10, showHidden: true }),
-    error.cause instanceof Error ? everythingOf(error.cause) : inspect(error.cause),
-  ].join('\n')
 }

@@ -3,7 +3,8 @@ import { workos } from '../../src/upstreams/workos/index.ts'
 import { answers } from '../servers/misbehaviour.ts'
 import { startWorkos, type WorkosServer } from '../servers/workos.ts'
 import { openPlatform } from './open-platform.ts'
-import { everythingOf, failureOf, shown } from './support.ts'
+import { everythingOf, failureOf } from '../kit/errors.ts'
+import { shown } from './support.ts'
 
 const open = (server: WorkosServer, given: object = {}) =>
   openPlatform(workos, { api_key: server.api_key, base_url: server.url, ...given })

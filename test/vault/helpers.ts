@@ -1,6 +1,4 @@
 /** Real vaults in temporary folders, with invented values. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { SQLInputValue } from 'node:sqlite'
@@ -13,23 +11,15 @@ import type { OAuthAccessToken, TokenKey } from '../../src/tokens/types.ts'
 import type { VaultOptions } from '../../src/upstreams/vault/options.ts'
 import { openStore } from '../../src/upstreams/vault/store.ts'
 import type { Store } from '../../src/upstreams/vault/store.ts'
+import { testFolder } from '../kit/folder.ts'
 import { captureOutput } from '../kit/output.ts'
 
 export const k1 = { id: 'k1', secret: secret('invented secret number one, 32 characters') }
 export const k2 = { id: 'k2', secret: secret('invented secret number two, 32 characters') }
 
-/** A folder that is removed when the test ends. */
-export function tempFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'tokengraph-vault-'))
-  onTestFinished(() => {
-    rmSync(folder, { recursive: true, force: true })
-  })
-  return folder
-}
-
 /** Options of a vault that does not exist yet. */
 export function newVault(keys: VaultOptions['keys'] = [k1]): VaultOptions {
-  return { path: join(tempFolder(), 'vault.sqlite'), keys }
+  return { path: join(testFolder().path, 'vault.sqlite'), keys }
 }
 
 export function open(options: VaultOptions): Store {

@@ -9,7 +9,8 @@ import { reveal } from '../../src/lib/secret.ts'
 import { accountRecord } from '../../src/upstreams/vault/record.ts'
 import { writeAccounts } from '../../src/upstreams/vault/write.ts'
 import { captureOutput } from '../kit/output.ts'
-import { importText, newVault, open, openUpstream, record, tamper, tempFolder, texts, toLines } from './helpers.ts'
+import { testFolder } from '../kit/folder.ts'
+import { importText, newVault, open, openUpstream, record, tamper, texts, toLines } from './helpers.ts'
 
 const two = [record(), record({ user_id: 'user_2', token: 'invented-2' })]
 
@@ -37,7 +38,7 @@ test.each(Object.entries(forms))('reads %s, however it is cut into chunks', asyn
 })
 
 test('reads a file as a stream', async () => {
-  const path = join(tempFolder(), 'accounts.json')
+  const path = join(testFolder().path, 'accounts.json')
   writeFileSync(path, forms['an indented array'])
   expect(await importText(open(newVault()), createReadStream(path))).toMatchObject({ code: 0 })
 })
@@ -55,7 +56,7 @@ test('an empty array is no problem; an empty input is one', async () => {
 test('an input that cannot be read is named, and nothing of it is written', async () => {
   const options = newVault()
   const store = open(options)
-  const missing = createReadStream(join(tempFolder(), 'missing'))
+  const missing = createReadStream(join(testFolder().path, 'missing'))
   await expect(importText(store, missing)).rejects.toThrow('Cannot read accounts.ndjson: ENOENT.')
   async function* broken() {
     yield await Promise.resolve(toLines(two))

@@ -5,22 +5,11 @@ import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
 import { vaultOptions } from '../../src/upstreams/vault/options.ts'
 import { openStore } from '../../src/upstreams/vault/store.ts'
-import {
-  importText,
-  k1,
-  k2,
-  newVault,
-  open,
-  openUpstream,
-  record,
-  tamper,
-  tempFolder,
-  texts,
-  toLines,
-} from './helpers.ts'
+import { testFolder } from '../kit/folder.ts'
+import { importText, k1, k2, newVault, open, openUpstream, record, tamper, texts, toLines } from './helpers.ts'
 
 test('creates the folder and the files with permissions for their owner only, in WAL mode', async () => {
-  const path = join(tempFolder(), 'new', 'folder', 'vault.sqlite')
+  const path = join(testFolder().path, 'new', 'folder', 'vault.sqlite')
   const store = open({ path, keys: [k1] })
   await importText(store, toLines([record()]))
   expect((statSync(dirname(path)).mode & 0o777).toString(8)).toBe('700')
@@ -37,7 +26,7 @@ test('opens again with what it holds, also while it is open elsewhere', async ()
 })
 
 test("takes no path for one of SQLite's own names", () => {
-  const folder = tempFolder()
+  const folder = testFolder().path
   const before = process.cwd()
   process.chdir(folder)
   onTestFinished(() => {

@@ -1,21 +1,16 @@
 /** The graph over a strict local Clerk. */
 import { startClerk } from '../servers/clerk.ts'
-import { startTestServer } from '../kit/server.ts'
+import { startTestServer } from './server.ts'
+import type { TestService } from './server.ts'
 
 /** `options` stand below the upstream, `file` at the top of the configuration. */
 export async function startGraphOverClerk(
   options: Readonly<Record<string, unknown>> = {},
   file: Readonly<Record<string, unknown>> = {},
+  services: readonly TestService[] = [],
 ) {
   const clerk = await startClerk()
-  const server = await startTestServer({
-    file: {
-      ...file,
-      upstreams: {
-        clerk: { platform: 'clerk', secret_key: clerk.secret_key, base_url: clerk.url, ...options },
-      },
-    },
-  })
+  const server = await startTestServer({ file: { upstreams: { clerk: clerk.options(options) }, ...file }, services })
   return {
     clerk,
     server,

@@ -1,10 +1,10 @@
 /** The server as a process of its own over a local Clerk, configured as in production. */
-import { readFileSync, readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { newServiceKey } from '../../src/auth/service-keys.ts'
 import type { ClerkServer } from '../servers/clerk.ts'
-import type { Folder } from '../kit/folder.ts'
-import { start } from '../kit/process.ts'
-import type { Started } from '../kit/process.ts'
+import type { Folder } from './folder.ts'
+import { start } from './process.ts'
+import type { Started } from './process.ts'
 
 export interface Configured {
   /** The configuration file. */
@@ -28,7 +28,7 @@ export function configure(
   const { key, key_sha256 } = newServiceKey()
   const content = {
     listen: { host: '127.0.0.1' },
-    upstreams: { clerk: { platform: 'clerk', secret_key: clerk.secret_key, base_url: clerk.url, ...upstream } },
+    upstreams: { clerk: clerk.options(upstream) },
     auth: { services: [{ id: 'test', key_sha256, grants: [{ providers: ['*'] }] }] },
     audit: { sink: 'none' },
     ...more,
