@@ -4,6 +4,7 @@
  * `<!-- end -->`.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { format, resolveConfig } from 'prettier'
 import { publishedSchema } from '../src/config/json-schema.ts'
@@ -14,7 +15,7 @@ import type { Platform } from '../src/upstreams/platform.ts'
 
 const root = new URL('../', import.meta.url)
 const folder = new URL('docs/', root)
-const part = /(<!-- generated: ([a-z0-9: -]+) -->\n)[^]*?(<!-- end -->)/g
+const part = /(<!-- generated: ([a-z0-9:. -]+) -->\n)[^]*?(<!-- end -->)/g
 
 const all: Readonly<Record<string, Platform>> = platforms
 
@@ -46,6 +47,26 @@ function unverified(name: string): string {
     : facts.map((fact) => `- ${fact}\n`).join('')
 }
 
+/** The files of docs/adding-a-platform/, by the place that they have in a repository with this platform. */
+const examples = {
+  'acme.ts': 'src/upstreams/acme/index.ts',
+  'acme-server.ts': 'test/servers/acme.ts',
+  'acme-fixture.ts': 'test/conformance/acme.ts',
+}
+
+/** Shows a file as it reads at its place: only the paths of its imports change. */
+function example(name: string, target: string): string {
+  const source = 'docs/adding-a-platform'
+  const text = readFileSync(new URL(`adding-a-platform/${name}`, folder), 'utf8')
+  const moved = text.replaceAll(/ from '(\.[^']*)'/g, (_, path: string) => {
+    const file = join(source, path)
+    const actual = Object.entries(examples).find(([each]) => file === join(source, each))?.[1] ?? file
+    const shown = relative(dirname(target), actual)
+    return ` from '${shown.startsWith('.') ? shown : `./${shown}`}'`
+  })
+  return `\`\`\`ts\n${moved}\`\`\`\n`
+}
+
 const generators: Readonly<Record<string, () => string>> = {
   'configuration general': () => configuration('general'),
   'configuration platforms': platformSections,
@@ -71,6 +92,9 @@ const generators: Readonly<Record<string, () => string>> = {
         docs.external_accounts,
       ]),
     ),
+  ...Object.fromEntries(
+    Object.entries(examples).map(([name, target]) => [`example ${name}`, () => example(name, target)]),
+  ),
   ...Object.fromEntries(Object.keys(all).map((name) => [`unverified ${name}`, () => unverified(name)])),
 }
 

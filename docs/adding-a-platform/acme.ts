@@ -1,8 +1,10 @@
-/** Acme, over its REST API: one call answers for all providers of a user. */
+/** Acme, over its REST API (docs/platforms/acme.md). */
 import { z } from 'zod'
 import {
   account,
   answerError,
+  CodedError,
+  filledText,
   httpOptionFields,
   httpTuning,
   isoSeconds,
@@ -33,7 +35,8 @@ const answerShape = z.object({
     z.object({
       id: z.string().min(1),
       service: z.string().min(1),
-      access_token: z.string().min(1).transform(secret),
+      /** null: the grant is dead, and the user has to consent again. */
+      access_token: filledText.transform((value) => (value === null ? null : secret(value))),
       expires: isoSeconds,
       scope: scopeList,
       label: text,
@@ -86,7 +89,12 @@ export const acme: Platform<z.output<typeof options>> = {
         kind: 'all',
         parent: ({ userId }) => userId,
         all: readConnections,
-        pick: ({ provider }, rows) => (rows as Connections).filter(({ service }) => service === provider).map(toToken),
+        pick({ provider }, rows) {
+          const asked = (rows as Connections).filter(({ service }) => service === provider)
+          const tokens = asked.flatMap(toToken)
+          if (tokens.length === 0 && asked.length > 0) throw new CodedError('REAUTHORIZATION_REQUIRED')
+          return tokens
+        },
       },
       accounts: {
         kind: 'one',
@@ -98,26 +106,29 @@ export const acme: Platform<z.output<typeof options>> = {
   },
 }
 
-function toToken({
-  id,
-  service,
-  access_token: accessToken,
-  expires,
-  scope,
-  label,
-  data,
-}: Connection): OAuthAccessToken {
-  return token({
-    external_account_id: id,
-    token: accessToken,
-    expires_at: expires,
-    provider: service,
-    public_metadata: data,
-    label,
-    scopes: scope,
-  })
+function toToken({ access_token: accessToken, ...connection }: Connection): OAuthAccessToken[] {
+  if (accessToken === null) return []
+  const { id, service, expires, scope, label, data } = connection
+  return [
+    token({
+      external_account_id: id,
+      token: accessToken,
+      expires_at: expires,
+      provider: service,
+      public_metadata: data,
+      label,
+      scopes: scope,
+    }),
+  ]
 }
 
-function toAccount({ id, service, scope, label, data }: Connection): ExternalAccount {
-  return account({ id, provider: service, label, approved_scopes: scope, public_metadata: data })
+function toAccount({ id, service, scope, label, data, access_token: accessToken }: Connection): ExternalAccount {
+  return account({
+    id,
+    provider: service,
+    label,
+    approved_scopes: scope,
+    public_metadata: data,
+    needs_reauthorization: accessToken === null,
+  })
 }

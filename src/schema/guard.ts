@@ -6,7 +6,7 @@ import type { GraphContext } from './builder.ts'
 
 /**
  * Refuses what `auth/access` does not allow; call it before any upstream is asked. `about` is the account, and the
- * secret that leaves when the answer is yes. Every decision goes to the audit (TRUST S13).
+ * secret that leaves when the answer is yes. Every decision goes to the audit (docs/promises.md S13).
  */
 export function authorize(context: GraphContext, request: AccessRequest, about?: AuditedAccount): void {
   const decision = context.access.decide(context.viewer, request)

@@ -85,7 +85,7 @@ export const OAuthAccessTokenRef = builder.objectRef<SubjectToken>('OAuthAccessT
   }),
 })
 
-/** The only way by which a user's secret leaves this server: decided here, on the field (TRUST S1). */
+/** The only way by which a user's secret leaves this server: decided here, on the field (docs/promises.md S1). */
 function disclose(context: GraphContext, view: SubjectToken, field: SecretField, value: Secret): string
 function disclose(context: GraphContext, view: SubjectToken, field: SecretField, value: Secret | null): string | null
 function disclose(context: GraphContext, { subject, token }: SubjectToken, field: SecretField, value: Secret | null) {

@@ -36,7 +36,7 @@ export function printSubgraph(
   return sdl
 }
 
-// 2.9 is the newest link that both Apollo's composition and the MIT one accept, and the first with @cost (ANCHORS 5.1).
+// 2.9 is the newest link that both Apollo's composition and the MIT one accept, and the first with @cost.
 function federationLink(authenticated: boolean): string {
   const directives = [...(authenticated ? ['@authenticated'] : []), '@cost', '@key', '@listSize', '@tag']
   return `extend schema

@@ -114,11 +114,24 @@ it.each([
   expect(JSON.stringify(answer)).not.toContain('invented-')
 })
 
-it('the page shows the files that were run here', () => {
+it('the page shows the files that were run here, with the imports of their place', () => {
+  const withoutPaths = (text: string) => text.trim().replaceAll(/ from '\.[^']*'/g, '')
   const page = readPage('docs/adding-a-platform.md')
-  const shown = page.blocks.filter(({ language }) => language === 'ts').map(({ text }) => text)
+  const shown = page.blocks.filter(({ language }) => language === 'ts').map(({ text }) => withoutPaths(text))
   const files = ['acme.ts', 'acme-server.ts'].map((name) =>
-    readFileSync(join(root, 'docs/adding-a-platform', name), 'utf8'),
+    withoutPaths(readFileSync(join(root, 'docs/adding-a-platform', name), 'utf8')),
   )
-  expect(files.filter((file) => !shown.includes(file.trim()))).toEqual([])
+  expect(files.filter((file) => !shown.includes(file))).toEqual([])
+})
+
+it('a token that Acme could not refresh asks for a new consent, and the account says so', async () => {
+  await using server = await startAcme({ acme_ada: [{ ...row, id: 'con_1', access_token: null }] })
+  await using graph = await startGraph({ platform: 'acme', api_key: server.api_key, base_url: server.url })
+  const answer = await graph.ask(
+    '{ user(id: "acme_ada") { oauth_access_tokens(provider: "google") { token } oauth_connection(provider: "google") { status } } }',
+  )
+  expect(answer).toMatchObject({
+    data: { user: { oauth_access_tokens: null, oauth_connection: { status: 'REAUTHORIZATION_REQUIRED' } } },
+    errors: [{ extensions: { code: 'REAUTHORIZATION_REQUIRED', upstream: 'acme' } }],
+  })
 })
