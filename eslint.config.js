@@ -46,6 +46,22 @@ const typescript = tseslint.config(
     files: ['src/config/load.ts', 'test/**', 'bench/**', 'scripts/**'],
     rules: { 'no-restricted-properties': 'off' },
   },
+  {
+    // A duration by the wall clock ends early or late when somebody sets it.
+    files: ['src/**'],
+    ignores: ['src/lib/clock.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "MemberExpression[object.name='Date'][property.name='now']",
+          message: 'Durations: monotonicMs(); absolute times: unixMs() or unixSeconds(); both of lib/clock.ts.',
+        },
+        { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: 'Use isoNow() of lib/clock.ts.' },
+        { selector: "CallExpression[callee.name='Date']", message: 'Use isoNow() of lib/clock.ts.' },
+      ],
+    },
+  },
 )
 
 const operationRules = graphql.configs['flat/operations-recommended'].rules

@@ -8,6 +8,7 @@ import { constants } from 'node:fs'
 import { mkdir, open, readdir, rename, stat, unlink, writeFile } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { isoNow } from '../lib/clock.ts'
 import type { AuditSink } from './log.ts'
 import type { FileAuditConfig } from './options.ts'
 import { genesis, parseRecord } from './record.ts'
@@ -170,7 +171,7 @@ async function moveTornLine(file: FileHandle, path: string): Promise<readonly Au
   if (end === bytes.length) return []
   if (end === 0 && start > 0) throw new Error(`audit.path: ${path} does not end in records`)
   const torn = bytes.subarray(end)
-  const time = new Date().toISOString()
+  const time = isoNow()
   await writeFile(`${path}.torn-${time.replaceAll(':', '')}`, torn, { flag: 'wx', mode: 0o600, flush: true })
   await file.truncate(start + end)
   await file.datasync()

@@ -1,6 +1,7 @@
 /** The decisions of one operation: collected while it runs, written as one batch before the answer is sent. */
 import type { Decision, ReadableField } from '../auth/policy.ts'
 import type { Viewer } from '../auth/viewer.ts'
+import { isoNow } from '../lib/clock.ts'
 import type { Secret } from '../lib/secret.ts'
 import { wireProvider } from '../tokens/ids.ts'
 import type { SecretField } from '../tokens/types.ts'
@@ -77,7 +78,7 @@ export function createTrail(audit: Audit, operation: AuditedOperation): AuditTra
   return {
     record,
     async commit() {
-      const time = new Date().toISOString()
+      const time = isoNow()
       const entries = withoutImplied([...rows.values()]).map((row) => toEntry(row, operation, time))
       rows.clear()
       await audit.write(entries)

@@ -6,6 +6,7 @@
  * (docs/promises.md S16).
  */
 import { CodedError } from '../errors.ts'
+import { unixMs } from '../lib/clock.ts'
 import { checkProvider } from '../tokens/ids.ts'
 import type { SecretField } from '../tokens/types.ts'
 import type { AuthOptions, Grant } from './options.ts'
@@ -53,7 +54,7 @@ const noProviders: ReadonlySet<string> = new Set()
  * Creates the policy. `owner.fields` lists the secrets that users may read of their own accounts. `now` returns
  * milliseconds since 1970; grants expire by it.
  */
-export function createAccess(auth: Pick<AuthOptions, 'owner'>, now: () => number = Date.now): Access {
+export function createAccess(auth: Pick<AuthOptions, 'owner'>, now: () => number = unixMs): Access {
   const ownerFields = new Set<ReadableField>(['metadata', ...auth.owner.fields])
 
   function decide(viewer: Viewer, request: AccessRequest): Decision {

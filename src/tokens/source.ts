@@ -5,6 +5,7 @@
 import { CodedError, withDetails } from '../errors.ts'
 import { mapAnswer } from '../lib/answer.ts'
 import type { Answer } from '../lib/answer.ts'
+import { monotonicMs, unixSeconds } from '../lib/clock.ts'
 import type { Upstream, UpstreamState } from '../upstreams/platform.ts'
 import { listAccounts } from './accounts.ts'
 import type { AccountList } from './accounts.ts'
@@ -42,8 +43,8 @@ export type SourceOptions = Partial<CachedUpstreamOptions>
 export function createSource(upstreams: readonly Upstream[], given: Routing, options: SourceOptions = {}): TokenSource {
   const opened: CachedUpstreamOptions = {
     cache: { seconds: 0, entries: 0 },
-    now: () => Math.floor(Date.now() / 1000),
-    nowMs: () => performance.now(),
+    now: unixSeconds,
+    nowMs: monotonicMs,
     observe: () => undefined,
     ...options,
   }

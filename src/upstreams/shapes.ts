@@ -2,6 +2,7 @@
 import { decodeJwt } from 'jose'
 import { z } from 'zod'
 import { badUserInput } from '../errors.ts'
+import { unixMs } from '../lib/clock.ts'
 import { safeJsonObject } from '../lib/json.ts'
 import type { JsonObject, JsonValue } from '../lib/json.ts'
 
@@ -49,7 +50,7 @@ export const remainingSeconds = z
       .transform(Number),
   ])
   .nullish()
-  .transform((value) => (value && value > 0 ? Math.floor(Date.now() / 1000 + value) : null))
+  .transform((value) => (value && value > 0 ? Math.floor(unixMs() / 1000 + value) : null))
 
 /** Scopes in one string, between spaces (RFC 6749 section 3.3) or commas (GitHub); none and absence mean unknown. */
 export const scopeList = z

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createBreaker } from '../../src/upstreams/http/breaker.ts'
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['Date'] })
+  vi.useFakeTimers({ toFake: ['Date', 'performance'] })
 })
 afterEach(() => {
   vi.useRealTimers()
@@ -109,4 +109,15 @@ describe('open', () => {
     expect(await succeed(breaker)).toBe('fine')
     expect(breaker.state()).toBe('closed')
   })
+})
+
+test('the pause is the same while the wall clock jumps', async () => {
+  const breaker = await openBreaker()
+  for (const jumpMs of [-3_600_000, 7_200_000]) {
+    vi.setSystemTime(Date.now() + jumpMs)
+    await expect(succeed(breaker)).rejects.toThrow('refused for 1000')
+  }
+  vi.setSystemTime(Date.now() - 86_400_000)
+  vi.advanceTimersByTime(1000)
+  expect(await succeed(breaker)).toBe('fine')
 })

@@ -6,6 +6,7 @@
 import type { Viewer } from '../../auth/viewer.ts'
 import { badUserInput, CodedError } from '../../errors.ts'
 import { createCache } from '../../lib/cache.ts'
+import { monotonicMs } from '../../lib/clock.ts'
 import type { ConsumeKey } from '../../tokens/loaders.ts'
 import type { Limits } from './options.ts'
 
@@ -44,7 +45,7 @@ const MAX_CALLERS = 10_000
 /** A token bucket for each caller. `now` gives milliseconds of a monotonic clock; tests pass their own. */
 export function createCallerRate(
   { burst, per_second: perSecond }: Limits['caller_rate'],
-  now: () => number = () => performance.now(),
+  now: () => number = monotonicMs,
 ): ConsumeAllowance {
   const buckets = createCache<Bucket>({ entries: MAX_CALLERS })
 

@@ -3,6 +3,7 @@
  * result, user id or URL (docs/promises.md S7).
  */
 import type { Context, Span, Tracer } from '@opentelemetry/api'
+import { unixMs } from '../../lib/clock.ts'
 import type { UpstreamEvent } from '../../upstreams/platform.ts'
 import type { TracingOptions } from './options.ts'
 
@@ -59,7 +60,7 @@ export async function createTracing({ endpoint }: TracingOptions): Promise<Traci
     },
     upstream({ upstream, operation, outcome, keys, durationMs }) {
       if (outcome === 'cached' || outcome === 'coalesced') return
-      const end = Date.now()
+      const end = unixMs()
       const span = tracer.startSpan(operation, {
         kind: api.SpanKind.CLIENT,
         startTime: end - durationMs,

@@ -1,5 +1,5 @@
 /** The connected accounts of up to 1000 users out of one statement. */
-import { account, parsePart, valueOrError } from '../kit.ts'
+import { account, parsePart, unixSeconds, valueOrError } from '../kit.ts'
 import type { ExternalAccount, Many } from '../kit.ts'
 import { accountRow, ownerRow } from './api.ts'
 import type { AccountRow, Database, StorableIds } from './api.ts'
@@ -26,7 +26,7 @@ export function accountsFetcher(database: Database, storable: StorableIds): Many
 }
 
 function toAccount(row: AccountRow): ExternalAccount {
-  const isExpired = row.expires_at !== null && row.expires_at * 1000 <= Date.now()
+  const isExpired = row.expires_at !== null && row.expires_at <= unixSeconds()
   return account({
     id: row.id,
     provider: row.provider,

@@ -10,6 +10,7 @@ import {
   shareCalls,
   statusError,
   toUnixSeconds,
+  unixSeconds,
 } from '../kit.ts'
 import type { Call, ErrorCode, Http, HttpAnswer } from '../kit.ts'
 
@@ -154,7 +155,7 @@ function usable(token: RawToken): OutboundToken {
   const { accessToken, accessTokenType, accessTokenExpiry, lastRefreshError } = token
   if (/^api.?key$/i.test(accessTokenType ?? '')) throw new CodedError('UNSUPPORTED_CREDENTIAL')
   // A refresh that failed does no harm while the token is known to live.
-  const isAlive = accessTokenExpiry !== null && accessTokenExpiry * 1000 > Date.now()
+  const isAlive = accessTokenExpiry !== null && accessTokenExpiry > unixSeconds()
   if (accessToken === null || (lastRefreshError !== null && !isAlive)) throw new CodedError('REAUTHORIZATION_REQUIRED')
   return { ...token, accessToken }
 }

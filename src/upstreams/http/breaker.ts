@@ -2,10 +2,11 @@
  * A circuit breaker: while most of the last requests to an upstream failed, it sends none for a pause, and then tries one
  * at a time. cockatiel keeps the count and the states. Three things are added, because its half-open state lets other
  * callers wait for the probe (here they fail at once), counts a probe that its caller withdrew as a success (here as a
- * failure), and does not tell when the next probe is due.
+ * failure), and times the pause by the wall clock without telling when the next probe is due (here by the monotonic one).
  */
-import { BrokenCircuitError, circuitBreaker, CircuitState, CountBreaker, DelegateBackoff, handleWhen } from 'cockatiel'
+import { circuitBreaker, CircuitState, CountBreaker, DelegateBackoff, handleWhen } from 'cockatiel'
 import type { CircuitBreakerPolicy } from 'cockatiel'
+import { monotonicMs } from '../../lib/clock.ts'
 import type { UpstreamState } from '../platform.ts'
 
 export interface BreakerOptions {
@@ -57,8 +58,9 @@ export function createBreaker(
         // Doubles with every probe that fails; one that was withdrawn (it threw) tells nothing about the upstream.
         if (attempt === 1) pauseMs = FIRST_PAUSE_MS
         else if (!('error' in result)) pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)
-        probeAt = Date.now() + pauseMs
-        return pauseMs
+        probeAt = monotonicMs() + pauseMs
+        // cockatiel measures the pause by the wall clock. To it every pause is over; `check` measures it.
+        return -Infinity
       }),
       breaker: new CountBreaker({
         threshold: failureRate,
@@ -70,7 +72,7 @@ export function createBreaker(
 
   function check(): void {
     if (policy.state === CircuitState.HalfOpen) throw refuse(FIRST_PAUSE_MS)
-    const pause = probeAt - Date.now()
+    const pause = probeAt - monotonicMs()
     if (policy.state === CircuitState.Open && pause > 0) throw refuse(pause)
   }
 
@@ -78,12 +80,7 @@ export function createBreaker(
     check,
     async run(attempt) {
       check()
-      try {
-        return (await policy.execute(attempt)).outcome
-      } catch (error) {
-        // cockatiel reads the clock again, and a millisecond may have passed.
-        throw error instanceof BrokenCircuitError ? refuse(1) : error
-      }
+      return (await policy.execute(attempt)).outcome
     },
     state: () => names[policy.state],
   }

@@ -6,6 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CodedError } from '../../errors.ts'
 import { withDeadline } from '../../lib/abort.ts'
+import { unixMs } from '../../lib/clock.ts'
 import type { Call, UpstreamEvent } from '../platform.ts'
 import { createBreaker } from './breaker.ts'
 import { transportError } from './errors.ts'
@@ -80,7 +81,7 @@ export function openHttp(options: HttpOptions): Http {
         try {
           const answer = await pool.send(prepared, credential, signal)
           if (answer.status < 300) outcome = 'ok'
-          if (answer.status === 429) limiter.block(rateLimitMs(answer.header, Date.now()))
+          if (answer.status === 429) limiter.block(rateLimitMs(answer.header, unixMs()))
           return { failed: answer.status >= 500, outcome: answer }
         } catch (error) {
           if (call.signal.aborted) throw error
@@ -144,6 +145,6 @@ export function openHttp(options: HttpOptions): Http {
 
 /** Milliseconds before the next attempt: at least what the platform asks for, with jitter. */
 function waitBefore(outcome: HttpAnswer | CodedError, retried: number): number {
-  const asked = 'status' in outcome ? retryAfterMs(outcome.header, Date.now()) : null
+  const asked = 'status' in outcome ? retryAfterMs(outcome.header, unixMs()) : null
   return Math.max(asked ?? 0, backoffMs(retried))
 }

@@ -2,6 +2,7 @@
 import { errors } from 'undici'
 import { CodedError } from '../../errors.ts'
 import type { ErrorCode } from '../../errors.ts'
+import { unixMs } from '../../lib/clock.ts'
 import { rateLimitMs } from './retry.ts'
 import type { HttpAnswer } from './types.ts'
 
@@ -37,7 +38,7 @@ export function answerError(
     upstream_status: answer.status,
     ...(platformCode !== undefined && { upstream_code: platformCode }),
     ...(trace !== undefined && { trace_id: trace }),
-    ...(code === 'UPSTREAM_RATE_LIMITED' && { retry_after_ms: rateLimitMs(answer.header, Date.now()) }),
+    ...(code === 'UPSTREAM_RATE_LIMITED' && { retry_after_ms: rateLimitMs(answer.header, unixMs()) }),
   })
 }
 

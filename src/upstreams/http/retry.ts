@@ -4,6 +4,7 @@
  * that requests share. Both would retry where the deadline leaves no time.
  */
 import type { CodedError } from '../../errors.ts'
+import { monotonicMs } from '../../lib/clock.ts'
 import type { HttpAnswer } from './types.ts'
 
 /** The share of requests that may be retries. */
@@ -56,7 +57,7 @@ interface Second {
 }
 
 /** `now` gives milliseconds of a monotonic clock. */
-export function createRetryBudget(now: () => number = () => performance.now()): RetryBudget {
+export function createRetryBudget(now: () => number = monotonicMs): RetryBudget {
   const seconds: Second[] = Array.from({ length: WINDOW_SECONDS }, () => ({ at: -Infinity, requests: 0, retries: 0 }))
 
   function current(at: number): Second {

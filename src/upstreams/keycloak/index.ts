@@ -15,6 +15,7 @@ import {
   secret,
   secureUrl,
   token,
+  unixSeconds,
 } from '../kit.ts'
 import type { Call, ExternalAccount, Grouped, OAuthAccessToken, One, Platform, TokenKey } from '../kit.ts'
 import { openLinks, readByBroker, readByExchange } from './api.ts'
@@ -144,7 +145,7 @@ function tokensFetcher(read: ReadStored, links: ReadLinks | null): Grouped<Token
       const stored = await read(key, call)
       if (stored === null) return []
       // Keycloak refreshes what it can before it answers: what is expired now stays expired.
-      if (stored.expiresAt !== null && stored.expiresAt <= Date.now() / 1000)
+      if (stored.expiresAt !== null && stored.expiresAt <= unixSeconds())
         throw new CodedError('REAUTHORIZATION_REQUIRED')
       return [toToken(stored, key, link ?? (await askLink(key, call)))]
     },

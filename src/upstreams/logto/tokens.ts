@@ -4,7 +4,7 @@
  * request in place of three.
  */
 import { LRUCache } from 'lru-cache'
-import { CodedError, shareCalls, token } from '../kit.ts'
+import { CodedError, shareCalls, token, unixSeconds } from '../kit.ts'
 import type { Call, OAuthAccessToken, One, Secret, TokenKey } from '../kit.ts'
 import { USER_TOKEN_REFUSED } from './api.ts'
 import type { AccessToken, Identity, LogtoApi, StoredToken } from './api.ts'
@@ -80,7 +80,7 @@ export function needsConsent({ stored }: Identity): boolean {
 }
 
 function isPast({ expiresAt }: StoredToken): boolean {
-  return expiresAt !== null && expiresAt <= Date.now() / 1000
+  return expiresAt !== null && expiresAt <= unixSeconds()
 }
 
 /** Names an account: a user has one identity at a provider. The id of the stored token changes with each consent. */

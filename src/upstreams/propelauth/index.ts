@@ -19,6 +19,7 @@ import {
   statusError,
   token,
   toUnixSeconds,
+  unixSeconds,
 } from '../kit.ts'
 import type { Call, ExternalAccount, Http, OAuthAccessToken, One, Platform, Reading, TokenKey } from '../kit.ts'
 
@@ -179,7 +180,7 @@ function accountsFetcher(readStored: ReadStored): One<string, readonly ExternalA
 }
 
 function isExpired({ token_expiration: expiresAt }: StoredEntry): boolean {
-  return expiresAt !== null && expiresAt - MARGIN <= Date.now() / 1000
+  return expiresAt !== null && expiresAt - MARGIN <= unixSeconds()
 }
 
 /** PropelAuth has no ids of accounts, and one account per user and provider. */
