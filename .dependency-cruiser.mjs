@@ -43,6 +43,14 @@ export default {
       'a platform knows nothing of GraphQL, configuration files or callers',
     ),
     {
+      name: 'a-platform-knows-the-kit',
+      comment:
+        'a platform imports its own folder and the kit; two platforms over one Auth0 tenant share what they have in common',
+      severity: 'error',
+      from: { path: '^src/upstreams/(?!http/)([^/]+)/' },
+      to: { path: '^src/', pathNot: '^src/upstreams/($1/|kit\\.ts$|auth0/tenant\\.ts$)' },
+    },
+    {
       name: 'tokens-know-the-interface',
       comment: 'loaders and source know upstreams/platform.ts, never a concrete platform',
       severity: 'error',

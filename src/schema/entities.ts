@@ -1,9 +1,9 @@
 /**
  * The subgraph's own root fields: `_entities` and `_service` (Apollo Federation subgraph specification).
  *
- * Written here rather than taken from a federation package, because every representation must answer by itself: one
- * that is malformed is null with one coded error, and its neighbours keep their order (docs/adr/0002-own-entities.md). The packages
- * also bring a dependency that is not under a permissive licence (CONTRIBUTING.md).
+ * Own code, because every representation must answer by itself: a malformed one is null with one coded error, and the
+ * others keep their order (docs/adr/0002-own-entities.md). The federation packages also bring a dependency that is not
+ * under a permissive licence (CONTRIBUTING.md).
  */
 import { badUserInput, CodedError } from '../errors.ts'
 import { checkId } from '../tokens/ids.ts'
