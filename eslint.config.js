@@ -2,6 +2,34 @@ import js from '@eslint/js'
 import graphql from '@graphql-eslint/eslint-plugin'
 import tseslint from 'typescript-eslint'
 
+const names = [
+  {
+    selector: ['variable', 'parameter', 'function'],
+    format: ['camelCase', 'PascalCase', 'UPPER_CASE'],
+    leadingUnderscore: 'allow',
+  },
+  { selector: 'parameter', format: null, filter: '^_+$' },
+  { selector: ['variable', 'parameter'], modifiers: ['destructured'], format: null },
+  { selector: 'typeLike', format: ['PascalCase'], leadingUnderscore: 'allow' },
+]
+const camelCaseProperties = [{ selector: ['typeProperty', 'typeMethod'], format: ['camelCase'] }]
+
+/** Files whose types describe something on the wire, in the configuration file or in the database. */
+const wireFiles = [
+  'src/errors.ts',
+  'src/audit/record.ts',
+  'src/config/load.ts',
+  'src/schema/*.ts',
+  'src/tokens/types.ts',
+  'src/upstreams/platform.ts',
+  'src/upstreams/*/{api,tenant}.ts',
+  'src/upstreams/better-auth/postgres.ts',
+  'src/upstreams/vault/{crypto,manage,rotate,rows}.ts',
+  'src/auth/service-keys.ts',
+  'src/http/overload.ts',
+  'src/**/options.ts',
+]
+
 const typescript = tseslint.config(
   js.configs.recommended,
   ...tseslint.configs.strictTypeChecked,
@@ -24,7 +52,8 @@ const typescript = tseslint.config(
           ],
         },
       ],
-      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'separate-type-imports' }],
+      'max-params': ['error', 5],
       '@typescript-eslint/consistent-type-exports': 'error',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       // `useThing` is a Yoga plugin here, and methods of Yoga's and Zod's objects are plain functions.
@@ -41,6 +70,12 @@ const typescript = tseslint.config(
       '@typescript-eslint/no-unsafe-member-access': 'off',
     },
   },
+  {
+    // snake_case is for what is on the wire, in YAML or in SQL (CONTRIBUTING.md); a destructured name is the wire's own.
+    files: ['src/**'],
+    rules: { '@typescript-eslint/naming-convention': ['error', ...names, ...camelCaseProperties] },
+  },
+  { files: wireFiles, rules: { '@typescript-eslint/naming-convention': ['error', ...names] } },
   { files: ['bench/**', 'scripts/**'], rules: { 'no-console': 'off' } },
   {
     files: ['src/config/load.ts', 'test/**', 'bench/**', 'scripts/**'],

@@ -136,7 +136,7 @@ function openUpstreams(config: Config, registry: Registry, observe: (event: Upst
       const named = (event: PlatformEvent): void => {
         observe({ ...event, upstream: name })
       }
-      opened.push(open(options, { name, observe: named }))
+      opened.push({ ...open(options, { observe: named }), name, platform })
     }
     return opened
   } catch (error) {

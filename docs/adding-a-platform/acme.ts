@@ -63,7 +63,7 @@ export const acme: Platform<z.output<typeof options>> = {
     provider_user_id: 'No: `""`',
     external_accounts: 'Yes, in the same call',
   },
-  open({ api_key: apiKey, base_url: baseUrl, ...tuning }, { name, observe }) {
+  open({ api_key: apiKey, base_url: baseUrl, ...tuning }, { observe }) {
     const http = openHttp({
       ...httpTuning(tuning),
       baseUrl,
@@ -82,8 +82,6 @@ export const acme: Platform<z.output<typeof options>> = {
     }
 
     return {
-      name,
-      platform: 'acme',
       autoRefreshes: true,
       tokens: {
         kind: 'all',

@@ -49,14 +49,14 @@ const statusOfUpstream: Partial<Record<ErrorCode, Status>> = {
 export function connectionByTokens(
   provider: string,
   tokens: readonly SubjectToken[],
-  required_scopes: readonly string[],
+  requiredScopes: readonly string[],
 ): Connection {
   return {
     provider,
     status: tokens.length > 0 ? 'CONNECTED' : 'NOT_CONNECTED',
     oauth_access_tokens: tokens,
     missing_scopes: missingScopes(
-      required_scopes,
+      requiredScopes,
       tokens.map(({ token }) => token.scopes),
     ),
     reason: null,
@@ -72,14 +72,14 @@ export function connectionByAccounts(provider: string, accounts: readonly Extern
 }
 
 /** The connection that this failure is; throws the failure when it is no state of a connection. */
-export function failedConnection(provider: string, error: unknown, required_scopes: readonly string[]): Connection {
+export function failedConnection(provider: string, error: unknown, requiredScopes: readonly string[]): Connection {
   const status = error instanceof CodedError ? statusOfFailure(error) : undefined
   if (!(error instanceof CodedError) || status === undefined) throw error
   return {
     provider,
     status,
     oauth_access_tokens: [],
-    missing_scopes: required_scopes,
+    missing_scopes: requiredScopes,
     reason: error.code,
     retry_after_ms: error.extensions.retry_after_ms ?? null,
   }

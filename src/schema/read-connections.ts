@@ -14,14 +14,14 @@ export async function readConnection(
   context: GraphContext,
   subject: string,
   provider: string,
-  required_scopes: readonly string[] = [],
+  requiredScopes: readonly string[] = [],
 ): Promise<Connection> {
   const name = checkProvider(provider)
-  checkListLength(required_scopes, 'required_scopes')
+  checkListLength(requiredScopes, 'required_scopes')
   try {
-    return connectionByTokens(name, await readTokens(context, subject, { provider: name }), required_scopes)
+    return connectionByTokens(name, await readTokens(context, subject, { provider: name }), requiredScopes)
   } catch (error) {
-    return failedConnection(name, error, required_scopes)
+    return failedConnection(name, error, requiredScopes)
   }
 }
 

@@ -58,11 +58,8 @@ export interface All<K, V, Row = unknown> {
 /** How an endpoint is called: everything about batching follows from it. */
 export type Fetcher<K, V> = One<K, V> | Grouped<K, V> | Many<K, V> | All<K, V>
 
-/** One configured instance of a platform. */
-export interface Upstream {
-  /** The name that the operator gave it, also in `extensions.upstream`. */
-  readonly name: string
-  readonly platform: string
+/** What a platform opens: how its endpoints want to be called, and how it behaves. */
+export interface OpenPlatform {
   /** Whether the platform refreshes expired tokens by itself when it is asked for them. */
   readonly autoRefreshes: boolean
   /** Whether the platform answers only to the subject's own credential (`TokenKey.credential`). */
@@ -76,6 +73,13 @@ export interface Upstream {
   /** For metrics and `/ready`; left out where no request has to wait. */
   state?(): UpstreamState
   close(): Promise<void>
+}
+
+/** One configured instance of a platform. */
+export interface Upstream extends OpenPlatform {
+  /** The name that the operator gave it, also in `extensions.upstream`. */
+  readonly name: string
+  readonly platform: string
 }
 
 /** As `/ready` shows it. */
@@ -106,7 +110,6 @@ export type PlatformEvent = Omit<UpstreamEvent, 'upstream'>
 
 /** What every upstream is opened with. */
 export interface UpstreamDeps {
-  readonly name: string
   observe(event: PlatformEvent): void
 }
 
@@ -128,5 +131,5 @@ export interface Platform<Options = unknown> {
   readonly options: ZodType<Options>
   readonly docs: PlatformDocs
   /** Opens the connection pool or the database; throws `CodedError` or `Error` with a message for the operator. */
-  open(options: Options, deps: UpstreamDeps): Upstream
+  open(options: Options, deps: UpstreamDeps): OpenPlatform
 }

@@ -22,7 +22,8 @@ const NAME = 'app'
 export function openBetterAuth(options: object): Opened {
   const events: PlatformEvent[] = []
   const parsed = betterAuth.options.parse({ encrypted: false, ...options })
-  const upstream = betterAuth.open(parsed, { name: NAME, observe: (event) => void events.push(event) })
+  const opened = betterAuth.open(parsed, { observe: (event) => void events.push(event) })
+  const upstream = { ...opened, name: NAME, platform: 'better-auth' }
   const tokens = upstream.tokens as Many<TokenKey, readonly OAuthAccessToken[]>
   return {
     upstream,

@@ -51,10 +51,10 @@ async function openPlatform(name: string, n: number) {
     breaker: { minimum_requests: 10 },
   })
   const outcomes = new Map<string, number>()
-  const upstream = platform.open(options, {
-    name,
+  const opened = platform.open(options, {
     observe: ({ outcome }) => outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1),
   })
+  const upstream = { ...opened, name, platform: name }
   return { name, fixture, proxy, upstream, outcomes }
 }
 

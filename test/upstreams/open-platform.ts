@@ -32,7 +32,7 @@ const NAME = 'upstream-test'
 export function openPlatform<Options>(platform: Platform<Options>, given: object): OpenedPlatform {
   const events: UpstreamEvent[] = []
   const observe = (event: Omit<UpstreamEvent, 'upstream'>): void => void events.push({ ...event, upstream: NAME })
-  const upstream = platform.open(platform.options.parse(given), { name: NAME, observe })
+  const upstream = { ...platform.open(platform.options.parse(given), { observe }), name: NAME, platform: NAME }
   const { tokens, accounts } = openCachedUpstream(upstream, {
     cache: { seconds: 0, entries: 0 },
     now: () => Math.floor(Date.now() / 1000),

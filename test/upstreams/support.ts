@@ -45,10 +45,10 @@ export interface OpenedClerk extends AsyncDisposable {
 export function openClerk(server: Pick<ClerkServer, 'url' | 'secret_key'>, given: object = {}): OpenedClerk {
   const events: UpstreamEvent[] = []
   const options = clerk.options.parse({ secret_key: server.secret_key, base_url: server.url, retries: 0, ...given })
-  const upstream = clerk.open(options, {
-    name: 'clerk-test',
+  const opened = clerk.open(options, {
     observe: (event) => events.push({ ...event, upstream: 'clerk-test' }),
   })
+  const upstream = { ...opened, name: 'clerk-test', platform: 'clerk' }
   const one = upstream.tokens as One<TokenKey, readonly OAuthAccessToken[]>
   const many = upstream.accounts as Many<string, readonly ExternalAccount[]>
   return {

@@ -67,7 +67,6 @@ async function* chunks(text: string | Uint8Array) {
 export function openUpstream(options: VaultOptions) {
   const events: UpstreamEvent[] = []
   const upstream = vault.open(options, {
-    name: 'tokens',
     observe: (event) => events.push({ ...event, upstream: 'tokens' }),
   })
   onTestFinished(() => upstream.close())

@@ -88,7 +88,7 @@ export const auth0TokenVault: Platform<TokenVaultOptions> = {
       'Which account the exchange selects where a user connected several at one connection',
     ],
   },
-  open({ management: client, ...options }, { name, observe }) {
+  open({ management: client, ...options }, { observe }) {
     const { base_url: baseUrl } = options
     const tuning = { ...httpTuning(options), observe }
     const http = openHttp({ ...httpTuning(options, EXCHANGE_RATE), baseUrl, observe })
@@ -104,8 +104,6 @@ export const auth0TokenVault: Platform<TokenVaultOptions> = {
     })
     const management = client === undefined ? null : openManagement(baseUrl, client, tuning)
     return {
-      name,
-      platform: 'auth0-token-vault',
       autoRefreshes: true,
       tokens: tokensFetcher(exchange),
       accounts: management && accountsFetcher(createConnectedAccounts(management.http)),

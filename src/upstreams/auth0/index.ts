@@ -49,14 +49,12 @@ export const auth0: Platform<Auth0Options> = {
       'The names of the error codes: the status decides',
     ],
   },
-  open({ base_url: baseUrl, search, ...options }, { name, observe }) {
+  open({ base_url: baseUrl, search, ...options }, { observe }) {
     const tuning = { ...httpTuning(options), observe }
     const { rate } = httpTuning(options, DEFAULT_RATE)
     const { http, authorize, close } = openManagement(baseUrl, options, tuning, rate)
     const api = openApi(http, { search })
     return {
-      name,
-      platform: 'auth0',
       autoRefreshes: false,
       tokens: tokensFetcher(api, authorize),
       accounts: accountsFetcher(api),

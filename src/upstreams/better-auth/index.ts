@@ -23,7 +23,7 @@ export const betterAuth: Platform<BetterAuthOptions> = {
     provider_user_id: 'Yes',
     external_accounts: 'Yes, without names and e-mail addresses',
   },
-  open(options, { name, observe }) {
+  open(options, { observe }) {
     const { sqlite, postgres } = options.database
     const { schema, table, columns, user_id_type: userIdType, concurrency, timeout_ms: timeoutMs } = options
     const decrypt = createReadStored(options)
@@ -35,8 +35,6 @@ export const betterAuth: Platform<BetterAuthOptions> = {
     // SQLite compares an integer column with text as numbers; only PostgreSQL is strict.
     const storable = storableIds(isPostgres ? userIdType : 'text')
     return {
-      name,
-      platform: 'better-auth',
       autoRefreshes: false,
       inProcess: !isPostgres,
       tokens: tokensFetcher(database, storable, decrypt),

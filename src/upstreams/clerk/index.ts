@@ -50,7 +50,7 @@ export const clerk: Platform<ClerkOptions> = {
     provider_user_id: 'Yes',
     external_accounts: 'Yes',
   },
-  open({ secret_key: secretKey, base_url: baseUrl, api_version: apiVersion, ...options }, { name, observe }) {
+  open({ secret_key: secretKey, base_url: baseUrl, api_version: apiVersion, ...options }, { observe }) {
     const http = openHttp({
       ...httpTuning(options, documentedRate(reveal(secretKey))),
       baseUrl,
@@ -59,8 +59,6 @@ export const clerk: Platform<ClerkOptions> = {
     })
     const api = openApi(http)
     return {
-      name,
-      platform: 'clerk',
       autoRefreshes: true,
       tokens: tokensFetcher(api),
       accounts: accountsFetcher(api),

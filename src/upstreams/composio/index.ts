@@ -56,7 +56,7 @@ export const composio: Platform<ComposioOptions> = {
       'Codes of errors: an answer is judged by its status',
     ],
   },
-  open({ api_key: apiKey, base_url: baseUrl, page_size: pageSize, ...tuning }, { name, observe }) {
+  open({ api_key: apiKey, base_url: baseUrl, page_size: pageSize, ...tuning }, { observe }) {
     const http = openHttp({
       ...httpTuning(tuning),
       baseUrl,
@@ -65,8 +65,6 @@ export const composio: Platform<ComposioOptions> = {
     })
     const listAccounts = accountLister(http, pageSize)
     return {
-      name,
-      platform: 'composio',
       autoRefreshes: true,
       tokens: tokensFetcher(listAccounts),
       accounts: accountsFetcher(listAccounts),

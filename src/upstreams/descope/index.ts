@@ -63,7 +63,7 @@ export const descope: Platform<DescopeOptions> = {
       'Which rate limit holds for outbound apps: none is kept to unless `rate` says so',
     ],
   },
-  open({ project_id: projectId, management_key: key, tenant_id, ...options }, { name, observe }) {
+  open({ project_id: projectId, management_key: key, tenant_id, ...options }, { observe }) {
     const http = openHttp({
       ...httpTuning(options),
       baseUrl: options.base_url ?? baseUrlOf(projectId),
@@ -72,8 +72,6 @@ export const descope: Platform<DescopeOptions> = {
     })
     const api = openApi(http, tenant_id ?? null)
     return {
-      name,
-      platform: 'descope',
       autoRefreshes: true,
       tokens: tokensFetcher(api),
       accounts: accountsFetcher(api),

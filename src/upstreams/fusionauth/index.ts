@@ -66,7 +66,7 @@ export const fusionauth: Platform<FusionAuthOptions> = {
       'A limit of the rate of API calls',
     ],
   },
-  open({ api_key: apiKey, tenant_id: tenantId, identity_providers: configured, ...options }, { name, observe }) {
+  open({ api_key: apiKey, tenant_id: tenantId, identity_providers: configured, ...options }, { observe }) {
     const http = openHttp({
       ...httpTuning(options),
       baseUrl: options.base_url,
@@ -80,8 +80,6 @@ export const fusionauth: Platform<FusionAuthOptions> = {
     const providers = knownProviders(configured)
     const links = openLinks(http, providers)
     return {
-      name,
-      platform: 'fusionauth',
       autoRefreshes: false,
       tokens: tokensFetcher(links, providers),
       accounts: accountsFetcher(links),

@@ -89,7 +89,7 @@ export const keycloak: Platform<KeycloakOptions> = {
       '502 with "refresh" in its text: an outage of the provider looks the same, and is read as consent needed',
     ],
   },
-  open(given, { name, observe }) {
+  open(given, { observe }) {
     const { base_url: baseUrl, realm: realmName, issuer, method, client = null, admin } = given
     const realmUrl = `${baseUrl}/realms/${realmName}`
     const tuning = { ...httpTuning(given), observe }
@@ -109,8 +109,6 @@ export const keycloak: Platform<KeycloakOptions> = {
     const read =
       method === 'token_exchange' && client !== null ? readByExchange(realm, client) : readByBroker(realm, client)
     return {
-      name,
-      platform: 'keycloak',
       autoRefreshes: method === 'broker',
       usesSubjectToken: true,
       tokens: tokensFetcher(read, links),

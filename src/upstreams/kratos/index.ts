@@ -60,7 +60,7 @@ export const kratos: Platform<KratosOptions> = {
     external_accounts: 'Yes, up to 500 users in one call, without names and e-mail addresses',
     unverified: ['The names of the rate limit headers of Ory Network, and its limits'],
   },
-  open({ api_key: apiKey, batch_size: batchSize, ...options }, { name, observe }) {
+  open({ api_key: apiKey, batch_size: batchSize, ...options }, { observe }) {
     const http = openHttp({
       ...httpTuning(options),
       baseUrl: options.base_url,
@@ -69,8 +69,6 @@ export const kratos: Platform<KratosOptions> = {
     })
     const api = openApi(http, batchSize)
     return {
-      name,
-      platform: 'kratos',
       autoRefreshes: false,
       tokens: tokensFetcher(api),
       accounts: accountsFetcher(api),

@@ -64,7 +64,7 @@ export const logto: Platform<LogtoOptions> = {
       'The rate limits',
     ],
   },
-  open({ exchange, ...given }, { name, observe }) {
+  open({ exchange, ...given }, { observe }) {
     const { base_url: baseUrl, resource = `${baseUrl}/api` } = given
     const tuning = { ...httpTuning(given), observe }
     const application = { client_id: given.client_id, client_secret: given.client_secret }
@@ -79,8 +79,6 @@ export const logto: Platform<LogtoOptions> = {
     const http = openHttp({ ...tuning, baseUrl })
     const api = openApi({ management, http, exchange: exchange ?? application })
     return {
-      name,
-      platform: 'logto',
       autoRefreshes: true,
       tokens: tokensFetcher(api),
       accounts: accountsFetcher(api),

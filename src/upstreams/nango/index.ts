@@ -51,7 +51,7 @@ export const nango: Platform<NangoOptions> = {
       'Whether a failed refresh (400 `invalid_credentials`) is the end of the grant: taken as such',
     ],
   },
-  open({ secret_key: secretKey, base_url: baseUrl, user_tag: userTag, ...options }, { name, observe }) {
+  open({ secret_key: secretKey, base_url: baseUrl, user_tag: userTag, ...options }, { observe }) {
     const http = openHttp({
       ...httpTuning(options, DEFAULT_RATE),
       baseUrl,
@@ -60,8 +60,6 @@ export const nango: Platform<NangoOptions> = {
     })
     const api = openApi(http, userTag)
     return {
-      name,
-      platform: 'nango',
       autoRefreshes: true,
       tokens: tokensFetcher(api),
       accounts: accountsFetcher(api),

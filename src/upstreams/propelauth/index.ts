@@ -57,7 +57,7 @@ export const propelauth: Platform<PropelAuthOptions> = {
       'Whether 404 can mean a user without tokens: it counts as an unknown user, as in the official libraries',
     ],
   },
-  open({ auth_url: authUrl, api_key: apiKey, base_url: baseUrl = authUrl, ...tuning }, { name, observe }) {
+  open({ auth_url: authUrl, api_key: apiKey, base_url: baseUrl = authUrl, ...tuning }, { observe }) {
     const http = openHttp({
       ...httpTuning(tuning),
       baseUrl,
@@ -74,8 +74,6 @@ export const propelauth: Platform<PropelAuthOptions> = {
       (userId) => userId,
     )
     return {
-      name,
-      platform: 'propelauth',
       autoRefreshes: true,
       tokens: tokensFetcher(http, readStored),
       accounts: accountsFetcher(readStored),

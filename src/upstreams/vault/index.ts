@@ -21,12 +21,10 @@ export const vault: Platform<VaultOptions> = {
     provider_user_id: 'as imported',
     external_accounts: 'yes',
   },
-  open(options, { name, observe }) {
+  open(options, { observe }) {
     const store = openStore(options)
     const reader = createReader(store, observe)
     return {
-      name,
-      platform: 'vault',
       autoRefreshes: false,
       inProcess: true,
       tokens: {

@@ -53,7 +53,7 @@ export const workos: Platform<WorkosOptions> = {
       'The rate limits',
     ],
   },
-  open({ api_key: apiKey, base_url: baseUrl, organization_id: organizationId = null, ...options }, { name, observe }) {
+  open({ api_key: apiKey, base_url: baseUrl, organization_id: organizationId = null, ...options }, { observe }) {
     const http = openHttp({
       ...httpTuning(options),
       baseUrl,
@@ -62,8 +62,6 @@ export const workos: Platform<WorkosOptions> = {
     })
     const api = openApi(http, organizationId)
     return {
-      name,
-      platform: 'workos',
       autoRefreshes: true,
       tokens: tokensFetcher(api, organizationId),
       accounts: accountsFetcher(api, organizationId),
