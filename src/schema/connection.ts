@@ -66,7 +66,7 @@ export function connectionByTokens(
 
 /** The connection that these accounts are, without a look at their tokens. */
 export function connectionByAccounts(provider: string, accounts: readonly ExternalAccount[]): Connection {
-  if (accounts.length > 0 && accounts.every(({ needs_reauthorization = false }) => needs_reauthorization))
+  if (accounts.length > 0 && accounts.every(({ needs_reauthorization }) => needs_reauthorization))
     return failedConnection(provider, new CodedError('REAUTHORIZATION_REQUIRED'), [])
   return { ...connectionByTokens(provider, [], []), status: accounts.length > 0 ? 'CONNECTED' : 'NOT_CONNECTED' }
 }

@@ -66,7 +66,7 @@ export function openCachedUpstream(upstream: Upstream, options: CachedUpstreamOp
       const credential = usesSubjectToken && subject?.userId === key.userId ? subject.credential : null
       return askTokens.ask({ ...key, credential }, caller)
     },
-    accounts: askAccounts && askAccounts.ask,
+    accounts: askAccounts?.ask ?? null,
     close() {
       askTokens.clear()
       askAccounts?.clear()
