@@ -58,7 +58,8 @@ for (const user of ['user_1', 'user_2']) clerk.addTokens(user, 'oauth_google', 1
   })
   const ask = (bearer: string | null) => async (id: string) => {
     const { errors = [] } = await server.ask(query, { variables: { id }, bearer })
-    if ((bearer === null) === (errors.length === 0)) throw new Error(`unexpected answer: ${errors[0]?.message ?? 'none'}`)
+    if ((bearer === null) === (errors.length === 0))
+      throw new Error(`unexpected answer: ${errors[0]?.message ?? 'none'}`)
   }
   await measure('one token over Clerk, audit to a file', ask(server.key))
   await measure('a denied read', ask(null))

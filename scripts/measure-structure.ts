@@ -33,6 +33,8 @@ const lengths = files.map((file) => readFileSync(file, 'utf8').split('\n').lengt
 const at = (share: number): number => lengths[Math.floor((lengths.length - 1) * share)] ?? 0
 const single = [...importers.values()].filter(({ size }) => size === 1).length
 console.log(`files ${files.length}, lines ${lengths.reduce((sum, length) => sum + length, 0)}`)
-console.log(`median ${at(0.5)}, p90 ${at(0.9)}, largest ${at(1)}, under 40 lines ${lengths.filter((n) => n < 40).length}`)
+console.log(
+  `median ${at(0.5)}, p90 ${at(0.9)}, largest ${at(1)}, under 40 lines ${lengths.filter((n) => n < 40).length}`,
+)
 console.log(`files with one importer ${single}, exports ${exported}`)
 console.log(`edges between folders ${edges.size}, imports over them ${[...edges.values()].reduce((a, b) => a + b, 0)}`)
