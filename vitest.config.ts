@@ -6,10 +6,10 @@ import { runSummary } from './test/kit/run-summary.ts'
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
 /** Tests of whole processes, browsers, databases, compilers and SDKs: what costs a second or more to start. */
-const system = ['test/{browser,chaos,clients,process,sdk,supply-chain,tools}/**/*.test.ts', 'test/**/*.system.test.ts']
+const system = ['test/{browser,clients,process,sdk,supply-chain,tools}/**/*.test.ts', 'test/**/*.system.test.ts']
 
 /** Tests that measure time: they run last and one at a time. */
-const timing = ['test/staying-up/**/*.test.ts']
+const timing = ['test/{chaos,staying-up}/**/*.test.ts']
 
 /** Tests that need a process of their own: they change its directory, user or clock, or its global objects. */
 const isolated = ['test/**/*.isolated.test.ts']

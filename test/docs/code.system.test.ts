@@ -23,6 +23,9 @@ const options: ts.CompilerOptions = {
   exactOptionalPropertyTypes: false,
 }
 
+/** Source files by name: what the blocks import is parsed once. */
+const parsed = new Map<string, ts.SourceFile | undefined>()
+
 /** Compiles the text as a file in the folder, beside the other files that the page shows. */
 function problemsOf(text: string, folder = 'docs'): string[] {
   const file = join(root, folder, 'block-of-a-page.ts')
@@ -30,8 +33,11 @@ function problemsOf(text: string, folder = 'docs'): string[] {
   const { getSourceFile, fileExists, readFile } = host
   host.fileExists = (name) => name === file || fileExists(name)
   host.readFile = (name) => (name === file ? text : readFile(name))
-  host.getSourceFile = (name, ...rest) =>
-    name === file ? ts.createSourceFile(file, text, rest[0]) : getSourceFile(name, ...rest)
+  host.getSourceFile = (name, ...rest) => {
+    if (name === file) return ts.createSourceFile(file, text, rest[0])
+    if (!parsed.has(name)) parsed.set(name, getSourceFile(name, ...rest))
+    return parsed.get(name)
+  }
   const program = ts.createProgram([file], options, host)
   const found = ts.getPreEmitDiagnostics(program, program.getSourceFile(file))
   const tolerated = usesAbsent(text) ? [CANNOT_FIND_MODULE, ...IMPLICIT_ANY] : []

@@ -6,7 +6,7 @@ import { Agent, request as send, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-export const PROBE_EVERY_MS = 50
+export const PROBE_EVERY_MS = 20
 
 interface Replica {
   readonly url: string

@@ -12,6 +12,8 @@ const LATENCY_MS = 100
 const CONCURRENT = 20
 /** Requests in a second that the server can serve. */
 const CAPACITY = (CONCURRENT * 1000) / LATENCY_MS
+/** How long the load lasts that is measured. */
+const SECONDS = 3
 
 interface Outcome {
   readonly status: number
@@ -69,19 +71,19 @@ it('keeps the latency of accepted requests, refuses the others at once, and take
   const one = (n: number) => send(url, askForTokens(configured, users[n % users.length] ?? ''))
 
   await sendAtRate(CAPACITY / 4, 1, one)
-  const unloaded = await sendAtRate(CAPACITY / 4, 2, one)
+  const unloaded = await sendAtRate(CAPACITY / 4, 1, one)
   expect(new Set(unloaded.map(({ status }) => status))).toEqual(new Set([200]))
   await sendAtRate(CAPACITY * 3, 2, one)
   const before = measureProcess(process)
-  const loaded = await sendAtRate(CAPACITY * 3, 4, one)
+  const loaded = await sendAtRate(CAPACITY * 3, SECONDS, one)
   const after = measureProcess(process)
   const accepted = loaded.filter(({ status }) => status === 200)
   const refused = loaded.filter(({ status }) => status === 503)
 
   expect(accepted.length + refused.length).toBe(loaded.length)
-  // What can be served is served: 800 of the 2400, less what a shared machine takes.
-  expect(accepted.length).toBeGreaterThan(CAPACITY * 4 * 0.2)
-  expect(refused.length).toBeGreaterThan(CAPACITY * 4 * 0.5)
+  // What can be served is served: 600 of the 1800, less what a shared machine takes.
+  expect(accepted.length).toBeGreaterThan(CAPACITY * SECONDS * 0.2)
+  expect(refused.length).toBeGreaterThan(CAPACITY * SECONDS * 0.5)
   expect(percentile(accepted, 0.5)).toBeLessThan(2 * percentile(unloaded, 0.5))
   // Neighbours on a shared machine make the slowest slower; without the bound they would take seconds.
   expect(percentile(accepted, 0.95)).toBeLessThan(4 * percentile(unloaded, 0.95))

@@ -16,7 +16,7 @@ import { startLoad } from './load.ts'
 import { askForTokens, configure, startReal } from '../kit/real-server.ts'
 import type { Configured } from '../kit/real-server.ts'
 
-const PROCESS_RESTARTS = Number(process.env.RESTARTS ?? 6)
+const PROCESS_RESTARTS = Number(process.env.RESTARTS ?? 4)
 const CALLERS = 12
 const random = randomFrom(seed)
 
@@ -67,7 +67,7 @@ it('fifty restarts of the server within one process', async () => {
   for (let restart = 0; restart < 50; restart++) {
     replicas.push(await startReplica())
     const old = replicas.shift()
-    await old?.stop({ noticeMs: 4 * PROBE_EVERY_MS, idleMs: PROBE_EVERY_MS })
+    await old?.stop({ noticeMs: 6 * PROBE_EVERY_MS, idleMs: PROBE_EVERY_MS })
     balancer.remove(old?.url ?? '')
   }
   const { sent, failures } = await load.stop()

@@ -1,6 +1,6 @@
 /** The published package: `dist/` and exactly what `npm ci --omit=dev` installs, nothing else within reach. */
 import { execFile } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync } from 'node:fs'
+import { copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,23 +15,33 @@ const repository = fileURLToPath(root)
 const layout = makeFolder()
 const entry = join(layout.path, 'dist/cli.js')
 
+/**
+ * The files of a package. Hard links where the file system allows them: a symbolic link would resolve into the
+ * repository, where the development packages are. Nested packages are in the list themselves.
+ */
+function mirror(from: string, to: string): void {
+  mkdirSync(to, { recursive: true })
+  for (const { name } of readdirSync(from, { withFileTypes: true })) {
+    const [source, target] = [join(from, name), join(to, name)]
+    if (statSync(source).isDirectory()) {
+      if (name !== 'node_modules') mirror(source, target)
+    } else if (!/\.(map|md|d\.[cm]?ts)$/.test(name)) {
+      try {
+        linkSync(source, target)
+      } catch {
+        copyFileSync(source, target)
+      }
+    }
+  }
+}
+
 beforeAll(async () => {
   const tsc = join(repository, 'node_modules/typescript/bin/tsc')
-  await run(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', join(layout.path, 'dist')], {
-    cwd: repository,
-  })
-  cpSync(join(repository, 'package.json'), join(layout.path, 'package.json'))
-  for (const folder of production.keys()) {
-    const from = join(repository, folder)
-    mkdirSync(join(layout.path, folder), { recursive: true })
-    // Copies: a link would resolve into the repository, where the rest is too.
-    cpSync(from, join(layout.path, folder), {
-      recursive: true,
-      dereference: true,
-      // Packages within are in the list themselves; nothing runs what is left out.
-      filter: (source) => !/\/node_modules|\.(map|md|d\.[cm]?ts)$/.test(source.slice(from.length)),
-    })
-  }
+  // `npm run build` without checking the types again, which `npm run check` does.
+  const options = ['-p', 'tsconfig.build.json', '--noCheck', '--outDir', join(layout.path, 'dist')]
+  await run(process.execPath, [tsc, ...options], { cwd: repository })
+  copyFileSync(join(repository, 'package.json'), join(layout.path, 'package.json'))
+  for (const folder of production.keys()) mirror(join(repository, folder), join(layout.path, folder))
 }, 120_000)
 
 afterAll(() => {

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { CANARY } from '../security/support.ts'
 import { makeProject, shownCode, TSC, tsconfig } from './project.ts'
+import type { Project } from './project.ts'
 import { startTrusted } from './trusted-server.ts'
 
 const config = shownCode('GraphQL Code Generator', 'ts')
@@ -38,26 +39,35 @@ const date: string | null | undefined = result.user?.oauth_access_tokens?.[0]?.e
 const isGone: boolean = result.user?.oauth_connection?.status === 'GONE'
 `
 
-test.each(['introspection.json', 'schema.graphql'])(
-  'reads %s without a warning, and what it writes compiles',
-  async (schema) => {
-    using project = makeProject({
-      'codegen.ts': config.replace('introspection.json', schema),
-      'src/use.ts': use,
-      'tsconfig.json': tsconfig(),
-    })
-    const generated = await project.run(CODEGEN, '--config', 'codegen.ts')
-    expect(generated).toMatchObject({ code: 0 })
-    expect(generated.output).not.toMatch(/warn|error|fail|deprecat/i)
-    expect(await project.run(TSC, '-p', '.')).toStrictEqual({ code: 0, output: '' })
+const makeCodegen = (schema: string) =>
+  makeProject({
+    'codegen.ts': config.replace('introspection.json', schema),
+    'src/use.ts': use,
+    'tsconfig.json': tsconfig(),
+  })
 
-    const manifest = project.read('src/gql/persisted-documents.json')
-    await using server = await startTrusted(manifest)
-    const [documentId] = Object.keys(JSON.parse(manifest) as object)
-    const { answer } = await server.post({ documentId, variables: { user_id: 'user_1' } })
-    expect(answer).toMatchObject({ data: { user: { oauth_access_tokens: [{ token: CANARY }] } } })
-  },
-)
+async function generate(project: Project): Promise<void> {
+  const generated = await project.run(CODEGEN, '--config', 'codegen.ts')
+  expect(generated).toMatchObject({ code: 0 })
+  expect(generated.output).not.toMatch(/warn|error|fail|deprecat/i)
+}
+
+test('reads introspection.json without a warning, what it writes compiles, and its manifest is executed', async () => {
+  using project = makeCodegen('introspection.json')
+  await generate(project)
+  expect(await project.run(TSC, '-p', '.')).toStrictEqual({ code: 0, output: '' })
+
+  const manifest = project.read('src/gql/persisted-documents.json')
+  await using server = await startTrusted(manifest)
+  const [documentId] = Object.keys(JSON.parse(manifest) as object)
+  const { answer } = await server.post({ documentId, variables: { user_id: 'user_1' } })
+  expect(answer).toMatchObject({ data: { user: { oauth_access_tokens: [{ token: CANARY }] } } })
+
+  using fromSdl = makeCodegen('schema.graphql')
+  await generate(fromSdl)
+  for (const file of ['gql.ts', 'graphql.ts', 'persisted-documents.json'])
+    expect(fromSdl.read(`src/gql/${file}`), `from schema.graphql: ${file}`).toBe(project.read(`src/gql/${file}`))
+})
 
 test('refuses an operation that does not fit the schema', async () => {
   const wrong = use.replace('token expires_at', 'token expires_att')

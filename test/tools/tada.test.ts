@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { CANARY } from '../security/support.ts'
 import { makeProject, shownCode, TSC, tsconfig } from './project.ts'
+import type { Project } from './project.ts'
 import { startTrusted } from './trusted-server.ts'
 
 const TADA = 'gql.tada/bin/cli.js'
@@ -52,34 +53,38 @@ const makeTada = (schema: string, source = use) =>
     'tsconfig.json': tsconfig(compilerOptions).replace('introspection.json', schema),
   })
 
-test.each(['introspection.json', 'schema.graphql'])(
-  'reads %s without a warning, and a use of it compiles',
-  async (schema) => {
-    using project = makeTada(schema)
-    const generated = await project.run(TADA, 'generate-output')
-    expect(generated).toMatchObject({ code: 0 })
-    expect(generated.output).not.toMatch(/warn|error|fail/i)
-    expect(await project.run(TSC, '-p', '.')).toStrictEqual({ code: 0, output: '' })
-    expect(await project.run(TADA, 'check', '--fail-on-warn')).toMatchObject({ code: 0 })
-  },
-)
+/** Where the documentation says that the types go. */
+const [, OUTPUT = ''] = /"tadaOutputLocation":\s*"([^"]+)"/.exec(shownCode('gql.tada', 'json')) ?? []
 
-test('a use that does not fit the schema does not compile', async () => {
-  using project = makeTada('introspection.json', use.replace('token expires_at', 'tokn expires_at'))
-  await project.run(TADA, 'generate-output')
-  const { code, output } = await project.run(TSC, '-p', '.')
-  expect(code).not.toBe(0)
-  expect(output).toMatch(/^src\/use\.ts\(\d+,\d+\): error TS\d+: Property 'token' does not exist/m)
-  expect((await project.run(TADA, 'check')).output).toContain('Cannot query field "tokn" on type "OAuthAccessToken"')
-})
+async function generate(project: Project): Promise<void> {
+  const generated = await project.run(TADA, 'generate-output')
+  expect(generated).toMatchObject({ code: 0 })
+  expect(generated.output).not.toMatch(/warn|error|fail/i)
+}
 
-test('writes a manifest that the server executes', async () => {
+test('reads introspection.json without a warning, a use of it compiles, and its manifest is executed', async () => {
   using project = makeTada('introspection.json')
-  await project.run(TADA, 'generate-output')
+  await generate(project)
+  expect(await project.run(TSC, '-p', '.')).toStrictEqual({ code: 0, output: '' })
+  expect(await project.run(TADA, 'check', '--fail-on-warn')).toMatchObject({ code: 0 })
+
   expect(await project.run(TADA, 'generate-persisted')).toMatchObject({ code: 0 })
   const manifest = project.read('persisted.json')
   await using server = await startTrusted(manifest)
   const [documentId] = Object.keys(JSON.parse(manifest) as object)
   const { answer } = await server.post({ documentId, variables: { user_id: 'user_1' } })
   expect(answer).toMatchObject({ data: { user: { oauth_access_tokens: [{ token: CANARY }] } } })
+})
+
+test('reads schema.graphql without a warning, with the same types, and finds a use that does not fit', async () => {
+  using project = makeTada('schema.graphql', use.replace('token expires_at', 'tokn expires_at'))
+  await generate(project)
+  using fromIntrospection = makeTada('introspection.json')
+  await generate(fromIntrospection)
+  expect(project.read(OUTPUT)).toBe(fromIntrospection.read(OUTPUT))
+
+  const { code, output } = await project.run(TSC, '-p', '.')
+  expect(code).not.toBe(0)
+  expect(output).toMatch(/^src\/use\.ts\(\d+,\d+\): error TS\d+: Property 'token' does not exist/m)
+  expect((await project.run(TADA, 'check')).output).toContain('Cannot query field "tokn" on type "OAuthAccessToken"')
 })
