@@ -1,7 +1,9 @@
 /** Authenticates a request: the `Authorization` header → a viewer. */
 import { hash } from 'node:crypto'
-import { createVerifyJwt, systemClock } from './jwt.ts'
-import type { Clock, OnIssuerFailure } from './jwt.ts'
+import { createVerifyJwt } from './jwt.ts'
+import type { OnIssuerFailure } from './jwt.ts'
+import { systemClock } from './key-set.ts'
+import type { Clock } from './key-set.ts'
 import type { AuthOptions } from './options.ts'
 import { indexServices } from './service-keys.ts'
 import { createVerifiedTokenCache } from './verified-token-cache.ts'
@@ -13,6 +15,16 @@ const MAX_CREDENTIAL_LENGTH = 16 * 1024
 // RFC 6750 section 2.1 (b64token) and RFC 9110 section 11.1: the scheme in any case, then exactly one token.
 const bearer = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i
 
+interface IdentifyDeps {
+  /** Called when the keys of an issuer could not be read. */
+  readonly onIssuerFailure?: OnIssuerFailure
+  readonly clock?: Clock
+  /** Ends the reading of keys in the background. */
+  readonly signal?: AbortSignal
+}
+
+const never = new AbortController().signal
+
 /**
  * Returns a function from the value of the `Authorization` header to the viewer. Without a header the viewer is
  * anonymous. An invalid header throws UNAUTHENTICATED and never falls back to anonymous, because its sender does not
@@ -21,12 +33,11 @@ const bearer = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i
  */
 export function createIdentify(
   auth: Pick<AuthOptions, 'issuers' | 'services'>,
-  onIssuerFailure: OnIssuerFailure = () => undefined,
-  clock: Clock = systemClock,
+  { onIssuerFailure: onFailure = () => undefined, clock = systemClock, signal = never }: IdentifyDeps = {},
 ): (authorization: string | null) => Promise<Viewer> {
   const findService = indexServices(auth.services)
-  const verifyJwt = createVerifyJwt(auth.issuers, onIssuerFailure, clock)
-  const verified = createVerifiedTokenCache(clock.now)
+  const verifyJwt = createVerifyJwt(auth.issuers, { onFailure, clock, signal })
+  const verified = createVerifiedTokenCache(clock)
 
   return async (authorization) => {
     if (authorization === null) return anonymous

@@ -18,18 +18,37 @@ export const jwtAlgorithms = [
   'RS512',
 ] as const
 
-const issuer = z.strictObject({
-  issuer: z.string().min(1).describe('Compared exactly with the `iss` claim.'),
-  audience: z
-    .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
-    .describe('One of these must be in the `aud` claim.'),
-  jwks_url: secureUrl.describe('Where the public keys of the issuer are; https, or plain http on loopback.'),
-  algorithms: z
-    .array(z.enum(jwtAlgorithms))
-    .min(1)
-    .describe('The signature algorithms that are accepted from the issuer.'),
-  user_claim: z.string().min(1).default('sub').describe('The claim that holds the user id of the platforms.'),
-})
+const oneOrMore = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+
+const issuer = z
+  .strictObject({
+    issuer: z.string().min(1).describe('Compared exactly with the `iss` claim.'),
+    audience: oneOrMore.optional().meta({
+      description: 'One of these must be in the `aud` claim.',
+      fallback: 'not checked; then `authorized_parties` or `client_ids` is required',
+    }),
+    authorized_parties: oneOrMore.optional().meta({
+      description:
+        'One of these must be the `azp` claim: the application that the token was issued to. Clerk writes the origin of the page there.',
+      fallback: 'not checked',
+    }),
+    client_ids: oneOrMore.optional().meta({
+      description: 'One of these must be the `client_id` claim, as Cognito writes it (RFC 9068).',
+      fallback: 'not checked',
+    }),
+    jwks_url: secureUrl.describe('Where the public keys of the issuer are; https, or plain http on loopback.'),
+    algorithms: z
+      .array(z.enum(jwtAlgorithms))
+      .min(1)
+      .describe('The signature algorithms that are accepted from the issuer.'),
+    user_claim: z.string().min(1).default('sub').describe('The claim that holds the user id of the platforms.'),
+  })
+  // RFC 8725 section 3.9: a token that the issuer made for another application must not count here.
+  .refine(
+    ({ audience, authorized_parties, client_ids }) =>
+      audience !== undefined || authorized_parties !== undefined || client_ids !== undefined,
+    'expected audience, or for tokens without aud authorized_parties (azp) or client_ids (client_id): otherwise tokens that the issuer made for other applications would count',
+  )
 
 const wildcard = z.literal('*')
 

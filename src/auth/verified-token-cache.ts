@@ -1,6 +1,8 @@
 /** LRU cache of verified user tokens, so that a caller pays for the signature check once per token. */
 import { LRUCache } from 'lru-cache'
+import { monotonicMs, unixMs } from '../lib/clock.ts'
 import type { VerifiedUser } from './jwt.ts'
+import type { Clock } from './key-set.ts'
 
 /** Milliseconds. A key that its issuer withdrew still counts for at most this long beyond the age of the key set. */
 const MAX_TTL_MS = 5 * 60_000
@@ -14,19 +16,29 @@ export interface VerifiedTokenCache {
 }
 
 /**
- * Creates a cache of at most `max` tokens. `now` returns milliseconds since 1970. Failures are not cached, because the
- * issuer may publish the key later; so a caller without a valid token cannot evict anything. Keys are digests, so that
- * a heap dump shows no token.
+ * Creates a cache of at most `max` tokens. Entries age by the monotonic clock; `exp` is an absolute time and compares with
+ * the wall clock at every lookup. Failures are not cached, because the issuer may publish the key later; so a caller
+ * without a valid token cannot evict anything. Keys are digests, so that a heap dump shows no token.
  */
-export function createVerifiedTokenCache(now: () => number = Date.now, max = MAX_TOKENS): VerifiedTokenCache {
+export function createVerifiedTokenCache(
+  clock: Pick<Clock, 'monotonicMs' | 'unixMs'> = { monotonicMs, unixMs },
+  max = MAX_TOKENS,
+): VerifiedTokenCache {
   // A resolution of 0 reads the clock at every lookup instead of once per millisecond by a timer.
-  const users = new LRUCache<string, VerifiedUser>({ max, ttl: MAX_TTL_MS, ttlResolution: 0, perf: { now } })
+  const users = new LRUCache<string, VerifiedUser>({
+    max,
+    ttl: MAX_TTL_MS,
+    ttlResolution: 0,
+    perf: { now: clock.monotonicMs },
+  })
+  const isPast = (exp: number): boolean => exp * 1000 <= clock.unixMs()
   return {
-    get: (digest) => users.get(digest) ?? null,
+    get(digest) {
+      const user = users.get(digest)
+      return user === undefined || isPast(user.exp) ? null : user
+    },
     set(digest, user) {
-      const ttl = Math.min(user.exp * 1000 - now(), MAX_TTL_MS)
-      // The cache reads a TTL of 0 as "no TTL".
-      if (ttl > 0) users.set(digest, user, { ttl })
+      if (!isPast(user.exp)) users.set(digest, user)
     },
   }
 }

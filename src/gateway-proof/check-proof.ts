@@ -1,5 +1,6 @@
 /** Decides whether a request comes from the gateway: any one of the configured proofs is enough. */
 import { hash, timingSafeEqual } from 'node:crypto'
+import { unixMs } from '../lib/clock.ts'
 import { createCheckHiveHmac } from './hive-hmac.ts'
 import { createCheckSignature } from './http-signature.ts'
 import type { GatewayOptions, SharedSecretOptions } from './options.ts'
@@ -11,7 +12,7 @@ import type { CheckProof, ProofRequest, ProofResult } from './proof.ts'
  * milliseconds since 1970. The check rejects with OVERLOADED (no more nonces can be remembered) and with
  * BAD_USER_INPUT (the body is too large).
  */
-export function createCheckProof(options: GatewayOptions, now: () => number = Date.now): CheckProof {
+export function createCheckProof(options: GatewayOptions, now: () => number = unixMs): CheckProof {
   const { signatures, shared_secret: sharedSecret, hive_hmac: hiveHmac } = options
   // The strongest proof is checked first, so that the log names it. The body is read last.
   const checks: ((request: ProofRequest) => ProofResult | Promise<ProofResult>)[] = []

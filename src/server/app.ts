@@ -50,7 +50,8 @@ export function createApp(config: AppConfig, deps: AppDeps): App {
   const { log, metrics, tracing, source, documents } = deps
   const policy = { mode, origins, bodyBytes: limits.body_bytes }
   const answerWithoutGraph = createEdge(policy, { isReady: deps.isReady, states: source.states }, deps.page)
-  const authenticate = createAuthenticate(config, log)
+  const disposal = new AbortController()
+  const authenticate = createAuthenticate(config, log, disposal.signal)
   const graph = createGraph(config, deps)
   const observers: readonly Observer[] = [
     createRequestLog(log),
@@ -102,12 +103,17 @@ export function createApp(config: AppConfig, deps: AppDeps): App {
     return { ...response, headers: { ...response.headers, ...common } }
   }
 
+  const dispose: App['dispose'] = () => {
+    disposal.abort()
+    return graph.dispose()
+  }
+
   const onRefused = (): void => {
     metrics?.refusal('OVERLOADED')
     metrics?.request({ status: 503, viewer: 'none', durationMs: 0 })
   }
   const bounded = shedLoad(handle, { concurrency: createConcurrency(limits), origins, log, onRefused })
-  return { handle: bounded, fetch: toFetchHandler(bounded), dispose: graph.dispose }
+  return { handle: bounded, fetch: toFetchHandler(bounded), dispose }
 }
 
 const MAX_NAME_LENGTH = 64

@@ -24,9 +24,17 @@ interface Authentication {
 /** Resolves to the viewer, and notes in the state what was proved; rejects with `RefusedError`. */
 export type Authenticate = (authentication: Authentication) => Promise<Viewer>
 
-export function createAuthenticate({ auth, gateway }: Pick<Config, 'auth' | 'gateway'>, log: Log): Authenticate {
-  const identify = createIdentify(auth, (issuer) => {
-    log.warn({ issuer }, 'the keys of an issuer cannot be read')
+/** `signal` ends what runs in the background. */
+export function createAuthenticate(
+  { auth, gateway }: Pick<Config, 'auth' | 'gateway'>,
+  log: Log,
+  signal: AbortSignal,
+): Authenticate {
+  const identify = createIdentify(auth, {
+    onIssuerFailure: (issuer, reason) => {
+      log.warn({ issuer, reason }, 'the keys of an issuer cannot be read')
+    },
+    signal,
   })
   const checkProof = gateway === null ? null : createCheckProof(gateway)
 

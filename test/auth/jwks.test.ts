@@ -4,11 +4,11 @@ import { describe, expect, it, vi } from 'vitest'
 import { createIdentify } from '../../src/auth/identify.ts'
 import { generateKey, startIssuer } from '../servers/jwks.ts'
 import { failureOf } from '../kit/errors.ts'
-import { auth, bearerAt, createTestClock } from './support.ts'
+import { auth, bearerAt, createTestClock, settled } from './support.ts'
 
 // Seconds, each just past a limit of the key set: the cool-down, the maximum age, the timeout of the exchange.
 const COOLDOWN = 31
-const MAX_AGE = 601
+const MAX_AGE = 541
 const TIMEOUT = 5
 
 /** An issuer, and callers who read the same clock. */
@@ -45,8 +45,28 @@ describe('the key set', () => {
     await issuer.rotate({ keep: false })
     expect(await identify(await issuer.sign({ sub: 'user_2' }, { key: old }))).toMatchObject({ userId: 'user_2' })
     pass(MAX_AGE)
-    expect((await failureOf(identify(await issuer.sign({}, { key: old })))).code).toBe('UNAUTHENTICATED')
+    await settled(identify, () => issuer.sign({}, { key: old }))
     expect(issuer.requests).toBe(2)
+  })
+
+  it('is read again by a timer, not by callers, and no longer once nobody needs it', async () => {
+    await using started = await start()
+    const { clock, issuer, pass } = started
+    const disposal = new AbortController()
+    const identify = createIdentify(auth({ issuers: [issuer.options()] }), { clock, signal: disposal.signal })
+    pass(MAX_AGE)
+    expect(issuer.requests).toBe(0)
+    await identify(`Bearer ${await issuer.sign()}`)
+    for (const requests of [2, 3, 4]) {
+      pass(MAX_AGE)
+      await vi.waitUntil(() => issuer.requests === requests)
+      // The timer of the next reading starts when this one has ended.
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    disposal.abort()
+    pass(MAX_AGE)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(issuer.requests).toBe(4)
   })
 
   it('follows a rotation with overlap: the new and the old key both count', async () => {
@@ -91,11 +111,12 @@ describe('in an outage', () => {
     const { clock, issuer, pass } = started
     const failures: string[] = []
     const onFailure = (url: string, reason: string) => void failures.push(`${url} ${reason}`)
-    const identifyHeader = createIdentify(auth({ issuers: [issuer.options()] }), onFailure, clock)
+    const identifyHeader = createIdentify(auth({ issuers: [issuer.options()] }), { onIssuerFailure: onFailure, clock })
     const identify = (token: string) => identifyHeader(`Bearer ${token}`)
     await identify(await issuer.sign())
     issuer.outage(true)
     pass(MAX_AGE)
+    await vi.waitUntil(() => failures.length === 1)
     const tokens = await Promise.all(['a', 'b', 'c'].map((name) => issuer.sign({ sub: `user_${name}` })))
     expect((await Promise.all(tokens.map(identify))).map((viewer) => viewer.kind)).toEqual(['user', 'user', 'user'])
     pass(COOLDOWN / 2)
@@ -103,9 +124,10 @@ describe('in an outage', () => {
     const unknown = await generateKey('ES256')
     expect((await failureOf(identify(await issuer.sign({}, { key: unknown })))).code).toBe('UNAUTHENTICATED')
     expect(issuer.requests).toBe(2)
-    expect(failures).toEqual([`${issuer.issuer} ERR_JOSE_GENERIC`])
+    expect(failures).toEqual([`${issuer.issuer} status 503`])
 
     pass(COOLDOWN)
+    await vi.waitUntil(() => failures.length === 2)
     for (const n of [1, 2, 3])
       expect(await identify(await issuer.sign({ sub: `user_b${String(n)}` }))).toMatchObject({ kind: 'user' })
     expect(issuer.requests).toBe(3)
@@ -113,6 +135,7 @@ describe('in an outage', () => {
     await issuer.rotate()
     issuer.outage(false)
     pass(COOLDOWN)
+    // Its key is unknown, so this caller waits for the set that the timer asked for.
     expect(await identify(await issuer.sign({ sub: 'user_c' }))).toMatchObject({ userId: 'user_c' })
     expect(issuer.requests).toBe(4)
   })
@@ -134,51 +157,80 @@ describe('in an outage', () => {
     expect(await identify(token)).toMatchObject({ userId: 'user_1' })
   })
 
-  it.each<[string, (response: ServerResponse, elsewhere: string) => void]>([
-    ['a dropped connection', (response) => response.destroy()],
-    ['a redirect', (response, elsewhere) => response.writeHead(302, { location: elsewhere }).end()],
-    ['a page', (response) => response.end('<html>invented</html>')],
-    ['no key set', (response) => response.end('{"invented":[]}')],
-    ['a document without end', (response) => response.write(`{"keys":[],"x":"${'x'.repeat(300_000)}`)],
-  ])('%s is no key set, and does not replace a good one', async (_name, misbehave) => {
+  it.each<[string, string, (response: ServerResponse, elsewhere: string) => void]>([
+    ['a dropped connection', 'UND_ERR_SOCKET', (response) => response.destroy()],
+    ['a redirect', 'status 302', (response, elsewhere) => response.writeHead(302, { location: elsewhere }).end()],
+    ['a page', 'not JSON', (response) => response.end('<html>invented</html>')],
+    ['no key set', 'ERR_JWKS_INVALID', (response) => response.end('{"invented":[]}')],
+    ['a document without end', 'too large', (response) => response.write(`{"keys":[],"x":"${'x'.repeat(300_000)}`)],
+  ])('%s is no key set, and does not replace a good one', async (_name, expected, misbehave) => {
     await using started = await start()
     await using elsewhere = await startIssuer()
     const { clock, issuer, pass } = started
-    const [warm, cold] = [bearerAt(clock, issuer), bearerAt(clock, issuer)]
+    const failures: string[] = []
+    const onIssuerFailure = (_issuer: string, reason: string) => void failures.push(reason)
+    const warmHeader = createIdentify(auth({ issuers: [issuer.options()] }), { onIssuerFailure, clock })
+    const warm = (token: string) => warmHeader(`Bearer ${token}`)
+    const cold = bearerAt(clock, issuer)
     await warm(await issuer.sign())
     issuer.answer((response) => {
       misbehave(response, elsewhere.jwks_url)
     })
     pass(MAX_AGE)
+    await vi.waitUntil(() => failures.length === 1)
+    expect(failures).toEqual([expected])
     expect(await warm(await issuer.sign({ sub: 'user_2' }))).toMatchObject({ userId: 'user_2' })
     expect((await failureOf(cold(await issuer.sign()))).code).toBe('UPSTREAM_UNAVAILABLE')
     expect(issuer.requests).toBe(3)
     expect(elsewhere.requests).toBe(0)
   })
 
-  it('a server that never answers is given up after five seconds, and the last good set is served', async () => {
+  it('a server that never answers costs no caller with a known key any time', async () => {
+    await using started = await start()
+    const { clock, issuer, pass } = started
+    const failures: string[] = []
+    const onIssuerFailure = (_issuer: string, reason: string) => void failures.push(reason)
+    const identify = createIdentify(auth({ issuers: [issuer.options()] }), { onIssuerFailure, clock })
+    await identify(`Bearer ${await issuer.sign()}`)
+    issuer.slow(true)
+    pass(MAX_AGE)
+    await vi.waitUntil(() => issuer.requests === 2)
+    // No clock moves and no answer comes: whoever waited for the issuer would wait for ever.
+    expect(await identify(`Bearer ${await issuer.sign({ sub: 'user_2' })}`)).toMatchObject({ userId: 'user_2' })
+    expect(failures).toEqual([])
+    pass(TIMEOUT)
+    await vi.waitUntil(() => failures.length === 1)
+    expect(failures).toEqual(['TimeoutError'])
+    expect(await identify(`Bearer ${await issuer.sign({ sub: 'user_3' })}`)).toMatchObject({ userId: 'user_3' })
+    expect(issuer.requests).toBe(2)
+  })
+
+  it('a caller whose key is unknown waits for the server for five seconds', async () => {
     await using started = await start()
     const { issuer, identify, pass } = started
     await identify(await issuer.sign())
     issuer.slow(true)
-    pass(MAX_AGE)
-    let settled = false
-    const answer = identify(await issuer.sign({ sub: 'user_2' })).finally(() => {
-      settled = true
+    pass(COOLDOWN)
+    const unknown = await generateKey('ES256')
+    let isSettled = false
+    const answer = failureOf(identify(await issuer.sign({}, { key: unknown }))).finally(() => {
+      isSettled = true
     })
     await vi.waitUntil(() => issuer.requests === 2)
     pass(TIMEOUT - 0.001)
     await new Promise(setImmediate)
-    expect(settled).toBe(false)
+    expect(isSettled).toBe(false)
     pass(0.001)
-    expect(await answer).toMatchObject({ userId: 'user_2' })
-    expect(issuer.requests).toBe(2)
+    expect((await answer).code).toBe('UNAUTHENTICATED')
   })
 
   it('a server that stops in the middle of the document is given up as well', async () => {
     await using started = await start()
-    const { issuer, identify, pass } = started
-    await identify(await issuer.sign())
+    const { clock, issuer, pass } = started
+    const failures: string[] = []
+    const onIssuerFailure = (_issuer: string, reason: string) => void failures.push(reason)
+    const identify = createIdentify(auth({ issuers: [issuer.options()] }), { onIssuerFailure, clock })
+    await identify(`Bearer ${await issuer.sign()}`)
     const sent = Promise.withResolvers<undefined>()
     issuer.answer((response) => {
       response.write('{"keys":[', () => {
@@ -186,9 +238,66 @@ describe('in an outage', () => {
       })
     })
     pass(MAX_AGE)
-    const answer = identify(await issuer.sign({ sub: 'user_2' }))
     await sent.promise
     pass(TIMEOUT)
-    expect(await answer).toMatchObject({ userId: 'user_2' })
+    await vi.waitUntil(() => failures.length === 1)
+    expect(failures).toEqual(['TimeoutError'])
+    expect(await identify(`Bearer ${await issuer.sign({ sub: 'user_2' })}`)).toMatchObject({ userId: 'user_2' })
+  })
+})
+
+describe('while the wall clock jumps', () => {
+  it('after a failed reading the clock is set back: the keys are asked for again after five seconds', async () => {
+    await using started = await start()
+    const { clock, issuer, identify, pass } = started
+    issuer.outage(true)
+    expect((await failureOf(identify(await issuer.sign()))).code).toBe('UPSTREAM_UNAVAILABLE')
+    issuer.outage(false)
+    clock.jump(-3600)
+    pass(TIMEOUT + 1)
+    expect(await identify(await issuer.sign())).toMatchObject({ userId: 'user_1' })
+  })
+
+  it.each([86_400, -86_400])('keys read while it was %s s off age like others', async (offset) => {
+    await using started = await start()
+    const { clock, issuer, identify, pass } = started
+    clock.jump(offset)
+    const old = issuer.key
+    await identify(await issuer.sign())
+    clock.jump(-offset)
+    await issuer.rotate({ keep: false })
+    pass(COOLDOWN)
+    expect(await identify(await issuer.sign({ sub: 'user_2' }))).toMatchObject({ userId: 'user_2' })
+    expect((await failureOf(identify(await issuer.sign({}, { key: old })))).code).toBe('UNAUTHENTICATED')
+  })
+
+  it('under load, known keys always count and a withdrawn one is forgotten within 15 minutes', async () => {
+    await using started = await start()
+    const { clock, issuer, identify, pass } = started
+    const [old, exp] = [issuer.key, () => clock.inSeconds(7 * 86_400)]
+    const worn = await issuer.sign({ sub: 'user_worn', exp: exp() }, { key: old })
+    await identify(worn)
+    await issuer.rotate()
+    const jumps = [3600, -7200, 86_400, -86_400, 30, -30, 3600]
+    let lastWorn = 0
+    let isForgotten = false
+    for (let seconds = 0; seconds < 1800; seconds += 60) {
+      if (seconds === 300) await issuer.rotate({ keep: false })
+      clock.jump(jumps[(seconds / 60) % jumps.length]!)
+      pass(60)
+      // Real time for what runs in the background.
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      const callers = Array.from({ length: 20 }, (_, n) =>
+        issuer.sign({ sub: `user_${n}`, exp: exp() }).then((token) => identify(token)),
+      )
+      expect((await Promise.all(callers)).map((viewer) => viewer.kind)).toEqual(callers.map(() => 'user'))
+      // Each refusal would ask for the keys again, as an unknown key does.
+      isForgotten ||= (await identify(worn).catch(() => null)) === null
+      if (!isForgotten) lastWorn = seconds + 60
+    }
+    expect(isForgotten).toBe(true)
+    expect(lastWorn).toBeGreaterThan(0)
+    expect(lastWorn - 300).toBeLessThanOrEqual(900)
+    expect(issuer.requests).toBeLessThanOrEqual(8)
   })
 })

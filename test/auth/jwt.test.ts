@@ -44,6 +44,51 @@ describe('a user token', () => {
   })
 })
 
+describe('a token without an audience (RFC 8725 section 3.9)', () => {
+  const bindings = [
+    ['azp', 'authorized_parties'],
+    ['client_id', 'client_ids'],
+  ] as const
+
+  describe.each(bindings)('that is bound by %s', (claim, option) => {
+    const bound = { audience: undefined, [option]: ['https://app.example.com', 'client-2'] }
+
+    it('counts for one of the listed applications', async () => {
+      await using issuer = await startIssuer()
+      const identify = bearerOf(issuer.options(bound))
+      for (const value of ['https://app.example.com', 'client-2'])
+        expect(await identify(await issuer.sign({ aud: undefined, [claim]: value }))).toMatchObject({ kind: 'user' })
+      const single = bearerOf(issuer.options({ audience: undefined, [option]: 'client-2' }))
+      expect(await single(await issuer.sign({ aud: undefined, [claim]: 'client-2' }))).toMatchObject({ kind: 'user' })
+    })
+
+    it.each([
+      ['another application', 'client-3', 'not listed'],
+      ['a part of one', 'client', 'not listed'],
+      ['another case', 'CLIENT-2', 'not listed'],
+      ['a list', ['client-2'], 'not listed'],
+      ['null', null, 'not listed'],
+      ['nothing', undefined, 'missing'],
+    ])('does not count for %s', async (_name, value, reason) => {
+      await using issuer = await startIssuer()
+      const error = await failureOf(bearerOf(issuer.options(bound))(await issuer.sign({ aud: 'x', [claim]: value })))
+      expect(error.code).toBe('UNAUTHENTICATED')
+      expect(String(error.cause)).toContain(`${claim} ${reason}`)
+    })
+  })
+
+  it('all bindings that are configured must hold', async () => {
+    await using issuer = await startIssuer()
+    const identify = bearerOf(issuer.options({ authorized_parties: 'app', client_ids: 'client' }))
+    const claims = { aud: 'tokengraph', azp: 'app', client_id: 'client' }
+    expect(await identify(await issuer.sign(claims))).toMatchObject({ kind: 'user' })
+    for (const claim of ['aud', 'azp', 'client_id'])
+      expect((await failureOf(identify(await issuer.sign({ ...claims, [claim]: 'other' })))).code).toBe(
+        'UNAUTHENTICATED',
+      )
+  })
+})
+
 describe('several issuers', () => {
   it('are selected by `iss`, each with its own keys, audience and algorithms', async () => {
     await using a = await startIssuer()

@@ -1,7 +1,8 @@
 /** Helpers for the tests of `auth`. */
+import { expect, vi } from 'vitest'
 import { createIdentify } from '../../src/auth/identify.ts'
-import { systemClock } from '../../src/auth/jwt.ts'
-import type { Clock } from '../../src/auth/jwt.ts'
+import { systemClock } from '../../src/auth/key-set.ts'
+import type { Clock } from '../../src/auth/key-set.ts'
 import { authOptions } from '../../src/auth/options.ts'
 import type { AuthOptions, IssuerOptions } from '../../src/auth/options.ts'
 import type { Issuer } from '../servers/jwks.ts'
@@ -19,38 +20,70 @@ export function bearerOf(...issuers: readonly (Issuer | IssuerOptions)[]) {
 /** The same with an injected clock. */
 export function bearerAt(clock: Clock, ...issuers: readonly (Issuer | IssuerOptions)[]) {
   const rows = issuers.map((issuer) => ('options' in issuer ? issuer.options() : issuer))
-  const identify = createIdentify(auth({ issuers: rows }), undefined, clock)
+  const identify = createIdentify(auth({ issuers: rows }), { clock })
   return (token: string) => identify(`Bearer ${token}`)
 }
 
 export interface TestClock extends Clock {
-  /** Advances the time, and aborts the timeouts that are due. */
+  /** The wall clock in milliseconds since 1970: tokens of an issuer on this clock are signed with it. */
+  now(): number
+  /** Advances both clocks, aborts the timeouts and runs the timers that are due. */
   pass(seconds: number): void
+  /** Moves the wall clock alone, in either direction. */
+  jump(seconds: number): void
   /** Unix seconds: this many from now. */
   inSeconds(seconds: number): number
 }
 
-/** Starts at the present, because some tokens are signed with the real time. It moves by `pass` only. */
+/** Starts at the present, because some tokens are signed with the real time. It moves by `pass` and `jump` only. */
 export function createTestClock(): TestClock {
-  let now = Date.now()
-  const timeouts = new Map<AbortController, number>()
+  let elapsed = 1_000_000
+  let offset = Date.now() - elapsed
+  const due = new Set<{ readonly at: number; readonly run: () => void }>()
+  const now = (): number => elapsed + offset
   return {
-    now: () => now,
+    now,
+    unixMs: now,
+    monotonicMs: () => elapsed,
     timeout(ms) {
       const controller = new AbortController()
-      timeouts.set(controller, now + ms)
-      return controller.signal
-    },
-    pass(seconds) {
-      now += seconds * 1000
-      for (const [controller, at] of timeouts) {
-        if (at > now) continue
-        timeouts.delete(controller)
+      const run = () => {
         controller.abort(new DOMException('timed out', 'TimeoutError'))
       }
+      due.add({ at: elapsed + ms, run })
+      return controller.signal
     },
-    inSeconds: (seconds) => Math.floor(now / 1000) + seconds,
+    after(ms, run, signal) {
+      const timer = { at: elapsed + ms, run }
+      due.add(timer)
+      signal.addEventListener('abort', () => due.delete(timer))
+    },
+    pass(seconds) {
+      elapsed += seconds * 1000
+      for (const timer of [...due].filter(({ at }) => at <= elapsed)) {
+        due.delete(timer)
+        timer.run()
+      }
+    },
+    jump(seconds) {
+      offset += seconds * 1000
+    },
+    inSeconds: (seconds) => Math.floor(now() / 1000) + seconds,
   }
+}
+
+/**
+ * Waits until the keys that `clock.pass` made the issuer's key set read again are in use: a token of a withdrawn key is
+ * then refused. `sign` makes a new token for each try, because a token that was accepted is cached.
+ */
+export async function settled(identify: (token: string) => Promise<unknown>, sign: () => Promise<string>) {
+  await vi.waitFor(async () => {
+    const outcome = await identify(await sign()).then(
+      () => 'accepted',
+      () => 'refused',
+    )
+    expect(outcome).toBe('refused')
+  })
 }
 
 const encode = (value: unknown) =>

@@ -9,6 +9,25 @@ auth:
   services:
 ${entries.map((entry) => `    - ${entry}\n`).join('')}`
 
+describe('an issuer', () => {
+  const issuer = (binding: string): string =>
+    services().replace(
+      'services:',
+      `issuers:\n    - { issuer: a, jwks_url: https://a.example, algorithms: [ES256]${binding} }`,
+    )
+
+  it('binds its tokens to this graph by one of three claims', () => {
+    for (const binding of ['audience: x', 'authorized_parties: [https://app.example.com]', 'client_ids: [a, b]'])
+      expect(load(issuer(`, ${binding}`)).auth.issuers).toHaveLength(1)
+    expect(problemsOf(issuer(''))).toEqual([
+      '5:7 auth.issuers[0]: expected audience, or for tokens without aud authorized_parties (azp) or client_ids (client_id): otherwise tokens that the issuer made for other applications would count',
+    ])
+    expect(problemsOf(issuer(', client_ids: []'))).toEqual([
+      expect.stringContaining('auth.issuers[0].client_ids: expected a string or a list, got an empty list'),
+    ])
+  })
+})
+
 describe('upstreams and providers', () => {
   const second = minimal.replace('auth:', '  second: { platform: clerk, secret_key: sk_test_invented }\nauth:')
 

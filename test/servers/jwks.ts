@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import type { ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
-import type { CryptoKey, JWK, JWTPayload } from 'jose'
+import type { CryptoKey, JWK } from 'jose'
 import type { IssuerOptions } from '../../src/auth/options.ts'
 
 export interface SigningKey {
@@ -30,7 +30,7 @@ export interface Issuer extends AsyncDisposable {
   /** A row for `auth.issuers`. */
   options(overrides?: Partial<IssuerOptions>): IssuerOptions
   /** A token of `user_1` for `tokengraph` that lives five minutes; an undefined claim is left out. */
-  sign(claims?: JWTPayload, overrides?: SignOverrides): Promise<string>
+  sign(claims?: Readonly<Record<string, unknown>>, overrides?: SignOverrides): Promise<string>
   /** Signs with a new key from now on; the older ones stay in the set unless `keep` is false. */
   rotate(options?: { readonly keep?: boolean }): Promise<void>
   /** While true, the key set is answered with 503. */
