@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Audit } from './audit/log.ts'
 import { openAudit } from './audit/open.ts'
+import { plainHttpWarning } from './config/rules.ts'
 import type { Config } from './config/load.ts'
 import type { Page } from './http/edge.ts'
 import { listen, toRequestListener } from './http/node.ts'
@@ -104,6 +105,7 @@ export async function openServer(
       observe?.(event)
     }
     const upstreams = openUpstreams(config, registry, observeAll)
+    for (const upstream of config.allow_http) log.warn({ upstream }, plainHttpWarning)
     const source = createSource(upstreams, config.providers, { cache: config.cache, observe: observeAll })
     // No request waits for an upstream any more, but its close would wait for a connection that is being made.
     closers.push(() => Promise.race([source.close(), sleep(CLOSE_MS, undefined, { ref: false })]))
@@ -136,7 +138,8 @@ function openUpstreams(config: Config, registry: Registry, observe: (event: Upst
       const named = (event: PlatformEvent): void => {
         observe({ ...event, upstream: name })
       }
-      opened.push({ ...open(options, { observe: named }), name, platform })
+      const plainHttp = config.allow_http.includes(name)
+      opened.push({ ...open(options, { plainHttp, observe: named }), name, platform })
     }
     return opened
   } catch (error) {

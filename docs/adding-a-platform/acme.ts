@@ -15,7 +15,7 @@ import {
   reveal,
   scopeList,
   secret,
-  secureUrl,
+  upstreamUrl,
   statusError,
   text,
   token,
@@ -25,7 +25,7 @@ import type { Call, ExternalAccount, OAuthAccessToken, Platform, Reading } from 
 /** The keys below `upstreams.<name>`: descriptions become the rows of docs/configuration.md. */
 const options = z.strictObject({
   api_key: z.string().min(1).transform(secret).describe('The secret key of your Acme application.'),
-  base_url: secureUrl.default('https://api.acme.example').describe('Where Acme answers.'),
+  base_url: upstreamUrl.default('https://api.acme.example').describe('Where Acme answers.'),
   ...httpOptionFields,
 })
 
@@ -63,12 +63,12 @@ export const acme: Platform<z.output<typeof options>> = {
     provider_user_id: 'No: `""`',
     external_accounts: 'Yes, in the same call',
   },
-  open({ api_key: apiKey, base_url: baseUrl, ...tuning }, { observe }) {
+  open({ api_key: apiKey, base_url: baseUrl, ...tuning }, deps) {
     const http = openHttp({
       ...httpTuning(tuning),
       baseUrl,
       headers: () => ({ authorization: `Bearer ${reveal(apiKey)}` }),
-      observe,
+      ...deps,
     })
 
     async function readConnections(userId: string, call: Call): Promise<Connections> {

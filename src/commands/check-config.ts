@@ -2,6 +2,7 @@
 import { stringify } from 'yaml'
 import { ConfigError, loadConfig } from '../config/load.ts'
 import type { Config } from '../config/load.ts'
+import { plainHttpWarning } from '../config/rules.ts'
 import { openDocuments } from '../server/trusted-documents/check.ts'
 import type { Output } from './terminal.ts'
 
@@ -19,6 +20,7 @@ export function checkConfig({ file, env }: CheckConfigOptions, { out, err }: Out
   try {
     const config = loadConfig({ file, env })
     openDocuments(config)
+    for (const name of config.allow_http) err.write(`warning: allow_http: ${name}: ${plainHttpWarning}\n`)
     out.write(summarize(config))
     return 0
   } catch (error) {

@@ -87,7 +87,7 @@ export function readEnvironment(): NodeJS.ProcessEnv {
 export function loadConfig({ file = null, env, port = null }: LoadOptions, registry: Registry = platforms): Config {
   const opened = openSource(file, env)
   const environment = parseEnvironment(env)
-  const schema = checkedFileSchema(registry, environment)
+  const schema = checkedFileSchema(registry, environment, opened.source.value)
   const describe = () => describeFile(registry, platformsIn(opened.source.value, registry))
   const parsed = parseSource(schema, describe, opened.source)
   const override = parsePort(port)

@@ -4,12 +4,13 @@
  */
 import type { z } from 'zod'
 import { CodedError } from '../errors.ts'
-import { closestWord, didYouMean, flattenUnions } from '../lib/issues.ts'
+import { closestWord, didYouMean, flattenUnions, valueAt } from '../lib/issues.ts'
 import type { Issue, Path } from '../lib/issues.ts'
 import type { Secret } from '../lib/secret.ts'
-import { isLoopback } from '../lib/url.ts'
+import { isLoopback, isSecure } from '../lib/url.ts'
 import { checkProvider, wireProvider } from '../tokens/ids.ts'
 import type { RuleParams } from './messages.ts'
+import { isMapping } from './problems.ts'
 import { fileSchema } from './schema.ts'
 import type { FileOptions, Registry } from './schema.ts'
 
@@ -31,8 +32,15 @@ type Report = (path: Path, message: string, params?: RuleParams) => void
 /** What a rule about a key says: the line of the key is shown, not the line of its value. */
 const ofKey: RuleParams = { of: 'key' }
 
-/** The schema of the whole file with the rules; `environment.host` is the host where the file has none. */
-export function checkedFileSchema(registry: Registry, environment: { readonly host: string | null }) {
+/**
+ * The schema of the whole file with the rules; `environment.host` is the host where the file has none, and `input` what
+ * is parsed: the options of an upstream with a mistake are read from it.
+ */
+export function checkedFileSchema(
+  registry: Registry,
+  environment: { readonly host: string | null },
+  input: unknown = null,
+) {
   return fileSchema(registry).superRefine(
     (value, context) => {
       const file = withoutFailed(value, failedPaths(context.issues)) as Checked<FileOptions>
@@ -40,6 +48,7 @@ export function checkedFileSchema(registry: Registry, environment: { readonly ho
       const report: Report = (path, message, params = { of: 'value' }) => {
         context.addIssue({ code: 'custom', path: [...path], message, params: { ...params } })
       }
+      checkPlainHttp(file, input, report)
       checkHost(file, environment.host, report)
       checkRoutes(file, report)
       checkAuth(file, report)
@@ -103,6 +112,33 @@ function checkRoutes(file: CheckedFile, report: Report): void {
     const path = isNested ? ['providers', provider, 'upstream'] : ['providers', provider]
     report(path, `no upstream has this name${didYouMean(upstream, names)}`)
   }
+}
+
+/** Only the operator's word sends keys in clear over a network. URLs are the options whose names end in `_url`. */
+function checkPlainHttp({ allow_http: allowed, upstreams }: CheckedFile, input: unknown, report: Report): void {
+  const names = Object.keys(upstreams ?? {})
+  for (const [index, name] of (allowed ?? []).entries())
+    if (name !== null && upstreams !== null && !names.includes(name))
+      report(['allow_http', index], `no upstream has this name${didYouMean(name, names)}`)
+  for (const name of names)
+    for (const key of plainHttpOptions(valueAt(input, ['upstreams', name])))
+      if (allowed?.includes(name) === false) report(['upstreams', name, key], plainHttpMessage)
+}
+
+const plainHttpMessage =
+  'expected an https URL; plain http is accepted for loopback addresses, and for upstreams that "allow_http" names'
+
+/** What `serve` logs, and `check-config` prints, for each upstream of `allow_http`. */
+export const plainHttpWarning = 'plain http is allowed; keys and tokens can be read on the network of the upstream'
+
+/** The options of an upstream that are plain http URLs to another machine. */
+function plainHttpOptions(options: unknown): string[] {
+  if (!isMapping(options)) return []
+  return Object.keys(options).filter((key) => {
+    const value = options[key]
+    const url = key.endsWith('_url') && typeof value === 'string' && URL.canParse(value) ? new URL(value) : null
+    return url?.protocol === 'http:' && !isSecure(url)
+  })
 }
 
 const providerNameMessage =

@@ -107,6 +107,10 @@ export function fileSchema(registry: Registry) {
     }),
     upstreams: z.record(upstreamName, upstreamEntry(registry)).prefault({}),
     providers: providerRoutes.prefault({}),
+    allow_http: z.array(upstreamName).default([]).meta({
+      description:
+        'Names of upstreams that may be asked over plain http at private addresses, inside a cluster for example. Their keys and tokens can be read on that network.',
+    }),
     auth: authOptions.prefault({}),
     gateway: gatewayOptions,
     audit: auditOptions.prefault({}),

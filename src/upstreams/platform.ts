@@ -108,8 +108,10 @@ export interface UpstreamEvent {
 /** An event as a platform reports it; the server adds the name of the upstream. */
 export type PlatformEvent = Omit<UpstreamEvent, 'upstream'>
 
-/** What every upstream is opened with. */
+/** What every upstream is opened with; a platform hands it on whole to `openHttp`. */
 export interface UpstreamDeps {
+  /** Whether `allow_http` names the upstream: plain http to private addresses. Left out: to loopback addresses only. */
+  readonly plainHttp?: boolean
   observe(event: PlatformEvent): void
 }
 

@@ -78,9 +78,9 @@ export const mistakes: readonly Case[] = [
     '4:15 auth.services[0].id: missing; expected a string',
   ],
   [
-    'plain http',
-    withClerk('base_url: http://example.com'),
-    '2:39 upstreams.clerk.base_url: expected an https URL; plain http is accepted for loopback addresses alone',
+    'another scheme than https',
+    withClerk('base_url: ftp://example.com'),
+    '2:39 upstreams.clerk.base_url: expected an https URL',
   ],
   [
     'an unknown platform',
@@ -101,6 +101,16 @@ export const mistakes: readonly Case[] = [
 
 /** Rules between parts, which JSON Schema does not express: only the loader refuses these. */
 export const loaderOnly: readonly Case[] = [
+  [
+    'plain http',
+    withClerk('base_url: http://example.com'),
+    '2:39 upstreams.clerk.base_url: expected an https URL; plain http is accepted for loopback addresses, and for upstreams that "allow_http" names',
+  ],
+  [
+    'plain http for an upstream that is not there',
+    withLine('allow_http: [clrek]'),
+    '5:14 allow_http[0]: no upstream has this name; did you mean "clerk"?',
+  ],
   [
     'another host in development',
     withLine('listen: { host: 10.0.0.1 }\nmode: development'),

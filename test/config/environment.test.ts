@@ -59,7 +59,7 @@ describe('without a file', () => {
     }
     expect(problems(bad, 70_000)).toEqual([
       'CLERK_SECRET_KEY: expected a Clerk secret key such as sk_live_…',
-      'CLERK_API_URL: expected an https URL; plain http is accepted for loopback addresses alone',
+      'CLERK_API_URL: expected an https URL; plain http is accepted for loopback addresses, and for upstreams that "allow_http" names',
       'TOKENGRAPH_HOST: listen.host: development mode listens on loopback addresses alone; expected 127.0.0.1',
       'PORT: expected a whole number from 1 to 65535',
       'LOG_LEVEL: expected one of "debug", "info", "warn", "error", "silent"; did you mean "info"?',

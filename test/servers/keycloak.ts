@@ -25,12 +25,20 @@ export interface KeycloakServer extends LocalServer {
 export interface KeycloakServerOptions {
   /** What the contract leaves open: what an unknown alias gives. */
   readonly unknownAlias?: 404 | 502
+  readonly realm?: string
 }
 
 const EXPIRED_PAGE = '<html><title>invented-page-text</title></html>'
 
-export async function startKeycloak({ unknownAlias = 404 }: KeycloakServerOptions = {}): Promise<KeycloakServer> {
-  const realm = 'acme'
+/** What follows the prefix; empty where the path does not begin with it. */
+function tail(path: string, prefix: string): string {
+  return path.startsWith(prefix) ? path.slice(prefix.length) : ''
+}
+
+export async function startKeycloak({
+  unknownAlias = 404,
+  realm = 'acme',
+}: KeycloakServerOptions = {}): Promise<KeycloakServer> {
   const kid = 'k1'
   const { privateKey, publicKey } = await generateKeyPair('ES256')
   const jwk = { ...(await exportJWK(publicKey)), kid, alg: 'ES256', use: 'sig' }
@@ -79,12 +87,12 @@ export async function startKeycloak({ unknownAlias = 404 }: KeycloakServerOption
 
   async function reply(request: Received): Promise<Reply> {
     const { method, path } = request
-    const below = `/realms/${realm}`
+    const below = `/realms/${encodeURIComponent(realm)}`
     if (path === `${below}/protocol/openid-connect/certs`) return { status: 200, body: { keys: [jwk] } }
     if (path === `${below}/protocol/openid-connect/token` && method === 'POST') return exchanges.reply(request)
-    const [, alias] = new RegExp(`^${below}/broker/([^/]+)/token$`).exec(path) ?? []
+    const [, alias] = /^\/broker\/([^/]+)\/token$/.exec(tail(path, below)) ?? []
     if (alias !== undefined && method === 'GET') return broker(decodeURIComponent(alias), request)
-    const [, user] = new RegExp(`^/admin${below}/users/([^/]+)/federated-identity$`).exec(path) ?? []
+    const [, user] = /^\/users\/([^/]+)\/federated-identity$/.exec(tail(path, `/admin${below}`)) ?? []
     if (user !== undefined && method === 'GET') return federatedIdentity(decodeURIComponent(user), request)
     return { status: 404, body: { error: 'Realm does not exist' } }
   }
@@ -129,7 +137,7 @@ export async function startKeycloak({ unknownAlias = 404 }: KeycloakServerOption
   }
 
   const local = await startLocal(reply)
-  const issuer = `${local.url}/realms/${realm}`
+  const issuer = `${local.url}/realms/${encodeURIComponent(realm)}`
   context.issuer = issuer
   return Object.assign(local, {
     realm,

@@ -18,7 +18,7 @@ test('the auth URL and a key are enough', () => {
   expect(propelauth.options.parse({ auth_url: 'https://auth.example.com', api_key: 'invented' })).toMatchObject({
     auth_url: 'https://auth.example.com',
   })
-  expect(propelauth.options.safeParse({ auth_url: 'http://auth.example.com', api_key: 'invented' }).success).toBe(false)
+  expect(propelauth.options.safeParse({ auth_url: 'ftp://auth.example.com', api_key: 'invented' }).success).toBe(false)
 })
 
 describe('the expiry, whose unit is not known', () => {

@@ -9,7 +9,9 @@ import {
   matchesTemplate,
   mayConnect,
   requestUrl,
+  routeOf,
 } from '../../src/upstreams/http/url.ts'
+import type { Route } from '../../src/upstreams/http/url.ts'
 
 const base = new URL('https://api.example.com/v1')
 const template = '/users/{user_id}/oauth_access_tokens/{provider}'
@@ -129,6 +131,8 @@ test('a base URL without a path works as well', () => {
 })
 
 describe('docs/promises.md S10: where a connection may go', () => {
+  const routes: readonly Route[] = ['https', 'loopback', 'private']
+
   test.each([
     '169.254.169.254',
     '0.0.0.0',
@@ -139,15 +143,15 @@ describe('docs/promises.md S10: where a connection may go', () => {
     'ff02::1',
     'fd00:ec2::254',
   ])('never %s', (address) => {
-    expect(mayConnect(address, 'https:')).toBe(false)
+    for (const route of routes) expect(mayConnect(address, route)).toBe(false)
   })
 
   test.each(['::ffff:169.254.169.254', '::ffff:a9fe:a9fe'])('nor %s, the same address as IPv6', (address) => {
-    expect(mayConnect(address, 'https:')).toBe(false)
+    for (const route of routes) expect(mayConnect(address, route)).toBe(false)
   })
 
   test.each(['127.0.0.1', '::1', '10.0.0.1', '192.168.1.1', '203.0.113.1', '2001:db8::1'])('https to %s', (address) => {
-    expect(mayConnect(address, 'https:')).toBe(true)
+    expect(mayConnect(address, 'https')).toBe(true)
   })
 
   test.each([
@@ -157,7 +161,22 @@ describe('docs/promises.md S10: where a connection may go', () => {
     ['10.0.0.1', false],
     ['203.0.113.1', false],
   ])('plain http to %s: %s', (address, allowed) => {
-    expect(mayConnect(address, 'http:')).toBe(allowed)
+    expect(mayConnect(address, 'loopback')).toBe(allowed)
+  })
+
+  test.each([
+    ['127.0.0.1', true],
+    ['10.96.0.7', true],
+    ['172.18.0.2', true],
+    ['192.168.1.1', true],
+    ['100.64.0.1', true],
+    ['fd12:3456::1', true],
+    ['::ffff:10.0.0.1', true],
+    ['172.32.0.1', false],
+    ['203.0.113.1', false],
+    ['2001:db8::1', false],
+  ])('plain http, where it is allowed, to %s: %s', (address, allowed) => {
+    expect(mayConnect(address, 'private')).toBe(allowed)
   })
 
   test.each([
@@ -168,30 +187,51 @@ describe('docs/promises.md S10: where a connection may go', () => {
     'https://[::ffff:169.254.169.254]',
   ])('a base URL of %s does not open', (href) => {
     expect(() => {
-      checkHost(new URL(href))
+      checkHost(new URL(href), 'https')
     }).toThrow(/link-local/)
   })
 
-  const resolve = (protocol: string, name: string, options: LookupOptions): Promise<unknown> =>
+  test.each([
+    ['http://kratos:4434', 'loopback'],
+    ['http://10.0.0.1', 'loopback'],
+    ['http://203.0.113.1', 'private'],
+  ] as const)('a base URL of %s does not open by the route %s', (href, route) => {
+    expect(() => {
+      checkHost(new URL(href), route)
+    }).toThrow(/plain http needs a private address/)
+  })
+
+  test('the route follows from the scheme and the word of the operator', () => {
+    expect(routeOf(new URL('https://kratos'), true)).toBe('https')
+    expect(routeOf(new URL('http://kratos'), true)).toBe('private')
+    expect(routeOf(new URL('http://kratos'), false)).toBe('loopback')
+    checkHost(new URL('http://kratos:4434'), 'private')
+  })
+
+  const resolve = (route: Route, name: string, options: LookupOptions): Promise<unknown> =>
     new Promise((settle) => {
-      guardedLookup(protocol)(name, options, (error, found) => {
+      guardedLookup(route)(name, options, (error, found) => {
         settle(error ?? found)
       })
     })
 
   test('a name is resolved as usual, in both forms that Node asks for', async () => {
     const loopback = expect.stringMatching(/^(127\.|::1)/) as string
-    expect(await resolve('http:', 'localhost', {})).toEqual(loopback)
-    expect(await resolve('http:', 'localhost', { all: true })).toContainEqual(
+    expect(await resolve('loopback', 'localhost', {})).toEqual(loopback)
+    expect(await resolve('loopback', 'localhost', { all: true })).toContainEqual(
       expect.objectContaining({ address: loopback }),
     )
   })
 
   test('a name that resolves to a forbidden address is refused', async () => {
-    expect(await resolve('https:', '169.254.169.254', { all: true })).toMatchObject({ code: 'EADDRFORBIDDEN' })
+    for (const route of routes)
+      expect(await resolve(route, '169.254.169.254', { all: true })).toMatchObject({ code: 'EADDRFORBIDDEN' })
+    expect(await resolve('loopback', '10.0.0.1', { all: true })).toMatchObject({ code: 'EADDRFORBIDDEN' })
+    expect(await resolve('private', '10.0.0.1', { all: true })).toEqual([{ address: '10.0.0.1', family: 4 }])
+    expect(await resolve('private', '203.0.113.1', { all: true })).toMatchObject({ code: 'EADDRFORBIDDEN' })
   })
 
   test('a name that does not exist is the error of the resolver', async () => {
-    expect(await resolve('https:', 'upstream.invalid', { all: true })).toHaveProperty('code')
+    expect(await resolve('https', 'upstream.invalid', { all: true })).toHaveProperty('code')
   })
 })

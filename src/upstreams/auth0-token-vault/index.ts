@@ -88,10 +88,10 @@ export const auth0TokenVault: Platform<TokenVaultOptions> = {
       'Which account the exchange selects where a user connected several at one connection',
     ],
   },
-  open({ management: client, ...options }, { observe }) {
+  open({ management: client, ...options }, deps) {
     const { base_url: baseUrl } = options
-    const tuning = { ...httpTuning(options), observe }
-    const http = openHttp({ ...httpTuning(options, EXCHANGE_RATE), baseUrl, observe })
+    const tuning = { ...httpTuning(options), ...deps }
+    const http = openHttp({ ...httpTuning(options, EXCHANGE_RATE), baseUrl, ...deps })
     const exchange = createExchange(http, {
       clientId: options.client_id,
       clientSecret: options.client_secret ?? null,

@@ -49,8 +49,8 @@ export const auth0: Platform<Auth0Options> = {
       'The names of the error codes: the status decides',
     ],
   },
-  open({ base_url: baseUrl, search, ...options }, { observe }) {
-    const tuning = { ...httpTuning(options), observe }
+  open({ base_url: baseUrl, search, ...options }, deps) {
+    const tuning = { ...httpTuning(options), ...deps }
     const { rate } = httpTuning(options, DEFAULT_RATE)
     const { http, authorize, close } = openManagement(baseUrl, options, tuning, rate)
     const api = openApi(http, { search })

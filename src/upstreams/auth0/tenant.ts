@@ -3,11 +3,11 @@
  * and 5). The folder auth0-token-vault imports this file.
  */
 import { z } from 'zod'
-import { answerError, createClientCredentials, openHttp, secret, secureUrl, statusError } from '../kit.ts'
+import { answerError, createClientCredentials, openHttp, secret, secureUrl, statusError, upstreamUrl } from '../kit.ts'
 import type { Authorize, CodedError, Http, HttpAnswer, HttpTuning, Secret, UpstreamDeps } from '../kit.ts'
 
 /** Without slashes at its end, so that paths can follow. */
-export const tenantUrl = secureUrl
+export const tenantUrl = upstreamUrl
   .transform((url) => url.replace(/\/+$/, ''))
   .describe('The domain of the tenant, as `https://acme.eu.auth0.com`; a custom domain works, too.')
 
@@ -41,7 +41,7 @@ export interface Management {
 export function openManagement(
   baseUrl: string,
   { client_id: clientId, client_secret: clientSecret, audience = `${baseUrl}/api/v2/` }: ClientOptions,
-  tuning: HttpTuning & Pick<UpstreamDeps, 'observe'>,
+  tuning: HttpTuning & UpstreamDeps,
   rate: HttpTuning['rate'] = tuning.rate,
 ): Management {
   const authorize = createClientCredentials({

@@ -10,7 +10,7 @@ import {
   paginate,
   reveal,
   secret,
-  secureUrl,
+  upstreamUrl,
   splitOnFailure,
   token,
   wireProvider,
@@ -28,7 +28,9 @@ const options = z.strictObject({
     .regex(/^[\x21-\x7e]{1,512}$/, 'expected a Clerk secret key such as sk_live_…')
     .transform(secret)
     .describe('The Secret Key of the Clerk instance, `sk_live_…` or `sk_test_…`.'),
-  base_url: secureUrl.default('https://api.clerk.com/v1').describe('Where the Backend API answers, version included.'),
+  base_url: upstreamUrl
+    .default('https://api.clerk.com/v1')
+    .describe('Where the Backend API answers, version included.'),
   api_version: z
     .string()
     .regex(/^\d{4}-\d{2}-\d{2}$/, 'expected a date such as 2026-05-12')
@@ -50,12 +52,12 @@ export const clerk: Platform<ClerkOptions> = {
     provider_user_id: 'Yes',
     external_accounts: 'Yes',
   },
-  open({ secret_key: secretKey, base_url: baseUrl, api_version: apiVersion, ...options }, { observe }) {
+  open({ secret_key: secretKey, base_url: baseUrl, api_version: apiVersion, ...options }, deps) {
     const http = openHttp({
       ...httpTuning(options, documentedRate(reveal(secretKey))),
       baseUrl,
       headers: () => ({ authorization: `Bearer ${reveal(secretKey)}`, 'clerk-api-version': apiVersion }),
-      observe,
+      ...deps,
     })
     const api = openApi(http)
     return {

@@ -8,7 +8,7 @@ import {
   openHttp,
   reveal,
   secret,
-  secureUrl,
+  upstreamUrl,
   settleAccounts,
   token,
   valueOrError,
@@ -26,7 +26,7 @@ const options = z.strictObject({
     .regex(/^[\x21-\x7e]{1,512}$/, 'expected an API key of a Composio project')
     .transform(secret)
     .describe('An API key of the project, whose setting `mask_secret_keys_in_connected_account` has to be off.'),
-  base_url: secureUrl.default('https://backend.composio.dev').describe('Where the Composio API answers.'),
+  base_url: upstreamUrl.default('https://backend.composio.dev').describe('Where the Composio API answers.'),
   page_size: z
     .int()
     .min(1)
@@ -56,12 +56,12 @@ export const composio: Platform<ComposioOptions> = {
       'Codes of errors: an answer is judged by its status',
     ],
   },
-  open({ api_key: apiKey, base_url: baseUrl, page_size: pageSize, ...tuning }, { observe }) {
+  open({ api_key: apiKey, base_url: baseUrl, page_size: pageSize, ...tuning }, deps) {
     const http = openHttp({
       ...httpTuning(tuning),
       baseUrl,
       headers: () => ({ 'x-api-key': reveal(apiKey) }),
-      observe,
+      ...deps,
     })
     const listAccounts = accountLister(http, pageSize)
     return {

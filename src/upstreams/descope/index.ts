@@ -13,7 +13,7 @@ import {
   openHttp,
   reveal,
   secret,
-  secureUrl,
+  upstreamUrl,
   token,
 } from '../kit.ts'
 import type { Call, ExternalAccount, Grouped, OAuthAccessToken, One, Platform, TokenKey } from '../kit.ts'
@@ -30,7 +30,7 @@ const options = z.strictObject({
     .regex(/^[\x21-\x7e]{1,512}$/, 'expected a Descope management key')
     .transform(secret)
     .describe('A management key of the project.'),
-  base_url: secureUrl.optional().meta({
+  base_url: upstreamUrl.optional().meta({
     description: 'Where the Descope API answers.',
     fallback: '`https://api.descope.com`, or that of the region that the project id names',
   }),
@@ -63,12 +63,12 @@ export const descope: Platform<DescopeOptions> = {
       'Which rate limit holds for outbound apps: none is kept to unless `rate` says so',
     ],
   },
-  open({ project_id: projectId, management_key: key, tenant_id, ...options }, { observe }) {
+  open({ project_id: projectId, management_key: key, tenant_id, ...options }, deps) {
     const http = openHttp({
       ...httpTuning(options),
       baseUrl: options.base_url ?? baseUrlOf(projectId),
       headers: () => ({ authorization: `Bearer ${projectId}:${reveal(key)}`, 'x-descope-project-id': projectId }),
-      observe,
+      ...deps,
     })
     const api = openApi(http, tenant_id ?? null)
     return {

@@ -10,7 +10,7 @@ import {
   openHttp,
   reveal,
   secret,
-  secureUrl,
+  upstreamUrl,
   token,
 } from '../kit.ts'
 import type { All, ExternalAccount, OAuthAccessToken, One, Platform, TokenKey } from '../kit.ts'
@@ -31,7 +31,7 @@ const identityProvider = z.strictObject({
 })
 
 const options = z.strictObject({
-  base_url: secureUrl.describe('Where FusionAuth answers.'),
+  base_url: upstreamUrl.describe('Where FusionAuth answers.'),
   api_key: z
     .string()
     .regex(/^[\x21-\x7e]{1,512}$/, 'expected a FusionAuth API key')
@@ -66,7 +66,7 @@ export const fusionauth: Platform<FusionAuthOptions> = {
       'A limit of the rate of API calls',
     ],
   },
-  open({ api_key: apiKey, tenant_id: tenantId, identity_providers: configured, ...options }, { observe }) {
+  open({ api_key: apiKey, tenant_id: tenantId, identity_providers: configured, ...options }, deps) {
     const http = openHttp({
       ...httpTuning(options),
       baseUrl: options.base_url,
@@ -75,7 +75,7 @@ export const fusionauth: Platform<FusionAuthOptions> = {
         authorization: reveal(apiKey),
         ...(tenantId !== undefined && { 'x-fusionauth-tenantid': tenantId }),
       }),
-      observe,
+      ...deps,
     })
     const providers = knownProviders(configured)
     const links = openLinks(http, providers)

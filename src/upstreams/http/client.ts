@@ -33,6 +33,7 @@ export function openHttp(options: HttpOptions): Http {
   const { concurrency, timeoutMs, rate, retries, breaker: breaking } = { ...httpDefaults, ...options }
   const pool = openPool({
     baseUrl: options.baseUrl,
+    plainHttp: options.plainHttp ?? false,
     connections: concurrency,
     connectTimeoutMs: timeoutMs,
     headers: options.headers?.() ?? {},

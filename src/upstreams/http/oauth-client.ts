@@ -6,12 +6,12 @@ import { z } from 'zod'
 import type { CodedError } from '../../errors.ts'
 import { reveal } from '../../lib/secret.ts'
 import type { Secret } from '../../lib/secret.ts'
-import type { PlatformEvent } from '../platform.ts'
+import type { UpstreamDeps } from '../platform.ts'
 import { openHttp } from './client.ts'
 import { answerError, statusError } from './errors.ts'
 import type { Authorize, HttpAnswer, HttpTuning } from './types.ts'
 
-export interface ClientCredentialsOptions extends HttpTuning {
+export interface ClientCredentialsOptions extends HttpTuning, UpstreamDeps {
   readonly tokenUrl: string
   readonly clientId: string
   readonly clientSecret: Secret
@@ -19,7 +19,6 @@ export interface ClientCredentialsOptions extends HttpTuning {
   readonly clientAuth?: 'form' | 'basic'
   /** Further parameters of the request: `scope`, `audience`, `resource`. */
   readonly parameters?: Readonly<Record<string, string>>
-  observe(event: PlatformEvent): void
 }
 
 export interface ClientCredentials extends Authorize {

@@ -3,10 +3,12 @@ import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { Pool } from 'undici'
 import { badUserInput, CodedError } from '../../errors.ts'
 import type { Headers, HttpAnswer, RequestBody, RequestSpec } from './types.ts'
-import { checkHost, guardedLookup, requestUrl } from './url.ts'
+import { checkHost, guardedLookup, requestUrl, routeOf } from './url.ts'
 
 export interface PoolOptions {
   readonly baseUrl: string
+  /** Whether plain http may go to private addresses. */
+  readonly plainHttp: boolean
   readonly connections: number
   /** Milliseconds. */
   readonly connectTimeoutMs: number
@@ -41,7 +43,8 @@ type RawHeaders = Readonly<Record<string, string | string[] | undefined>>
 /** Opens the pool; throws where the base URL or a header cannot be used. Connects on the first request. */
 export function openPool(options: PoolOptions): HttpPool {
   const base = new URL(options.baseUrl)
-  checkHost(base)
+  const route = routeOf(base, options.plainHttp)
+  checkHost(base, route)
   const common = checkHeaders({
     accept: 'application/json',
     // Without it any coding would be acceptable (RFC 9110 section 12.5.3); an answer in another is refused below.
@@ -53,7 +56,7 @@ export function openPool(options: PoolOptions): HttpPool {
     connections: options.connections,
     pipelining: 1,
     allowH2: false,
-    connect: { timeout: options.connectTimeoutMs, lookup: guardedLookup(base.protocol) },
+    connect: { timeout: options.connectTimeoutMs, lookup: guardedLookup(route) },
     // The deadline of the call bounds the exchange.
     headersTimeout: 0,
     bodyTimeout: 0,

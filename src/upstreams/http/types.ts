@@ -1,6 +1,6 @@
 /** What goes through the HTTP client: its options, its requests and its answers. */
 import { z } from 'zod'
-import type { Call, PlatformEvent, UpstreamState } from '../platform.ts'
+import type { Call, UpstreamDeps, UpstreamState } from '../platform.ts'
 import type { BreakerOptions } from './breaker.ts'
 import type { RateOptions } from './limiter.ts'
 import type { UrlParts } from './url.ts'
@@ -65,7 +65,7 @@ export interface HttpTuning {
 }
 
 /**
- * The common options out of a platform's own: `openHttp({ ...httpTuning(options), baseUrl, observe })`. `rate` is the
+ * The common options out of a platform's own: `openHttp({ ...httpTuning(options), ...deps, baseUrl })`. `rate` is the
  * limit that the platform documents, which holds where the operator gives none.
  */
 export function httpTuning(options: HttpFields, rate: RateOptions | null = null): HttpTuning {
@@ -93,13 +93,12 @@ export interface Authorize {
 }
 
 /** Options that are left out have the defaults of `httpOptionFields`. */
-export interface HttpOptions extends Partial<HttpTuning> {
+export interface HttpOptions extends Partial<HttpTuning>, UpstreamDeps {
   readonly baseUrl: string
   /** The same for every request; called once, when the pool opens. */
   headers?(): Headers
   /** Asked before every request that has no `authorization` header of its own; a 401 makes it fetch another one. */
   readonly authorize?: Authorize
-  observe(event: PlatformEvent): void
 }
 
 export interface RequestSpec extends UrlParts {

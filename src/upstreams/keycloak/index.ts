@@ -13,7 +13,7 @@ import {
   nullIfUnknown,
   openHttp,
   secret,
-  secureUrl,
+  upstreamUrl,
   token,
   unixSeconds,
 } from '../kit.ts'
@@ -36,16 +36,16 @@ const client = z.strictObject({
 
 const options = z
   .strictObject({
-    base_url: secureUrl
+    base_url: upstreamUrl
       .transform((url) => url.replace(/\/+$/, ''))
       .describe('Where Keycloak answers, with its relative path where it has one (`/auth` in older versions).'),
     realm: z
       .string()
-      .regex(/^[A-Za-z0-9_.-]{1,100}$/, 'expected the name of a realm')
-      .describe('The name of the realm.'),
+      .regex(/^(?!\.{1,2}$)[^\p{C}]{1,255}$/u, 'expected the name of a realm')
+      .describe('The name of the realm, as Keycloak shows it; it may hold spaces and any letters.'),
     issuer: z.string().min(1).optional().meta({
       description: 'The `iss` of the tokens of the realm. The token of another issuer is never forwarded.',
-      fallback: '`base_url` + `/realms/` + `realm`',
+      fallback: '`base_url` + `/realms/` + `realm`, percent-encoded',
     }),
     method: z
       .enum(['broker', 'token_exchange'])
@@ -89,10 +89,10 @@ export const keycloak: Platform<KeycloakOptions> = {
       '502 with "refresh" in its text: an outage of the provider looks the same, and is read as consent needed',
     ],
   },
-  open(given, { observe }) {
+  open(given, deps) {
     const { base_url: baseUrl, realm: realmName, issuer, method, client = null, admin } = given
-    const realmUrl = `${baseUrl}/realms/${realmName}`
-    const tuning = { ...httpTuning(given), observe }
+    const realmUrl = `${baseUrl}/realms/${encodeURIComponent(realmName)}`
+    const tuning = { ...httpTuning(given), ...deps }
     const http = openHttp({ ...tuning, baseUrl })
     const realm = { http, name: realmName, issuer: issuer ?? realmUrl }
     const authorize =

@@ -12,7 +12,7 @@ import {
   openHttp,
   reveal,
   secret,
-  secureUrl,
+  upstreamUrl,
   token,
 } from '../kit.ts'
 import type { ExternalAccount, Many, OAuthAccessToken, Platform, TokenKey } from '../kit.ts'
@@ -25,7 +25,7 @@ const MAX_IDS = 500
 const MAX_KEYS = 10_000
 
 const options = z.strictObject({
-  base_url: secureUrl.describe(
+  base_url: upstreamUrl.describe(
     'Where the admin API answers, without `/admin`: `https://SLUG.projects.oryapis.com` at Ory Network.',
   ),
   api_key: z
@@ -60,12 +60,12 @@ export const kratos: Platform<KratosOptions> = {
     external_accounts: 'Yes, up to 500 users in one call, without names and e-mail addresses',
     unverified: ['The names of the rate limit headers of Ory Network, and its limits'],
   },
-  open({ api_key: apiKey, batch_size: batchSize, ...options }, { observe }) {
+  open({ api_key: apiKey, batch_size: batchSize, ...options }, deps) {
     const http = openHttp({
       ...httpTuning(options),
       baseUrl: options.base_url,
       headers: () => (apiKey === undefined ? {} : { authorization: `Bearer ${reveal(apiKey)}` }),
-      observe,
+      ...deps,
     })
     const api = openApi(http, batchSize)
     return {

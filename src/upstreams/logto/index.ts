@@ -8,7 +8,7 @@ import {
   nullIfUnknown,
   openHttp,
   secret,
-  secureUrl,
+  upstreamUrl,
 } from '../kit.ts'
 import type { ExternalAccount, One, Platform } from '../kit.ts'
 import { openApi } from './api.ts'
@@ -22,7 +22,7 @@ const clientSecret = z
   .transform(secret)
 
 const options = z.strictObject({
-  base_url: secureUrl
+  base_url: upstreamUrl
     .transform((url) => url.replace(/\/+$/, ''))
     .describe('Where Logto answers, as `https://acme.logto.app`.'),
   client_id: clientId.describe('A machine-to-machine application with access to the Management API.'),
@@ -64,9 +64,9 @@ export const logto: Platform<LogtoOptions> = {
       'The rate limits',
     ],
   },
-  open({ exchange, ...given }, { observe }) {
+  open({ exchange, ...given }, deps) {
     const { base_url: baseUrl, resource = `${baseUrl}/api` } = given
-    const tuning = { ...httpTuning(given), observe }
+    const tuning = { ...httpTuning(given), ...deps }
     const application = { client_id: given.client_id, client_secret: given.client_secret }
     const authorize = createClientCredentials({
       ...tuning,

@@ -8,7 +8,7 @@ import {
   openHttp,
   reveal,
   secret,
-  secureUrl,
+  upstreamUrl,
   settleAccounts,
   token,
 } from '../kit.ts'
@@ -25,7 +25,7 @@ const options = z.strictObject({
     .regex(/^[\x21-\x7e]{1,512}$/, 'expected the secret key of a Nango environment')
     .transform(secret)
     .describe('The secret key of the environment, or an API key that may read credentials.'),
-  base_url: secureUrl.default('https://api.nango.dev').describe('Where the Nango API answers.'),
+  base_url: upstreamUrl.default('https://api.nango.dev').describe('Where the Nango API answers.'),
   user_tag: z
     .string()
     .regex(/^[a-z0-9_.-]{1,64}$/, 'expected the name of a tag in lower case such as end_user_id')
@@ -51,12 +51,12 @@ export const nango: Platform<NangoOptions> = {
       'Whether a failed refresh (400 `invalid_credentials`) is the end of the grant: taken as such',
     ],
   },
-  open({ secret_key: secretKey, base_url: baseUrl, user_tag: userTag, ...options }, { observe }) {
+  open({ secret_key: secretKey, base_url: baseUrl, user_tag: userTag, ...options }, deps) {
     const http = openHttp({
       ...httpTuning(options, DEFAULT_RATE),
       baseUrl,
       headers: () => ({ authorization: `Bearer ${reveal(secretKey)}` }),
-      observe,
+      ...deps,
     })
     const api = openApi(http, userTag)
     return {

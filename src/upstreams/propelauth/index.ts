@@ -14,7 +14,7 @@ import {
   read,
   reveal,
   secret,
-  secureUrl,
+  upstreamUrl,
   shareCalls,
   statusError,
   token,
@@ -24,13 +24,13 @@ import {
 import type { Call, ExternalAccount, Http, OAuthAccessToken, One, Platform, Reading, TokenKey } from '../kit.ts'
 
 const options = z.strictObject({
-  auth_url: secureUrl.describe('The auth URL of the project, such as `https://auth.example.com`.'),
+  auth_url: upstreamUrl.describe('The auth URL of the project, such as `https://auth.example.com`.'),
   api_key: z
     .string()
     .regex(/^[\x21-\x7e]{1,512}$/, 'expected an integration API key of PropelAuth')
     .transform(secret)
     .describe('A backend integration API key of the project.'),
-  base_url: secureUrl.optional().meta({
+  base_url: upstreamUrl.optional().meta({
     description:
       'Where the backend API answers, if not at the auth URL; the official libraries use `https://propelauth-api.com`.',
     fallback: 'the `auth_url`',
@@ -57,7 +57,7 @@ export const propelauth: Platform<PropelAuthOptions> = {
       'Whether 404 can mean a user without tokens: it counts as an unknown user, as in the official libraries',
     ],
   },
-  open({ auth_url: authUrl, api_key: apiKey, base_url: baseUrl = authUrl, ...tuning }, { observe }) {
+  open({ auth_url: authUrl, api_key: apiKey, base_url: baseUrl = authUrl, ...tuning }, deps) {
     const http = openHttp({
       ...httpTuning(tuning),
       baseUrl,
@@ -66,7 +66,7 @@ export const propelauth: Platform<PropelAuthOptions> = {
         // Names the project where the host does not.
         'x-propelauth-url': new URL(authUrl).hostname,
       }),
-      observe,
+      ...deps,
     })
     // Tokens and accounts of one user that are asked for at the same time are one call.
     const readStored = shareCalls(

@@ -10,7 +10,7 @@ import {
   openHttp,
   reveal,
   secret,
-  secureUrl,
+  upstreamUrl,
   token,
 } from '../kit.ts'
 import type { ExternalAccount, Grouped, OAuthAccessToken, One, Platform, TokenKey } from '../kit.ts'
@@ -23,7 +23,7 @@ const options = z.strictObject({
     .regex(/^[\x21-\x7e]{1,512}$/, 'expected a WorkOS API key such as sk_live_…')
     .transform(secret)
     .describe('The API key of the WorkOS environment, `sk_…`.'),
-  base_url: secureUrl.default('https://api.workos.com').describe('Where the WorkOS API answers.'),
+  base_url: upstreamUrl.default('https://api.workos.com').describe('Where the WorkOS API answers.'),
   organization_id: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,255}$/, 'expected an organization id such as org_01H…')
@@ -53,12 +53,12 @@ export const workos: Platform<WorkosOptions> = {
       'The rate limits',
     ],
   },
-  open({ api_key: apiKey, base_url: baseUrl, organization_id: organizationId = null, ...options }, { observe }) {
+  open({ api_key: apiKey, base_url: baseUrl, organization_id: organizationId = null, ...options }, deps) {
     const http = openHttp({
       ...httpTuning(options),
       baseUrl,
       headers: () => ({ authorization: `Bearer ${reveal(apiKey)}` }),
-      observe,
+      ...deps,
     })
     const api = openApi(http, organizationId)
     return {
