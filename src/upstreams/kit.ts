@@ -9,8 +9,8 @@ import type { ErrorCode } from '../errors.ts'
 import { singleflight } from '../lib/singleflight.ts'
 import { checkId } from '../tokens/ids.ts'
 import type { ExternalAccount, OAuthAccessToken } from '../tokens/types.ts'
-import { answerError, isTooLarge } from './http/errors.ts'
-import type { Http, HttpAnswer, RequestSpec } from './http/types.ts'
+import { answerError, blameFor, isTooLarge } from './http/errors.ts'
+import type { Blame, Http, HttpAnswer, RequestSpec } from './http/types.ts'
 import type { Call } from './platform.ts'
 
 export { CodedError, withDetails } from '../errors.ts'
@@ -42,6 +42,11 @@ export interface Reading<T> {
   toError(answer: HttpAnswer): CodedError
   /** The value of an answer that is no success and still means something, such as "not connected"; undefined: none. */
   valueIn?(answer: HttpAnswer): T | undefined
+  /**
+   * Whether the trouble that an answer reports (UPSTREAM_UNAVAILABLE, UPSTREAM_RATE_LIMITED) is that of the provider
+   * which the platform asked, and not its own. Left out: it never says so.
+   */
+  isOfProvider?(answer: HttpAnswer): boolean
   /** The platform's trace id, for its support. */
   traceOf?(answer: HttpAnswer): unknown
 }
@@ -51,7 +56,15 @@ export interface Reading<T> {
  * with, with the error of `toError`, and with UPSTREAM_PROTOCOL_ERROR for a success of another shape.
  */
 export async function read<T>(http: Http, spec: RequestSpec, reading: Reading<T>, call: Call): Promise<T> {
-  return readAnswer(await http.request(spec, call), reading)
+  return readAnswer(await http.request({ ...spec, blame: blameOf(reading) }, call), reading)
+}
+
+/** Whose failure an answer is, by what it is read as: for requests whose answer `readAnswer` reads. */
+export function blameOf<T>({ toError, valueIn, isOfProvider }: Reading<T>): (answer: HttpAnswer) => Blame {
+  return (answer) => {
+    if (valueIn?.(answer) !== undefined) return 'none'
+    return blameFor(toError(answer), answer, isOfProvider?.(answer) ?? false)
+  }
 }
 
 /** The same for an answer that is there. */

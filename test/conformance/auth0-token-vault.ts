@@ -62,6 +62,7 @@ export const auth0TokenVault: PlatformFixture = {
       outage: () => void server.misbehave(answers(503, '<html>invented-page</html>'), { path }),
       hang: () => void server.misbehave(silence),
       garbage: () => void server.misbehave(garbage, { path }),
+      spoil: (how, words) => void server.misbehave(how, { words }),
       canary,
       canarySent: () => server.sent.some((text) => text.includes(canary.refresh_token)),
       [Symbol.asyncDispose]: () => server.close(),

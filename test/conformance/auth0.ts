@@ -68,6 +68,7 @@ export const auth0: PlatformFixture = {
       outage: () => void server.misbehave(answers(503, managementFailure(503, 'Service Unavailable').body)),
       hang: () => void server.misbehave(silence),
       garbage: () => void server.misbehave(garbage, { path: api }),
+      spoil: (how, words) => void server.misbehave(how, { words }),
       canary,
       canarySent: () => server.sent.some((text) => text.includes(canary.refresh_token)),
       [Symbol.asyncDispose]: () => server.close(),

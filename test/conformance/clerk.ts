@@ -37,6 +37,7 @@ export const clerk: PlatformFixture = {
       outage: () => void server.misbehave(answers(500, clerkFailure('internal_clerk_error'))),
       hang: () => void server.misbehave(silence),
       garbage: () => void server.misbehave(garbage),
+      spoil: (how, words) => void server.misbehave(how, { words }),
       canary,
       canarySent: () => server.sent.some((text) => text.includes(canary.refresh_token)),
       [Symbol.asyncDispose]: () => server.close(),

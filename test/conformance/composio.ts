@@ -51,6 +51,7 @@ export const composio: PlatformFixture = {
       outage: () => void server.misbehave(answers(500, composioFailure(500))),
       hang: () => void server.misbehave(silence),
       garbage: () => void server.misbehave(garbage),
+      spoil: (how, words) => void server.misbehave(how, { words }),
       canary,
       canarySent: () => server.sent.some((body) => body.includes(canary.refresh_token)),
       [Symbol.asyncDispose]: () => server.close(),

@@ -47,6 +47,7 @@ export const descope: PlatformFixture = {
       outage: () => void server.misbehave(answers(503, descopeFailure(503, 'E999503').body)),
       hang: () => void server.misbehave(silence),
       garbage: () => void server.misbehave(garbage),
+      spoil: (how, words) => void server.misbehave(how, { words }),
       canary,
       canarySent: () => server.sent.some((text) => text.includes(canary.refresh_token)),
       [Symbol.asyncDispose]: () => server.close(),

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { PlatformName } from '../../src/upstreams/registry.ts'
 import type { UpstreamEvent } from '../../src/upstreams/platform.ts'
+import type { Misbehaviour } from '../servers/misbehaviour.ts'
 
 /** What a platform may not be able to express; the suite then expects `unsupported` to say why. */
 export type OptionalCase =
@@ -67,6 +68,8 @@ export interface Fixture extends AsyncDisposable {
   outage(): void
   hang(): void
   garbage(): void
+  /** From now on, requests that hold all these texts are answered so; left out where no request leaves the process. */
+  spoil?(how: Misbehaviour, words: readonly string[]): void
   /** Planted in every body that could carry them; they must reach nobody. */
   readonly canary: { readonly refresh_token: string; readonly client_secret: string }
   /** Whether the platform has given the canary away; the test would prove nothing otherwise. */

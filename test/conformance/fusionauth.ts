@@ -54,6 +54,7 @@ export const fusionauth: PlatformFixture = {
       outage: () => void server.misbehave(answers(503, '')),
       hang: () => void server.misbehave(silence),
       garbage: () => void server.misbehave(garbage),
+      spoil: (how, words) => void server.misbehave(how, { words }),
       canary,
       canarySent: () => server.sent.some((text) => text.includes(canary.refresh_token)),
       [Symbol.asyncDispose]: () => server.close(),

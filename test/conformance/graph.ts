@@ -12,11 +12,12 @@ export interface UserAnswer {
   readonly [provider: string]: unknown
 }
 
-/** Starts the platform's server and ours; `extra` stands beside the options of the fixture. */
+/** Starts the platform's server and ours; `extra` goes with the options of the fixture, `file` with the whole file. */
 export async function startConformance(
   platform: PlatformName,
   { start }: PlatformFixture,
   extra: Readonly<Record<string, unknown>> = {},
+  file: Readonly<Record<string, unknown>> = {},
 ) {
   const fixture = await start()
   const server = await startTestServer({
@@ -26,6 +27,7 @@ export async function startConformance(
       ...(fixture.auth && { auth: fixture.auth }),
       // 100 users x 3 providers is more than one operation may ask for by default, and fifty of them more than one caller.
       limits: { token_reads: 300, caller_rate: { burst: 1_000_000, per_second: 1_000_000 } },
+      ...file,
     },
   })
 

@@ -72,6 +72,7 @@ export const keycloak: PlatformFixture = {
       outage: () => void server.misbehave(answers(502, '<html>invented-page</html>'), { path }),
       hang: () => void server.misbehave(silence, { path }),
       garbage: () => void server.misbehave(garbage, { path }),
+      spoil: (how, words) => void server.misbehave(how, { words }),
       canary,
       canarySent: () => server.sent.some((text) => text.includes(canary.refresh_token)),
       [Symbol.asyncDispose]: () => server.close(),

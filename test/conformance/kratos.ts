@@ -54,6 +54,7 @@ export const kratos: PlatformFixture = {
       outage: () => void server.misbehave(answers(500, kratosFailure(500, 'Internal Server Error').body)),
       hang: () => void server.misbehave(silence),
       garbage: () => void server.misbehave(garbage),
+      spoil: (how, words) => void server.misbehave(how, { words }),
       canary,
       canarySent: () => server.sent.some((text) => text.includes(canary.refresh_token)),
       [Symbol.asyncDispose]: () => server.close(),

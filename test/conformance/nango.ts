@@ -50,6 +50,7 @@ export const nango: PlatformFixture = {
       outage: () => void server.misbehave(answers(500, nangoFailure('server_error'))),
       hang: () => void server.misbehave(silence),
       garbage: () => void server.misbehave(garbage),
+      spoil: (how, words) => void server.misbehave(how, { words }),
       canary,
       canarySent: () => server.sent.some((text) => text.includes(canary.refresh_token)),
       [Symbol.asyncDispose]: () => server.close(),

@@ -48,6 +48,7 @@ export const workos: PlatformFixture = {
       outage: () => void server.misbehave(answers(503, '<html>invented-page</html>')),
       hang: () => void server.misbehave(silence),
       garbage: () => void server.misbehave(garbage),
+      spoil: (how, words) => void server.misbehave(how, { words }),
       canary,
       canarySent: () => server.sent.some((text) => text.includes(canary.refresh_token)),
       [Symbol.asyncDispose]: () => server.close(),

@@ -27,6 +27,8 @@ export interface Reply {
 interface Rule {
   /** Which requests the rule is about; all of them without it. */
   readonly path?: RegExp
+  /** Texts that the request has to hold, each of them: in its URL, its body or its credential. */
+  readonly words?: readonly string[]
   /** How many requests it spoils before it is used up; all of them without it. */
   readonly times?: number
 }
@@ -57,7 +59,7 @@ export const fine = (): Reply => ({ status: 200, body: { fine: true } })
 export async function startLocal(reply: (request: Received) => Reply | Promise<Reply>): Promise<LocalServer> {
   const calls: Received[] = []
   const sent: string[] = []
-  const rules: { how: Misbehaviour; path: RegExp; left: number }[] = []
+  const rules: { how: Misbehaviour; path: RegExp; words: readonly string[]; left: number }[] = []
   const waiting: { count: number; resolve: () => void }[] = []
   const sockets = new Set<Socket>()
   let connections = 0
@@ -78,10 +80,13 @@ export async function startLocal(reply: (request: Received) => Reply | Promise<R
     })
     calls.push(received)
     for (const { count, resolve } of waiting) if (calls.length >= count) resolve()
-    const rule = rules.find(({ path, left }) => left > 0 && path.test(url.pathname))
-    if (rule !== undefined) rule.left--
     const answer = async (): Promise<void> => {
       if (method !== 'GET') received.body = await text(request)
+      const said = `${decodeURIComponent(url.href)} ${received.body} ${headers.authorization ?? ''}`
+      const rule = rules.find(
+        ({ path, words, left }) => left > 0 && path.test(url.pathname) && words.every((word) => said.includes(word)),
+      )
+      if (rule !== undefined) rule.left--
       if (rule !== undefined && (await rule.how(response)) !== 'proceed') return
       const { status, body, raw, headers: extra } = await reply(received)
       const content = raw ?? JSON.stringify(body)
@@ -121,8 +126,8 @@ export async function startLocal(reply: (request: Received) => Reply | Promise<R
         if (calls.length >= count) resolve()
         else waiting.push({ count, resolve })
       }),
-    misbehave(how, { path = /./, times = Infinity } = {}) {
-      const rule = { how, path, left: times }
+    misbehave(how, { path = /./, words = [], times = Infinity } = {}) {
+      const rule = { how, path, words, left: times }
       rules.push(rule)
       return () => {
         rule.left = 0

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createFairQueue, createRateWindow } from '../../src/upstreams/http/limiter.ts'
+import { createFairQueue, createRateWindow } from '../../src/upstreams/http/rate.ts'
 
 test('no span of the platform ever sees more, however long requests are on their way (docs/promises.md R7)', () => {
   const request = fc.record({

@@ -60,7 +60,16 @@ export function createExchange(http: Http, worker: Worker): Exchange {
     // Not idempotent: each JWT may be used once, so a second request would be a replay.
     return read<VaultToken | null>(
       http,
-      { operation: 'auth0.exchange', keys: 1, method: 'POST', template: '/oauth/token', body: { form } },
+      {
+        operation: 'auth0.exchange',
+        keys: 1,
+        method: 'POST',
+        template: '/oauth/token',
+        body: { form },
+        // Auth0 refreshes at the provider before it answers (docs/platforms/auth0-token-vault.md section 4).
+        scope: connection,
+        user: userId,
+      },
       {
         shape: vaultToken,
         toError: exchangeError,
@@ -122,6 +131,7 @@ export function createConnectedAccounts(management: Http): ConnectedAccounts {
         keys: 1,
         template: '/api/v2/users/{user_id}/connected-accounts',
         params: { user_id: userId },
+        user: userId,
         query: [['take', String(PAGE_SIZE)], ...(from === null ? [] : [['from', from] as const])],
       },
       { shape: accountPage, toError: managementError },

@@ -38,6 +38,7 @@ export function openApi(http: Http, { search }: { readonly search: boolean }): A
         keys: 1,
         template: '/api/v2/users/{user_id}',
         params: { user_id: userId },
+        user: userId,
         query: fields,
       },
       call,

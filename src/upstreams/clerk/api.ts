@@ -25,6 +25,9 @@ export function openApi(http: Http): ClerkApi {
           keys: 1,
           template: '/users/{user_id}/oauth_access_tokens/{provider}',
           params: { user_id: userId, provider },
+          // Clerk refreshes at the provider before it answers (docs/platforms/clerk.md section 4).
+          scope: provider,
+          user: userId,
           query: [
             ['paginated', 'true'],
             ['limit', String(PAGE_SIZE)],
@@ -35,6 +38,7 @@ export function openApi(http: Http): ClerkApi {
           shape: tokenPage,
           toError,
           traceOf,
+          isOfProvider: (answer) => firstCode(answer) === REFRESH_FAILED,
           valueIn: (answer) => (isNotConnected(answer) ? noTokens : undefined),
         },
         call,
@@ -164,8 +168,15 @@ const errorBody = z.object({
   clerk_trace_id: z.unknown().optional(),
 })
 
+/** The provider refused a refresh, or failed: its words tell which (docs/platforms/clerk.md section 5). */
+const REFRESH_FAILED = 'oauth_token_retrieval_error'
+
+function firstCode(answer: HttpAnswer): string | undefined {
+  return errorBody.safeParse(answer.json).data?.errors[0]?.code
+}
+
 function isNotConnected(answer: HttpAnswer): boolean {
-  return errorBody.safeParse(answer.json).data?.errors[0]?.code === 'external_account_not_found'
+  return firstCode(answer) === 'external_account_not_found'
 }
 
 /** The error that an answer stands for: by Clerk's code whatever the status, else by the status. */
@@ -174,7 +185,7 @@ function toError(answer: HttpAnswer): CodedError {
   const first = body?.errors[0]
   const facts = { code: first?.code, traceId: asTraceId(body?.clerk_trace_id) ?? traceOf(answer) }
   if (first === undefined) return statusError(answer, facts)
-  if (first.code === 'oauth_token_retrieval_error')
+  if (first.code === REFRESH_FAILED)
     return answerError(refreshFailure(first.meta?.provider_error ?? body?.meta?.provider_error ?? ''), answer, facts)
   if (first.code.startsWith('form_'))
     return answerError('BAD_USER_INPUT', answer, facts, 'The platform does not accept the user id or the provider.')

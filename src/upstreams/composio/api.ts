@@ -96,6 +96,7 @@ export function accountLister(http: Http, pageSize: number): ListAccounts {
           operation: toolkits === null ? 'composio.accounts' : 'composio.tokens',
           keys: userIds.length,
           template: '/api/v3.1/connected_accounts',
+          user: userIds.length === 1 ? (userIds[0] ?? null) : null,
           // Lists are joined by commas, as the official client does; no value has one.
           query: [
             ['user_ids', userIds.join(',')],

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import {
   answerError,
+  blameOf,
   CodedError,
   filledText,
   read,
@@ -12,7 +13,7 @@ import {
   toUnixSeconds,
   unixSeconds,
 } from '../kit.ts'
-import type { Call, ErrorCode, Http, HttpAnswer } from '../kit.ts'
+import type { Call, ErrorCode, Http, HttpAnswer, Reading } from '../kit.ts'
 
 export interface DescopeApi {
   /** The ids of the apps that a user has connected; USER_NOT_FOUND: Descope does not know the user. */
@@ -33,7 +34,7 @@ export function openApi(http: Http, tenantId: string | null): DescopeApi {
   /** The list of an unknown user may be empty (UNVERIFIED), so the user is looked up. */
   async function checkUser(userId: string, call: Call): Promise<void> {
     const answer = await http.request(
-      { operation: 'descope.user', keys: 1, template: '/v1/mgmt/user', query: [['userId', userId]] },
+      { operation: 'descope.user', keys: 1, template: '/v1/mgmt/user', query: [['userId', userId]], user: userId },
       call,
     )
     if (answer.status === 404) throw verdict('USER_NOT_FOUND', answer)
@@ -49,6 +50,7 @@ export function openApi(http: Http, tenantId: string | null): DescopeApi {
           operation: 'descope.apps_with_user_token',
           keys: 1,
           template: '/v1/mgmt/outbound/apps-with-user-token',
+          user: userId,
           query: [['userId', userId], ...(tenantId === null ? [] : [['tenantId', tenantId] as const])],
         },
         { shape: appList, toError },
@@ -91,6 +93,10 @@ export function openApi(http: Http, tenantId: string | null): DescopeApi {
           method: 'POST',
           idempotent: true,
           template: '/v1/mgmt/outbound/app/user/token/latest',
+          // Descope refreshes at the provider before it answers (docs/platforms/descope.md section 4).
+          scope: appId,
+          user: userId,
+          blame: blameOf(ofToken),
           body: {
             json: {
               appId,
@@ -103,7 +109,7 @@ export function openApi(http: Http, tenantId: string | null): DescopeApi {
         call,
       )
       if (isUndocumented(answer)) return explain(answer, key, call)
-      const { token } = readAnswer(answer, { shape: tokenAnswer, toError })
+      const { token } = readAnswer(answer, ofToken)
       if ((token.appId ?? appId) !== appId || (token.userId ?? userId) !== userId)
         throw verdict('UPSTREAM_PROTOCOL_ERROR', answer)
       return usable(token)
@@ -146,6 +152,7 @@ const outboundToken = z.object({
   externalIdentifier: filledText,
 })
 const tokenAnswer = z.object({ token: outboundToken })
+const ofToken: Reading<z.output<typeof tokenAnswer>> = { shape: tokenAnswer, toError }
 type RawToken = z.output<typeof outboundToken>
 
 export type OutboundToken = RawToken & { readonly accessToken: NonNullable<RawToken['accessToken']> }

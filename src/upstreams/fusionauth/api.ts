@@ -92,7 +92,13 @@ export function openLinks(http: Http, providers: Providers): ReadLinks {
   /** Whether an unknown user gives a 404 or an empty list is not documented: without links, the user API is asked. */
   async function checkUser(userId: string, call: Call): Promise<void> {
     const answer = await http.request(
-      { operation: 'fusionauth.user', keys: 1, template: '/api/user/{user_id}', params: { user_id: userId } },
+      {
+        operation: 'fusionauth.user',
+        keys: 1,
+        template: '/api/user/{user_id}',
+        params: { user_id: userId },
+        user: userId,
+      },
       call,
     )
     if (answer.status === 404) throw new CodedError('USER_NOT_FOUND', undefined, { upstream_status: 404 })
@@ -107,6 +113,7 @@ export function openLinks(http: Http, providers: Providers): ReadLinks {
         operation: 'fusionauth.links',
         keys: 1,
         template: '/api/identity-provider/link',
+        user: userId,
         query: [['userId', userId]],
       },
       call,

@@ -1,11 +1,9 @@
 /**
- * A circuit breaker: while most of the last requests to an upstream failed, it sends none for a pause, and then tries one
- * at a time. cockatiel keeps the count and the states. Three things are added, because its half-open state lets other
- * callers wait for the probe (here they fail at once), counts a probe that its caller withdrew as a success (here as a
- * failure), and times the pause by the wall clock without telling when the next probe is due (here by the monotonic one).
+ * A circuit breaker: while most of the last requests failed, it sends none for a pause, and then tries one at a time.
+ * Own code, because in cockatiel's half-open state other callers wait for the probe (here they fail at once), a probe
+ * that its caller withdrew counts as a success (here it counts as nothing), the pause runs on the wall clock, and one
+ * user whose requests all fail opens it for everybody.
  */
-import { circuitBreaker, CircuitState, CountBreaker, DelegateBackoff, handleWhen } from 'cockatiel'
-import type { CircuitBreakerPolicy } from 'cockatiel'
 import { monotonicMs } from '../../lib/clock.ts'
 import type { UpstreamState } from '../platform.ts'
 
@@ -16,17 +14,20 @@ export interface BreakerOptions {
   readonly failureRate: number
 }
 
-/** `failed`: the upstream itself is in trouble; a 4xx is no failure, because it may concern one user. */
+/** `failed` null: the outcome says nothing about what the breaker protects. */
 export interface Result<T> {
-  readonly failed: boolean
+  readonly failed: boolean | null
   readonly outcome: T
 }
 
 export interface Breaker {
   /** Throws what `refuse` makes while nothing may be sent. */
   check(): void
-  /** Checks, runs `attempt` and counts its result; one that throws was withdrawn and counts neither way. */
-  run<T>(attempt: () => Promise<Result<T>>): Promise<T>
+  /**
+   * Checks, runs `attempt` and counts its result; one that throws was withdrawn and counts neither way. `user`: whom
+   * the request is about; null: nobody in particular.
+   */
+  run<T>(attempt: () => Promise<Result<T>>, user?: string | null): Promise<T>
   state(): UpstreamState['breaker']
 }
 
@@ -35,11 +36,16 @@ const MAX_PAUSE_MS = 10_000
 /** The window is so many times the minimum of requests. */
 const WINDOWS = 3
 
-const names: Readonly<Record<CircuitState, UpstreamState['breaker']>> = {
-  [CircuitState.Closed]: 'closed',
-  [CircuitState.Open]: 'open',
-  [CircuitState.HalfOpen]: 'half-open',
-  [CircuitState.Isolated]: 'open',
+interface Counted {
+  readonly failed: boolean
+  readonly user: string | null
+}
+
+/** The breaker is open: `probeAt` is when the next request may be tried, in milliseconds of the monotonic clock. */
+interface Opened {
+  readonly probeAt: number
+  readonly pauseMs: number
+  readonly isProbing: boolean
 }
 
 /** `refuse` makes the error for a request that could be tried in so many milliseconds. */
@@ -47,41 +53,59 @@ export function createBreaker(
   { minimumRequests, failureRate }: BreakerOptions,
   refuse: (waitMs: number) => Error,
 ): Breaker {
-  let pauseMs = 0
-  let probeAt = 0
-  const policy: CircuitBreakerPolicy = circuitBreaker(
-    handleWhen(() => policy.state === CircuitState.HalfOpen).orWhenResult(
-      (result) => (result as Result<unknown>).failed,
-    ),
-    {
-      halfOpenAfter: new DelegateBackoff(({ attempt, result }: { attempt: number; result: object }) => {
-        // Doubles with every probe that fails; one that was withdrawn (it threw) tells nothing about the upstream.
-        if (attempt === 1) pauseMs = FIRST_PAUSE_MS
-        else if (!('error' in result)) pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)
-        probeAt = monotonicMs() + pauseMs
-        // cockatiel measures the pause by the wall clock. To it every pause is over; `check` measures it.
-        return -Infinity
-      }),
-      breaker: new CountBreaker({
-        threshold: failureRate,
-        size: minimumRequests * WINDOWS,
-        minimumNumberOfCalls: minimumRequests,
-      }),
-    },
-  )
+  const size = minimumRequests * WINDOWS
+  // The failures of one user do not open it, however many: an account or a session may be what is broken.
+  const perUser = Math.max(1, Math.floor((minimumRequests * failureRate) / 2))
+  let counted: Counted[] = []
+  let opened: Opened | null = null
 
   function check(): void {
-    if (policy.state === CircuitState.HalfOpen) throw refuse(FIRST_PAUSE_MS)
-    const pause = probeAt - monotonicMs()
-    if (policy.state === CircuitState.Open && pause > 0) throw refuse(pause)
+    if (opened === null) return
+    if (opened.isProbing) throw refuse(FIRST_PAUSE_MS)
+    const pause = opened.probeAt - monotonicMs()
+    if (pause > 0) throw refuse(pause)
+  }
+
+  function open(pauseMs: number): void {
+    opened = { probeAt: monotonicMs() + pauseMs, pauseMs, isProbing: false }
+    counted = []
+  }
+
+  function count(failed: boolean, user: string | null): void {
+    if (failed && user !== null && counted.filter((each) => each.failed && each.user === user).length >= perUser) return
+    counted.push({ failed, user })
+    if (counted.length > size) counted.shift()
+    if (!failed || counted.length < minimumRequests) return
+    if (counted.filter((each) => each.failed).length / counted.length > failureRate) open(FIRST_PAUSE_MS)
+  }
+
+  /** Closes the breaker again, or keeps it open for longer; a probe that says nothing leaves the pause as it is. */
+  function endProbe(failed: boolean | null, pauseMs: number): void {
+    if (failed === false) opened = null
+    else open(failed ? Math.min(pauseMs * 2, MAX_PAUSE_MS) : pauseMs)
   }
 
   return {
     check,
-    async run(attempt) {
+    async run(attempt, user = null) {
       check()
-      return (await policy.execute(attempt)).outcome
+      const before = opened
+      const probe = before === null ? null : { ...before, isProbing: true }
+      if (probe !== null) opened = probe
+      let failed: boolean | null = null
+      try {
+        const result = await attempt()
+        failed = result.failed
+        return result.outcome
+      } finally {
+        if (probe !== null) endProbe(failed, probe.pauseMs)
+        // What was sent before it opened says nothing about now.
+        else if (failed !== null && opened === null) count(failed, user)
+      }
     },
-    state: () => names[policy.state],
+    state() {
+      if (opened === null) return 'closed'
+      return opened.isProbing ? 'half-open' : 'open'
+    },
   }
 }

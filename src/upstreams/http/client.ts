@@ -3,29 +3,47 @@
  *
  *   deadline → credential → breaker → limiter (concurrency, rate, turn) → exchange → retry
  */
+import { LRUCache } from 'lru-cache'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CodedError } from '../../errors.ts'
 import { withDeadline } from '../../lib/abort.ts'
-import { unixMs } from '../../lib/clock.ts'
+import { monotonicMs, unixMs } from '../../lib/clock.ts'
 import type { Call, UpstreamEvent } from '../platform.ts'
 import { createBreaker } from './breaker.ts'
-import { transportError } from './errors.ts'
-import { createLimiter } from './limiter.ts'
-import type { Release } from './limiter.ts'
+import type { Breaker } from './breaker.ts'
+import { blameByStatus, transportError } from './errors.ts'
+import { createLimiter, createScope } from './limiter.ts'
+import type { Release, Scope } from './limiter.ts'
 import { openPool } from './pool.ts'
 import type { Prepared } from './pool.ts'
 import { backoffMs, createRetryBudget, isTransient, rateLimitMs, retryAfterMs } from './retry.ts'
 import { httpDefaults } from './types.ts'
-import type { Headers, Http, HttpAnswer, HttpOptions, RequestSpec } from './types.ts'
+import type { Blame, Headers, Http, HttpAnswer, HttpOptions, RequestSpec } from './types.ts'
 
 /** A request on its way; `signal` also aborts at the deadline, `call.signal` only when no caller waits any more. */
 interface Attempt {
   readonly spec: RequestSpec
+  readonly scope: ProviderScope | null
   readonly prepared: Prepared
   readonly call: Call
   readonly signal: AbortSignal
   deadline(): number
 }
+
+/** One provider behind the platform: what it occupies, and how it is doing. */
+interface ProviderScope {
+  readonly limits: Scope
+  readonly breaker: Breaker
+}
+
+/** An answer or a failure of the transport, and whose failure it is. */
+interface Outcome {
+  readonly result: HttpAnswer | CodedError
+  readonly blame: Blame
+}
+
+/** Providers that are remembered; names come from callers, and the least recently used is forgotten. */
+const MAX_SCOPES = 256
 
 /** Opens the pool; throws where the base URL or a header cannot be used. Connects on the first request. */
 export function openHttp(options: HttpOptions): Http {
@@ -43,7 +61,17 @@ export function openHttp(options: HttpOptions): Http {
   const expire = () => new CodedError('UPSTREAM_TIMEOUT')
   const limiter = createLimiter({ concurrency, rate, refuse: refuse('UPSTREAM_RATE_LIMITED'), expire })
   const breaker = createBreaker(breaking, refuse('UPSTREAM_UNAVAILABLE'))
+  const scopes = new LRUCache<string, ProviderScope>({ max: MAX_SCOPES })
   const budget = createRetryBudget()
+
+  function scopeOf(name: string | undefined): ProviderScope | null {
+    if (name === undefined) return null
+    const known = scopes.get(name)
+    if (known !== undefined) return known
+    const scope = { limits: createScope(), breaker: createBreaker(breaking, refuse('UPSTREAM_UNAVAILABLE')) }
+    scopes.set(name, scope)
+    return scope
+  }
 
   /** Reports the end of an exchange, or of a request that never led to one. */
   function report({ spec, call }: Attempt, outcome: UpstreamEvent['outcome'], started: number): void {
@@ -52,16 +80,17 @@ export function openHttp(options: HttpOptions): Http {
       operation,
       keys,
       outcome: call.signal.aborted ? 'aborted' : outcome,
-      durationMs: performance.now() - started,
+      durationMs: monotonicMs() - started,
     })
   }
 
   async function acquire(attempt: Attempt): Promise<Release> {
-    const { call, signal, deadline } = attempt
-    const started = performance.now()
+    const { scope, call, signal, deadline } = attempt
+    const started = monotonicMs()
     try {
       breaker.check()
-      return await limiter.acquire({ viewer: call.viewer ?? '', signal, deadline })
+      scope?.breaker.check()
+      return await limiter.acquire({ viewer: call.viewer ?? '', scope: scope?.limits ?? null, signal, deadline })
     } catch (error) {
       report(attempt, 'refused', started)
       throw error
@@ -69,48 +98,71 @@ export function openHttp(options: HttpOptions): Http {
   }
 
   /** One exchange; a failure of the transport is an outcome like an answer. */
-  async function exchange(attempt: Attempt, credential: Headers): Promise<HttpAnswer | CodedError> {
+  async function exchange(attempt: Attempt, credential: Headers): Promise<Outcome> {
     const release = await acquire(attempt)
-    const { prepared, signal, call } = attempt
-    const started = performance.now()
+    const { spec, scope, prepared, signal, call } = attempt
+    const { user = null } = spec
+    const started = monotonicMs()
     let sent = false
-    let outcome: UpstreamEvent['outcome'] = 'refused'
+    let reported: UpstreamEvent['outcome'] = 'refused'
+
+    async function send(): Promise<Outcome> {
+      sent = true
+      reported = 'error'
+      try {
+        const answer = await pool.send(prepared, credential, signal)
+        const blame = blameFor(answer, spec)
+        if (answer.status < 300) reported = 'ok'
+        if (answer.status === 429) block(rateLimitMs(answer.header, unixMs()), blame, scope)
+        return { result: answer, blame }
+      } catch (error) {
+        if (call.signal.aborted) throw error
+        const coded = error instanceof CodedError ? error : transportError(error)
+        return { result: coded, blame: blameForTransport(coded, scope) }
+      }
+    }
+
+    /** A 429 is no failure: the platform is well, and the limiter keeps to it. */
+    const failedBy = ({ result, blame }: Outcome, whose: Blame): boolean =>
+      blame === whose && !('status' in result && result.status === 429)
+    const ofUpstream = async () => {
+      const outcome = await send()
+      return { failed: failedBy(outcome, 'upstream'), outcome }
+    }
+    const ofProvider = async () => {
+      const outcome = await breaker.run(ofUpstream, user)
+      // While the platform itself fails, nothing is known of the provider.
+      return { failed: outcome.blame === 'upstream' ? null : failedBy(outcome, 'provider'), outcome }
+    }
     try {
-      return await breaker.run<HttpAnswer | CodedError>(async () => {
-        sent = true
-        outcome = 'error'
-        try {
-          const answer = await pool.send(prepared, credential, signal)
-          if (answer.status < 300) outcome = 'ok'
-          if (answer.status === 429) limiter.block(rateLimitMs(answer.header, unixMs()))
-          return { failed: answer.status >= 500, outcome: answer }
-        } catch (error) {
-          if (call.signal.aborted) throw error
-          const coded = error instanceof CodedError ? error : transportError(error)
-          return { failed: coded.code !== 'UPSTREAM_PROTOCOL_ERROR', outcome: coded }
-        }
-      })
+      return scope === null ? await breaker.run(ofUpstream, user) : await scope.breaker.run(ofProvider, user)
     } finally {
       release(sent)
-      report(attempt, outcome, started)
+      report(attempt, reported, started)
     }
+  }
+
+  function block(ms: number, blame: Blame, scope: ProviderScope | null): void {
+    if (blame === 'upstream') limiter.block(ms, null)
+    else if (blame === 'provider' && scope !== null) limiter.block(ms, scope.limits)
   }
 
   async function exchangeWithRetries(attempt: Attempt, credential: Headers): Promise<HttpAnswer> {
     const { spec, prepared, signal, deadline } = attempt
     const { idempotent = prepared.method === 'GET' } = spec
     for (let retried = 0; ; retried++) {
-      const outcome = await exchange(attempt, credential)
-      const waitMs = waitBefore(outcome, retried)
+      const { result, blame } = await exchange(attempt, credential)
+      const waitMs = waitBefore(result, retried)
       const mayRetry =
         idempotent &&
         retried < retries &&
-        isTransient(outcome) &&
-        performance.now() + waitMs < deadline() &&
+        blame === 'upstream' &&
+        isTransient(result) &&
+        monotonicMs() + waitMs < deadline() &&
         budget.take()
       if (mayRetry) await sleep(waitMs, undefined, { signal, ref: false })
-      else if ('status' in outcome) return outcome
-      else throw outcome
+      else if ('status' in result) return result
+      else throw result
     }
   }
 
@@ -128,12 +180,14 @@ export function openHttp(options: HttpOptions): Http {
   }
 
   return {
+    rate,
     async request(spec, call) {
       const prepared = pool.prepare(spec)
-      const last = performance.now() + timeoutMs
+      const last = monotonicMs() + timeoutMs
       const deadline = (): number => Math.min(last, call.deadline())
       budget.count()
-      const work = (signal: AbortSignal) => authorized({ spec, prepared, call, signal, deadline })
+      const work = (signal: AbortSignal) =>
+        authorized({ spec, scope: scopeOf(spec.scope), prepared, call, signal, deadline })
       return withDeadline(call.signal, { timeoutMs, deadline, timedOut: expire }, work)
     },
     state() {
@@ -142,6 +196,17 @@ export function openHttp(options: HttpOptions): Http {
     },
     close: () => pool.close(),
   }
+}
+
+function blameFor(answer: HttpAnswer, spec: RequestSpec): Blame {
+  if (answer.status < 300) return 'none'
+  return spec.blame?.(answer) ?? blameByStatus(answer)
+}
+
+/** A platform that does not answer in time may be waiting for the provider; a broken connection is its own. */
+function blameForTransport({ code }: CodedError, scope: ProviderScope | null): Blame {
+  if (code === 'UPSTREAM_PROTOCOL_ERROR') return 'key'
+  return code === 'UPSTREAM_TIMEOUT' && scope !== null ? 'provider' : 'upstream'
 }
 
 /** Milliseconds before the next attempt: at least what the platform asks for, with jitter. */

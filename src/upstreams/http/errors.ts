@@ -4,7 +4,7 @@ import { CodedError } from '../../errors.ts'
 import type { ErrorCode } from '../../errors.ts'
 import { unixMs } from '../../lib/clock.ts'
 import { rateLimitMs } from './retry.ts'
-import type { HttpAnswer } from './types.ts'
+import type { Blame, HttpAnswer } from './types.ts'
 
 /** What a platform read out of its answer; both are checked here and dropped where they are no short identifier. */
 export interface AnswerFacts {
@@ -52,6 +52,28 @@ function codeOfStatus(status: number): ErrorCode {
   if (status === 429) return 'UPSTREAM_RATE_LIMITED'
   if (status === 408 || status >= 500) return 'UPSTREAM_UNAVAILABLE'
   return 'UPSTREAM_PROTOCOL_ERROR'
+}
+
+/** What holds where a platform's answer says no more than its status. */
+export function blameByStatus({ status }: HttpAnswer): Blame {
+  if (status < 300) return 'none'
+  return status === 429 || status >= 500 ? 'upstream' : 'key'
+}
+
+/** Errors that concern the key that was asked for, whatever the status of the answer. */
+const ofTheKey: ReadonlySet<ErrorCode> = new Set([
+  'REAUTHORIZATION_REQUIRED',
+  'UNSUPPORTED_CREDENTIAL',
+  'USER_NOT_FOUND',
+  'PROVIDER_NOT_CONFIGURED',
+  'BAD_USER_INPUT',
+])
+
+/** Whose failure an answer is that stands for this error. */
+export function blameFor({ code }: CodedError, answer: HttpAnswer, isOfProvider: boolean): Blame {
+  if (ofTheKey.has(code)) return 'key'
+  const isTrouble = code === 'UPSTREAM_UNAVAILABLE' || code === 'UPSTREAM_RATE_LIMITED'
+  return isTrouble && isOfProvider ? 'provider' : blameByStatus(answer)
 }
 
 const TOO_LARGE = 'UND_ERR_RES_EXCEEDED_MAX_SIZE'

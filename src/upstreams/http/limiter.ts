@@ -1,8 +1,11 @@
 /**
  * Decides when a request to an upstream may start: bounded concurrency, the rate limit of its credential, and the time
  * for which the platform asked to be left alone. A request that cannot start before its deadline is refused at once
- * (docs/promises.md R7).
+ * (docs/promises.md R7). What is limited is shared: by the viewers, and by the providers that a platform asks itself.
  */
+import { monotonicMs } from '../../lib/clock.ts'
+import { createFairQueue, createRateWindow, createSharing } from './rate.ts'
+import type { RateOptions } from './rate.ts'
 
 export interface LimiterOptions {
   /** How many requests may be in flight at the same time. */
@@ -15,9 +18,22 @@ export interface LimiterOptions {
   expire(): Error
 }
 
+/** What one provider behind the platform occupies; opaque outside of this file. */
+export interface Scope {
+  inFlight: number
+  /** Milliseconds of the monotonic clock. */
+  blockedUntil: number
+}
+
+export function createScope(): Scope {
+  return { inFlight: 0, blockedUntil: 0 }
+}
+
 export interface Turn {
   /** Viewers are served in turn. */
   readonly viewer: string
+  /** null: the request concerns no single provider. */
+  readonly scope: Scope | null
   readonly signal: AbortSignal
   /** Milliseconds on the clock of `performance.now()`; it may move while the request waits. */
   deadline(): number
@@ -29,8 +45,8 @@ export type Release = (sent: boolean) => void
 export interface Limiter {
   /** Resolves when the request may start. Rejects with what `refuse` or `expire` make, or with the signal's reason. */
   acquire(turn: Turn): Promise<Release>
-  /** Starts nothing for so many milliseconds. */
-  block(ms: number): void
+  /** Starts nothing for so many milliseconds; with a scope: nothing in that scope. */
+  block(ms: number, scope: Scope | null): void
   state(): LimiterState
 }
 
@@ -50,10 +66,16 @@ interface Waiter extends Turn {
 const NOTICE_MS = 20
 /** With fewer milliseconds left nothing is sent: no platform answers so fast, and the request before it just timed out. */
 const LEAST_MS = 5
+/** The part of the concurrency that no single scope takes while several are in use: a provider that hangs fills its own. */
+const RESERVE = 0.2
+/** Milliseconds after which a scope that was used counts as idle. */
+const SCOPE_IDLE_MS = 60_000
 
 export function createLimiter({ concurrency, rate, refuse, expire }: LimiterOptions): Limiter {
-  const queue = createFairQueue<Waiter>()
+  const queue = createFairQueue<Waiter, Scope>()
   const window = rate && createRateWindow(rate)
+  const scopes = createSharing<Scope>(SCOPE_IDLE_MS)
+  const scopeConcurrency = Math.max(1, concurrency - Math.ceil(concurrency * RESERVE))
   let inFlight = 0
   let blockedUntil = 0
   let timer: NodeJS.Timeout | undefined
@@ -63,58 +85,84 @@ export function createLimiter({ concurrency, rate, refuse, expire }: LimiterOpti
     return Math.max(blockedUntil, window?.startOf(position, now) ?? now)
   }
 
-  function start(): Release {
+  function isOpen(scope: Scope | null, now: number): boolean {
+    if (scope === null) return true
+    return scope.blockedUntil <= now && (scope.inFlight < scopeConcurrency || !scopes.isShared(now))
+  }
+
+  /** Whether the viewer has a share left, and the scope is open; both only hold back requests of their own. */
+  function isEligible({ viewer, scope }: Pick<Turn, 'viewer' | 'scope'>, now: number): boolean {
+    return isOpen(scope, now) && (window === null || window.room(viewer, now) > 0)
+  }
+
+  function start({ viewer, scope }: Turn): Release {
     inFlight++
-    window?.acquire()
+    if (scope !== null) scope.inFlight++
+    window?.acquire(viewer)
     let isReleased = false
     return (sent) => {
       if (isReleased) return
       isReleased = true
       inFlight--
-      window?.release(performance.now(), sent)
+      if (scope !== null) scope.inFlight--
+      window?.release(monotonicMs(), sent, viewer)
       pump()
     }
+  }
+
+  /** When the viewer has a share of the rate limit again; 0 where it has one, or where only answers are awaited. */
+  function shareOf(viewer: string, now: number): number {
+    if (window === null || window.room(viewer, now) > 0) return 0
+    const at = window.nextFreed(now)
+    return at < Infinity ? at : 0
   }
 
   /** Starts every request that may start now, and sets a timer for the next one. */
   function pump(): void {
     clearTimeout(timer)
     while (queue.size > 0 && inFlight < concurrency) {
-      const now = performance.now()
+      const now = monotonicMs()
       const at = startOf(0, now)
-      if (at > now) {
-        timer = setTimeout(pump, Math.ceil(at - now)).unref()
+      const waiter = at > now ? undefined : queue.shift((viewer, scope) => isEligible({ viewer, scope }, now))
+      if (waiter === undefined) {
+        const next = at > now ? at : nextChange(now)
+        if (next < Infinity) timer = setTimeout(pump, Math.ceil(next - now)).unref()
         return
       }
-      const waiter = queue.shift()
-      if (waiter === undefined) return
       if (waiter.deadline() - now < LEAST_MS) waiter.reject(expire())
-      else waiter.resolve(start())
+      else waiter.resolve(start(waiter))
     }
+  }
+
+  /** When a request may become eligible that is not, other than by the end of one in flight. */
+  function nextChange(now: number): number {
+    const blocks = queue.scopes().map((scope) => scope?.blockedUntil ?? 0)
+    const ahead = [window?.nextFreed(now) ?? Infinity, ...blocks].filter((at) => at > now)
+    return Math.min(Infinity, ...ahead)
   }
 
   async function wait(turn: Turn): Promise<Release> {
     const { promise, resolve, reject } = Promise.withResolvers<Release>()
     const waiter = { ...turn, resolve, reject }
-    const { viewer, signal } = turn
+    const { viewer, scope, signal } = turn
     const onAbort = (): void => {
-      queue.delete(viewer, waiter)
+      queue.delete(viewer, waiter, scope)
       reject(signal.reason as Error)
     }
     let notice: NodeJS.Timeout | undefined
     const watch = (): void => {
-      const now = performance.now()
+      const now = monotonicMs()
       const left = turn.deadline() - NOTICE_MS - now
-      const at = startOf(0, now)
+      const at = Math.max(startOf(0, now), scope?.blockedUntil ?? 0, shareOf(viewer, now))
       if (left > 0) notice = setTimeout(watch, Math.ceil(left)).unref()
       // Where only the concurrency is in the way, the platform is slow: the deadline reports that.
       else if (at > now) {
-        queue.delete(viewer, waiter)
+        queue.delete(viewer, waiter, scope)
         reject(refuse(at - now))
       }
     }
     signal.addEventListener('abort', onAbort, { once: true })
-    queue.push(viewer, waiter)
+    queue.push(viewer, waiter, scope)
     watch()
     pump()
     try {
@@ -128,154 +176,29 @@ export function createLimiter({ concurrency, rate, refuse, expire }: LimiterOpti
   return {
     async acquire(turn) {
       turn.signal.throwIfAborted()
-      const now = performance.now()
-      const at = startOf(window === null ? 0 : queue.ahead(turn.viewer), now)
+      const { viewer, scope } = turn
+      const now = monotonicMs()
+      window?.see(viewer, now)
+      if (scope !== null) scopes.see(scope, now)
+      const position = window === null ? 0 : queue.ahead(viewer, (other) => isOpen(other, now))
+      const at = Math.max(startOf(position, now), scope?.blockedUntil ?? 0)
       if (at > turn.deadline()) throw refuse(at - now)
-      return queue.size === 0 && inFlight < concurrency && at <= now ? start() : wait(turn)
+      const isFree = queue.size === 0 && inFlight < concurrency && at <= now && isEligible(turn, now)
+      return isFree ? start(turn) : wait(turn)
     },
-    block(ms) {
-      const now = performance.now()
-      if (now + ms <= blockedUntil) return
-      blockedUntil = now + ms
+    block(ms, scope) {
+      const until = monotonicMs() + ms
+      if (until <= (scope?.blockedUntil ?? blockedUntil)) return
+      if (scope === null) blockedUntil = until
+      else scope.blockedUntil = until
       for (const waiter of queue) {
-        if (waiter.deadline() >= blockedUntil) continue
-        queue.delete(waiter.viewer, waiter)
+        if ((scope !== null && waiter.scope !== scope) || waiter.deadline() >= until) continue
+        queue.delete(waiter.viewer, waiter, waiter.scope)
         waiter.reject(refuse(ms))
       }
     },
     state() {
-      return { queued: queue.size, inFlight, blockedMs: Math.max(0, Math.ceil(blockedUntil - performance.now())) }
-    },
-  }
-}
-
-/** So many requests in any span of so many seconds. */
-export interface RateOptions {
-  readonly requests: number
-  readonly perSeconds: number
-}
-
-/** All times are milliseconds of one monotonic clock. */
-export interface RateWindow {
-  /** The earliest start of a request with `position` requests before it; `now` where it can start at once. */
-  startOf(position: number, now: number): number
-  acquire(): void
-  /** The request is over; `sent: false` gives its slot back as if it had never been taken. */
-  release(now: number, sent: boolean): void
-}
-
-/** A thousandth of the span, for clocks that do not run at the same speed (NTP slews by up to 500 ppm). */
-const MARGIN = 1.001
-
-/**
- * A strict sliding window: in any span of `perSeconds`, wherever it begins, the platform receives at most `requests`
- * requests from this process.
- *
- * To count what is sent is not enough: a request that was slow on its way arrives together with later ones. A slot is
- * therefore held from before the request is sent until `perSeconds` after its answer. Of the requests that arrive in
- * one span, all others still hold their slots when the last of them is sent, so there can be no more of them than
- * slots. The price is one round trip per span.
- *
- * Own code: cockatiel has no rate limit, and the limiters on npm count by fixed windows or token buckets, which let up
- * to twice the limit through around a boundary, or hold no slot for a request in flight; none tells when a request can
- * start.
- */
-export function createRateWindow({ requests, perSeconds }: RateOptions): RateWindow {
-  const span = perSeconds * 1000 * MARGIN
-  /** When slots become free, in order, because requests are released in order of time. */
-  const freed: number[] = []
-  let inFlight = 0
-
-  function forget(now: number): void {
-    let over = 0
-    while (over < freed.length && (freed[over] ?? 0) <= now) over++
-    if (over > 0) freed.splice(0, over)
-  }
-
-  return {
-    startOf(position, now) {
-      forget(now)
-      const free = requests - inFlight - freed.length
-      // Every slot serves one request in each span.
-      const rounds = Math.floor(position / requests)
-      const slot = position % requests
-      // In-flight requests hold their slot for at least one full span.
-      const first = slot < free ? now : (freed[slot - free] ?? now + span)
-      return first + rounds * span
-    },
-    acquire() {
-      inFlight++
-    },
-    release(now, sent) {
-      inFlight--
-      if (sent) freed.push(now + span)
-    },
-  }
-}
-
-export interface FairQueue<T> {
-  readonly size: number
-  push(viewer: string, item: T): void
-  /** Removes and returns the next item; undefined where the queue is empty. */
-  shift(): T | undefined
-  delete(viewer: string, item: T): void
-  /** How many of the queued items would come before a new item of this viewer. */
-  ahead(viewer: string): number
-  [Symbol.iterator](): Iterator<T>
-}
-
-/**
- * A queue that serves its viewers in turn: a thousand keys of one viewer do not delay the one key of another. Own code,
- * because bulkheads and task queues on npm serve in order of arrival or by priority.
- */
-export function createFairQueue<T>(): FairQueue<T> {
-  /** In the order of turns: a Map keeps the order of insertion. */
-  const turns = new Map<string, Set<T>>()
-  let size = 0
-
-  function take(viewer: string, items: Set<T>, item: T): void {
-    if (!items.delete(item)) return
-    size--
-    if (items.size === 0) turns.delete(viewer)
-  }
-
-  return {
-    get size() {
-      return size
-    },
-    push(viewer, item) {
-      const items = turns.get(viewer) ?? new Set()
-      turns.set(viewer, items.add(item))
-      size++
-    },
-    shift() {
-      for (const [viewer, items] of turns) {
-        const [item] = items
-        if (item === undefined) continue
-        turns.delete(viewer)
-        turns.set(viewer, items)
-        take(viewer, items, item)
-        return item
-      }
-      return undefined
-    },
-    delete(viewer, item) {
-      const items = turns.get(viewer)
-      if (items !== undefined) take(viewer, items, item)
-    },
-    ahead(viewer) {
-      const own = turns.get(viewer)?.size ?? 0
-      // A viewer whose turn comes earlier is served once more before the new item than one whose turn comes later.
-      let rounds = own + 1
-      let before = own
-      for (const [other, { size: waiting }] of turns) {
-        if (other === viewer) rounds = own
-        else before += Math.min(waiting, rounds)
-      }
-      return before
-    },
-    *[Symbol.iterator]() {
-      for (const items of turns.values()) yield* items
+      return { queued: queue.size, inFlight, blockedMs: Math.max(0, Math.ceil(blockedUntil - monotonicMs())) }
     },
   }
 }

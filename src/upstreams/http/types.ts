@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { Call, UpstreamDeps, UpstreamState } from '../platform.ts'
 import type { BreakerOptions } from './breaker.ts'
-import type { RateOptions } from './limiter.ts'
+import type { RateOptions } from './rate.ts'
 import type { UrlParts } from './url.ts'
 
 /** The options that every platform with an HTTP API has in common: spread into its own, handed on to `openHttp`. */
@@ -101,9 +101,25 @@ export interface HttpOptions extends Partial<HttpTuning>, UpstreamDeps {
   readonly authorize?: Authorize
 }
 
+/**
+ * Whose failure an answer is: of the key that was asked for (its user, its account, or what this server sent), of the
+ * provider that the platform asked in turn, or of the platform. Only the last is retried, blocks the credential and
+ * counts in the breaker of the upstream.
+ */
+export type Blame = 'none' | 'key' | 'provider' | 'upstream'
+
 export interface RequestSpec extends UrlParts {
   /** A short name for logs and metrics. */
   readonly operation: string
+  /**
+   * The provider that the platform may have to ask before it answers. It has a breaker and a block of its own, and
+   * leaves a part of the concurrency to others; the rate limit is the credential's and shared. Left out: none.
+   */
+  readonly scope?: string
+  /** The user that the request is about: the failures of one user open no breaker. Left out: none, or several. */
+  readonly user?: string | null
+  /** Left out: 429 and 5xx are failures of the platform, and other refusals are the key's. */
+  blame?(answer: HttpAnswer): Blame
   /** How many keys this one request answers for. */
   readonly keys: number
   /** GET where left out. */
@@ -135,6 +151,8 @@ export interface HttpAnswer {
 }
 
 export interface Http {
+  /** The rate limit of the credential; null: none is known. */
+  readonly rate: RateOptions | null
   /**
    * Sends one request, again where that may help and does no harm (`retry.ts`). Rejects with the reason of
    * `call.signal`, or with a CodedError: BAD_USER_INPUT (nothing was sent), UPSTREAM_RATE_LIMITED (nothing was sent),

@@ -6,6 +6,7 @@ import { decodeJwt } from 'jose'
 import { z } from 'zod'
 import {
   answerError,
+  blameOf,
   CodedError,
   filledText,
   read,
@@ -59,32 +60,36 @@ function issuerOf(token: string): string | null {
  * which has the role to read stored tokens (standard token exchange).
  */
 export function readByBroker(realm: Realm, client: Client | null): ReadStored {
-  if (client === null) return async (key, call) => askBroker(realm, userToken(realm, key), key.provider, call)
+  if (client === null) return async (key, call) => askBroker(realm, userToken(realm, key), key, call)
   const exchange = shareCalls(
     async (key: TokenKey, call: Call) => {
       const { access_token: token } = await askExchange(
         realm,
         client,
         key,
-        { parameters: [], reading: forClient },
+        { parameters: [], reading: forClient, asksProvider: false },
         call,
       )
       return secret(token)
     },
     ({ userId, credential }) => `${userId} ${credential?.id ?? ''}`,
   )
-  return async (key, call) => askBroker(realm, reveal(await exchange(key, call)), key.provider, call)
+  return async (key, call) => askBroker(realm, reveal(await exchange(key, call)), key, call)
 }
 
-async function askBroker(realm: Realm, bearer: string, alias: string, call: Call): Promise<Stored | null> {
+async function askBroker(realm: Realm, bearer: string, key: TokenKey, call: Call): Promise<Stored | null> {
   const answer = await realm.http.request(
     {
       operation: 'keycloak.broker_token',
       keys: 1,
       template: '/realms/{realm}/broker/{alias}/token',
-      params: { realm: realm.name, alias },
+      params: { realm: realm.name, alias: key.provider },
       headers: { authorization: `Bearer ${bearer}` },
       acceptsText: true,
+      // Keycloak refreshes at the provider before it answers (docs/platforms/keycloak.md section 4).
+      scope: key.provider,
+      user: key.userId,
+      blame: blameOf(ofBroker),
     },
     call,
   )
@@ -105,6 +110,8 @@ const ofBroker: Reading<Stored | null> = {
   shape: storedAnswer,
   valueIn: (answer) =>
     answer.status === 400 && /not associated/i.test(sentenceOf(answer)?.errorMessage ?? '') ? null : undefined,
+  // A 502 in Keycloak's own words is about the provider; one without is that of a proxy in front of Keycloak.
+  isOfProvider: (answer) => answer.status === 502 && (sentenceOf(answer)?.errorMessage ?? '') !== '',
   toError(answer) {
     const body = sentenceOf(answer)
     const code = body === null ? null : brokerCode(answer.status, body.errorMessage ?? '', body.error ?? null)
@@ -137,7 +144,13 @@ function brokerCode(status: number, message: string, error: string | null): Erro
 export function readByExchange(realm: Realm, client: Client): ReadStored {
   return async (key, call) => {
     const parameters = [['requested_issuer', key.provider]] as const
-    const exchanged = await askExchange(realm, client, key, { parameters, reading: forProvider }, call)
+    const exchanged = await askExchange(
+      realm,
+      client,
+      key,
+      { parameters, reading: forProvider, asksProvider: true },
+      call,
+    )
     if (exchanged === null) return null
     const { access_token: token, expires_in: expiresAt } = exchanged
     return readNested(token) ?? { ...bareToken(token), expiresAt }
@@ -159,6 +172,8 @@ const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 interface Exchange<T> {
   readonly parameters: readonly (readonly [name: string, value: string])[]
   readonly reading: Reading<T>
+  /** Whether Keycloak may have to refresh at the provider before it answers. */
+  readonly asksProvider: boolean
 }
 
 /** `POST …/openid-connect/token`: exchanges the user's token (RFC 8693). */
@@ -166,7 +181,7 @@ async function askExchange<T>(
   realm: Realm,
   client: Client,
   key: TokenKey,
-  { parameters, reading }: Exchange<T>,
+  { parameters, reading, asksProvider }: Exchange<T>,
   call: Call,
 ): Promise<T> {
   return read(
@@ -179,6 +194,8 @@ async function askExchange<T>(
       idempotent: true,
       template: '/realms/{realm}/protocol/openid-connect/token',
       params: { realm: realm.name },
+      ...(asksProvider && { scope: key.provider }),
+      user: key.userId,
       body: {
         form: [
           ['grant_type', GRANT_TYPE],
@@ -250,6 +267,7 @@ export function openLinks(http: Http, realm: string): ReadLinks {
           keys: 1,
           template: '/admin/realms/{realm}/users/{user_id}/federated-identity',
           params: { realm, user_id: userId },
+          user: userId,
         },
         ofLinks,
         call,

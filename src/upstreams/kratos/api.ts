@@ -119,6 +119,7 @@ export function openApi(http: Http, batchSize: number): KratosApi {
         operation: withTokens ? 'kratos.identities.tokens' : 'kratos.identities',
         keys: ids.length,
         template: '/admin/identities',
+        user: ids.length === 1 ? (ids[0] ?? null) : null,
         query: [
           ...ids.map((id) => ['ids', id] as const),
           ...(withTokens ? [['include_credential', 'oidc'] as const] : []),

@@ -89,6 +89,7 @@ export function openApi({ management, http, exchange }: ApiOptions): LogtoApi {
         keys: 1,
         template: '/api/users/{user_id}/all-identities',
         params: { user_id: userId },
+        user: userId,
         query: [['includeTokenSecret', 'true']],
       },
       ofIdentities,
@@ -106,6 +107,7 @@ export function openApi({ management, http, exchange }: ApiOptions): LogtoApi {
         // A subject token that gets lost is never used.
         idempotent: true,
         template: '/api/subject-tokens',
+        user: userId,
         body: { json: { userId, context: {} } },
       },
       ofSubjectToken,
@@ -125,6 +127,7 @@ export function openApi({ management, http, exchange }: ApiOptions): LogtoApi {
           // Not idempotent: the first exchange uses the subject token up.
           method: 'POST',
           template: '/oidc/token',
+          user: userId,
           body: {
             form: [
               ['grant_type', GRANT_TYPE],
@@ -141,7 +144,7 @@ export function openApi({ management, http, exchange }: ApiOptions): LogtoApi {
         call,
       )
     },
-    accessToken: ({ kind, provider }, userToken, call) =>
+    accessToken: ({ kind, provider, providerUserId }, userToken, call) =>
       read(
         http,
         {
@@ -149,6 +152,9 @@ export function openApi({ management, http, exchange }: ApiOptions): LogtoApi {
           keys: 1,
           template: accessTokenPaths[kind],
           params: { provider },
+          // Logto refreshes at the provider before it answers (docs/platforms/logto.md section 4).
+          scope: provider,
+          user: providerUserId,
           headers: { authorization: `Bearer ${reveal(userToken)}` },
         },
         ofAccessToken,
@@ -274,6 +280,8 @@ const ofAccessToken: Reading<AccessToken> = {
       scopes,
       expiresAt,
     })),
+  // What a connector reports is the provider's, its rate limit included (docs/platforms/logto.md section 5).
+  isOfProvider: (answer) => codeOf(answer)?.startsWith('connector.') ?? false,
   // By the code: 401 has three meanings. The texts hold answers of providers and are dropped.
   toError(answer) {
     const code = codeOf(answer)

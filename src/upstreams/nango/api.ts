@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import {
   answerError,
+  blameOf,
   checkId,
   CodedError,
   filledText,
@@ -44,7 +45,7 @@ export function openApi(http: Http, userTag: string): NangoApi {
       ['limit', String(PAGE_SIZE)],
       ['page', String(page)],
     ] as const
-    const spec = { operation: 'nango.connections', keys: 1, template: '/connections', query }
+    const spec = { operation: 'nango.connections', keys: 1, template: '/connections', query, user: userId }
     const { connections: rows } = await read(http, spec, { shape: connectionList, toError }, call)
     return { rows, next: rows.length < PAGE_SIZE ? null : page + 1 }
   }
@@ -64,6 +65,11 @@ export function openApi(http: Http, userTag: string): NangoApi {
           keys: 1,
           template: '/connections/{connection_id}',
           params: { connection_id: checkConnectionId(id) },
+          // Nango refreshes at the provider before it answers (docs/platforms/nango.md section 4). What it says of a
+          // failed refresh (424) is about this connection.
+          scope: integration,
+          user: id,
+          blame: blameOf(ofCredentials),
           query: [['provider_config_key', integration]],
         },
         call,

@@ -120,6 +120,7 @@ function storedSpec(userId: string) {
     keys: 1,
     template: '/api/backend/v1/user/{user_id}/oauth_token',
     params: { user_id: checkUuid(userId, 'user_id') },
+    user: userId,
   }
 }
 
@@ -146,6 +147,9 @@ function tokensFetcher(http: Http, readStored: ReadStored): One<TokenKey, readon
       keys: 1,
       template: '/api/backend/v1/user/{user_id}/{provider}/fresh_token',
       params: { user_id: userId, provider },
+      // PropelAuth refreshes at the provider before it answers (docs/platforms/propelauth.md section 4).
+      scope: provider,
+      user: userId,
       // A GET that spends a refresh token: a second one could lose the connection.
       idempotent: false,
     }

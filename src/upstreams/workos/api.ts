@@ -1,7 +1,17 @@
 /** Two calls of WorkOS Pipes, their shapes and their errors (docs/platforms/workos.md sections 2 and 5). */
 import { z } from 'zod'
-import { answerError, CodedError, isoSeconds, read, readAnswer, secret, shareCalls, statusError } from '../kit.ts'
-import type { Call, ErrorCode, Http, HttpAnswer } from '../kit.ts'
+import {
+  answerError,
+  blameOf,
+  CodedError,
+  isoSeconds,
+  read,
+  readAnswer,
+  secret,
+  shareCalls,
+  statusError,
+} from '../kit.ts'
+import type { Call, ErrorCode, Http, HttpAnswer, Reading } from '../kit.ts'
 
 export interface WorkosApi {
   /** Every provider of the environment, without tokens; USER_NOT_FOUND: the user or the organization is not known. */
@@ -23,6 +33,7 @@ export function openApi(http: Http, organizationId: string | null): WorkosApi {
           keys: 1,
           template: '/user_management/users/{user_id}/data_providers',
           params: { user_id: userId },
+          user: userId,
           query: Object.entries(organization),
         },
         {
@@ -58,12 +69,16 @@ export function openApi(http: Http, organizationId: string | null): WorkosApi {
           idempotent: true,
           template: '/data-integrations/{slug}/token',
           params: { slug },
+          // WorkOS refreshes at the provider before it answers (docs/platforms/workos.md section 4).
+          scope: slug,
+          user: userId,
+          blame: blameOf(ofToken),
           body: { json: { user_id: userId, ...organization } },
         },
         call,
       )
       if (answer.status === 404) return explainNotFound(answer, slug, userId, call)
-      const body = readAnswer(answer, { shape: tokenAnswer, toError, traceOf })
+      const body = readAnswer(answer, ofToken)
       if (body.active) return body.access_token
       if (body.error === 'not_installed') return null
       throw verdict('REAUTHORIZATION_REQUIRED', answer, body.error)
@@ -111,6 +126,8 @@ const tokenAnswer = z.discriminatedUnion('active', [
   z.object({ active: z.literal(false), error: z.unknown().optional() }),
 ])
 export type AccessToken = z.output<typeof accessToken>
+
+const ofToken: Reading<z.output<typeof tokenAnswer>> = { shape: tokenAnswer, toError, traceOf }
 
 const errorBody = z.object({ code: z.string() })
 
