@@ -29,6 +29,12 @@ export const errorCodes = {
     retryable: false,
     remedy: 'Correct the argument that the message names.',
   },
+  PERSISTED_QUERY_NOT_SUPPORTED: {
+    // Clients compare this text.
+    message: 'PersistedQueryNotSupported',
+    retryable: false,
+    remedy: 'Send the text of the operation; clients with automatic persisted queries do so by themselves.',
+  },
   USER_NOT_FOUND: {
     message: 'The platform does not know this user.',
     retryable: false,

@@ -5,7 +5,9 @@ import { openAudit } from './audit/open.ts'
 import { plainHttpWarning } from './config/rules.ts'
 import type { Config } from './config/load.ts'
 import type { Page } from './http/edge.ts'
-import { listen, toRequestListener } from './http/node.ts'
+import type { ConnectionBounds } from './http/connections.ts'
+import { toRequestListener } from './http/incoming.ts'
+import { listen } from './http/node.ts'
 import type { DrainTimes, Listening } from './http/node.ts'
 import type { Log } from './log.ts'
 import { createApp } from './server/app.ts'
@@ -47,7 +49,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
   let scraped: Listening | null = null
   try {
     if (metrics !== null && config.metrics !== null) scraped = await serveMetrics(metrics, config.metrics)
-    const listening = await listen(toRequestListener(app.handle), config.listen)
+    const listening = await listen(toRequestListener(app.handle), config.listen, boundsOf(config))
 
     const stop = async (times?: DrainTimes): Promise<void> => {
       server.setUnready()
@@ -64,6 +66,10 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     await server.close()
     throw error
   }
+}
+
+function boundsOf({ limits }: Config): Partial<ConnectionBounds> {
+  return { headerBytes: limits.header_bytes, connections: limits.connections }
 }
 
 /** A server without sockets, for another server's to call. */

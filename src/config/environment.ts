@@ -19,8 +19,7 @@ export interface Environment {
 /** An empty variable counts as not set. */
 export function parseEnvironment(env: NodeJS.ProcessEnv): Environment {
   const problems: Problem[] = []
-  const read = <T>(name: string, schema: z.ZodType<T>): T | null => {
-    const text = variable(env, name)
+  const read = <T>(name: string, schema: z.ZodType<T>, text = variable(env, name)): T | null => {
     if (text === null) return null
     const described = inputSchema(schema)
     const source = plainSource(
@@ -34,9 +33,26 @@ export function parseEnvironment(env: NodeJS.ProcessEnv): Environment {
   return {
     host: read('TOKENGRAPH_HOST', hostOption),
     port: read('PORT', portOption),
-    logLevel: read('LOG_LEVEL', logLevelOption),
+    logLevel: read('LOG_LEVEL', logLevelOption, logLevelOf(variable(env, 'LOG_LEVEL'))),
     problems,
   }
+}
+
+/** Levels of other loggers, by the closest one here: platforms set `LOG_LEVEL` for all their programs. */
+const otherLevels: Readonly<Record<string, LogLevel>> = {
+  trace: 'debug',
+  verbose: 'debug',
+  notice: 'info',
+  warning: 'warn',
+  fatal: 'error',
+  critical: 'error',
+  off: 'silent',
+}
+
+/** In any case. */
+function logLevelOf(text: string | null): string | null {
+  const level = text?.toLowerCase() ?? null
+  return level !== null && Object.hasOwn(otherLevels, level) ? (otherLevels[level] ?? null) : level
 }
 
 /** The value of a variable; null where it is not set or empty. */

@@ -26,8 +26,8 @@ export function createEdge(policy: HttpPolicy, probes: Probes, page: Page | null
   return (request) => {
     if (isProbe(request)) return answerProbe(request.path, probes)
     const refusal = checkRequest(request, policy)
-    if (refusal !== null) return errorResponse(refusal)
-    if (isPreflight(request, policy.origins)) return { status: 204, headers: preflightHeaders, body: null }
+    if (refusal !== null) return errorResponse(refusal, request.header('accept'))
+    if (isPreflight(request, policy.cors)) return { status: 204, headers: preflightHeaders(policy.cors), body: null }
     // After the checks, which refuse every host name but this machine's: the page holds the development key.
     return page !== null && asksForPage(request) ? answerPage(page) : null
   }

@@ -1,5 +1,6 @@
 /** The responses that end a request before GraphQL runs; their body has the shape of a GraphQL response with errors. */
 import type { ErrorCode, ErrorDetails } from '../errors.ts'
+import { refusalType } from './accept.ts'
 import type { HttpResponse } from './message.ts'
 
 /** Why a request is not answered, and with what status. */
@@ -28,9 +29,22 @@ export class RefusedError extends Error {
   }
 }
 
-export function errorResponse({ status, code, message, headers = {}, details = {} }: Refusal): HttpResponse {
-  return jsonResponse(status, { errors: [{ message, extensions: { code, ...details } }] }, headers)
+/** `accept` is the header of the request. */
+export function errorResponse(
+  { status, code, message, headers = {}, details = {} }: Refusal,
+  accept: string | null,
+): HttpResponse {
+  const body = { errors: [{ message, extensions: { code, ...details } }] }
+  return jsonResponse(status, body, { 'content-type': refusalType(accept), ...headers })
 }
+
+/** The caller went away, or sent less than it announced. */
+export const endedEarly = {
+  status: 400,
+  code: 'BAD_USER_INPUT',
+  message: 'The request body ended early.',
+  headers: { connection: 'close' },
+} as const satisfies Refusal
 
 export function jsonResponse(
   status: number,

@@ -1,5 +1,8 @@
 /** The adapter for the Fetch API: `Request` to `Response`, for tests and for embedding in another server. */
-import type { HttpHandler } from './message.ts'
+import { endedEarly, errorResponse, RefusedError } from './error-response.ts'
+import type { HttpHandler, HttpResponse } from './message.ts'
+import { responseHeaders } from './policy.ts'
+import { isHost } from './target.ts'
 
 /** Resolves also when the request's signal aborts; the caller has left by then. */
 export type FetchHandler = (request: Request) => Promise<Response>
@@ -10,22 +13,28 @@ export function toFetchHandler(handle: HttpHandler): FetchHandler {
     const url = new URL(request.url)
     // A map also answers for names that `Headers.get` throws for, which a signature may cover.
     const fields = new Map(request.headers)
-    const listeners: (() => void)[] = []
-    try {
-      const { status, headers, body } = await handle({
-        method: request.method,
-        path: url.pathname,
-        host: fields.get('host') ?? url.host,
-        header: (name) => fields.get(name) ?? null,
-        readBody: (maxBytes) => readStream(request.body, maxBytes),
-        signal: request.signal,
-        onClose: (listener) => void listeners.push(listener),
-      })
-      return new Response(request.method === 'HEAD' ? null : body, { status, headers })
-    } finally {
-      for (const listener of listeners) listener()
-    }
+    const host = fields.get('host') ?? url.host
+    let reading: Promise<Buffer<ArrayBuffer> | null> | null = null
+    const { status, headers, body } = isHost(host)
+      ? await handle({
+          method: request.method,
+          path: url.pathname,
+          host,
+          // Requests come one by one: the embedding server has the connections.
+          connection: request,
+          header: (name) => fields.get(name) ?? null,
+          readBody: (maxBytes) => (reading ??= readStream(request.body, maxBytes)),
+          signal: request.signal,
+        })
+      : refuse(fields.get('accept') ?? null)
+    return new Response(request.method === 'HEAD' ? null : body, { status, headers })
   }
+}
+
+function refuse(accept: string | null): HttpResponse {
+  const message = 'The Host and the target make no URL.'
+  const response = errorResponse({ status: 400, code: 'BAD_USER_INPUT', message }, accept)
+  return { ...response, headers: { ...responseHeaders, ...response.headers } }
 }
 
 async function readStream(
@@ -37,7 +46,10 @@ async function readStream(
   const chunks: Uint8Array[] = []
   let length = 0
   for (;;) {
-    const { done, value } = await reader.read()
+    // A body that breaks off is the caller's doing.
+    const { done, value } = await reader.read().catch((error: unknown) => {
+      throw new RefusedError(endedEarly, { cause: error })
+    })
     if (done) return Buffer.concat(chunks, length)
     length += value.byteLength
     if (length > maxBytes) {

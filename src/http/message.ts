@@ -4,21 +4,21 @@
 export interface HttpRequest {
   /** In upper case. */
   readonly method: string
-  /** The path of the target as `URL.pathname` prints it, without the query. */
+  /** The path of the target as it was sent, without the query: nothing in it is decoded or resolved. */
   readonly path: string
-  /** The Host header, with the port; empty when the request has none. */
+  /** The Host header or the authority of an absolute target, with the port; empty when the request has none. */
   readonly host: string
+  /** The same object for all requests of one connection. */
+  readonly connection: object
   /** The value of a header by its name in lower case; null when it is absent. */
   header(name: string): string | null
   /**
    * Reads the body as it was sent. Resolves to null as soon as there are more than `maxBytes`, and leaves the rest
-   * unread; rejects when the caller goes away. May be called once.
+   * unread; rejects with `RefusedError` when the caller goes away. Further calls return what the first one read.
    */
   readBody(maxBytes: number): Promise<Buffer<ArrayBuffer> | null>
   /** Aborts when the caller goes away before the response is sent. */
   readonly signal: AbortSignal
-  /** Calls the listener once the response is sent or the caller is gone. */
-  onClose(listener: () => void): void
 }
 
 export interface HttpResponse {

@@ -5,22 +5,29 @@
  */
 import { isLoopback } from '../lib/url.ts'
 import type { Mode } from '../mode.ts'
+import { acceptedTypes, isJson } from './accept.ts'
 import type { Refusal } from './error-response.ts'
 import type { RequestHead } from './message.ts'
 
 export const GRAPHQL_PATH = '/graphql'
 
-export interface HttpPolicy {
-  readonly mode: Mode
+export interface CorsPolicy {
   /** Origins whose pages may call the graph, compared exactly. */
   readonly origins: readonly string[]
+  /** Request headers that pages may send beside the default ones. */
+  readonly headers: readonly string[]
+}
+
+export interface HttpPolicy {
+  readonly mode: Mode
+  readonly cors: CorsPolicy
   /** Bytes of a request body. */
   readonly bodyBytes: number
 }
 
-/** `GET /health` and `GET /ready`: answered by any host name, and at capacity. */
+/** `GET` and `HEAD` of `/health` and `/ready`: answered by any host name, and at capacity. */
 export function isProbe({ method, path }: RequestHead): boolean {
-  return method === 'GET' && (path === '/health' || path === '/ready')
+  return (method === 'GET' || method === 'HEAD') && (path === '/health' || path === '/ready')
 }
 
 /** The refusal of a request that is no operation; null when it may be answered. */
@@ -33,26 +40,34 @@ export function checkRequest(request: RequestHead, policy: HttpPolicy): Refusal 
   if (request.path !== GRAPHQL_PATH)
     return { status: 404, code: 'BAD_USER_INPUT', message: `There is nothing here; the graph is at ${GRAPHQL_PATH}.` }
   if (inDevelopment && asksForPage(request)) return null
-  const origin = request.header('origin')
-  if (origin !== null && !isOwnOrigin(origin, host) && !policy.origins.includes(origin))
+  if (!isAllowedOrigin(request, policy.cors))
     return { status: 403, code: 'FORBIDDEN', message: 'Pages of this origin may not call the graph.' }
-  if (isPreflight(request, policy.origins)) return null
+  if (isPreflight(request, policy.cors)) return null
   if (method !== 'POST')
     return {
       status: 405,
       code: 'BAD_USER_INPUT',
-      message: 'Send the operation with POST and a JSON body.',
+      message: 'Send the operation with POST and a JSON body (urql: preferGetMethod: false).',
       headers: { allow: 'POST' },
     }
-  return checkBodyHeaders(request, policy.bodyBytes)
+  return checkOperationHeaders(request, policy.bodyBytes)
 }
 
-function checkBodyHeaders({ header }: RequestHead, bodyBytes: number): Refusal | null {
+function checkOperationHeaders({ header }: RequestHead, bodyBytes: number): Refusal | null {
   if (!isJson(header('content-type')))
     return { status: 415, code: 'BAD_USER_INPUT', message: 'The Content-Type must be application/json, in UTF-8.' }
-  const encoding = header('content-encoding')
-  if (encoding !== null && encoding.toLowerCase() !== 'identity')
-    return { status: 415, code: 'BAD_USER_INPUT', message: 'Send the body without a Content-Encoding.' }
+  const encoding = header('content-encoding') ?? ''
+  if (encoding !== '' && encoding.toLowerCase() !== 'identity')
+    return {
+      status: 415,
+      code: 'BAD_USER_INPUT',
+      message: 'Send the body without a Content-Encoding.',
+      // RFC 9110 section 15.5.16: the codings that would have been accepted.
+      headers: { 'accept-encoding': 'identity' },
+    }
+  // Before the operation is executed: an answer that nobody accepts would still have read its tokens.
+  if (acceptedTypes(header('accept')) === null)
+    return { status: 406, code: 'BAD_USER_INPUT', message: 'Accept application/json to get an answer.' }
   return Number(header('content-length') ?? 0) > bodyBytes ? tooLarge(bodyBytes) : null
 }
 
@@ -67,8 +82,15 @@ export function tooLarge(bodyBytes: number): Refusal {
   }
 }
 
+export const bodyTimeout = {
+  status: 408,
+  code: 'BAD_USER_INPUT',
+  message: 'The request body did not arrive in time.',
+  headers: { connection: 'close' },
+} as const satisfies Refusal
+
 /** Whether a browser asks if a page of a listed origin may send an operation (Fetch standard, CORS preflight). */
-export function isPreflight({ method, header }: RequestHead, origins: readonly string[]): boolean {
+export function isPreflight({ method, header }: RequestHead, { origins }: CorsPolicy): boolean {
   const origin = header('origin')
   return method === 'OPTIONS' && origin !== null && origins.includes(origin)
 }
@@ -78,19 +100,24 @@ export function asksForPage({ method, header }: RequestHead): boolean {
   return method === 'GET' && (header('accept') ?? '').includes('text/html')
 }
 
+/**
+ * Whether a page may call the graph, or no page asks. A proxy may rewrite Host, so that the origin no longer shows that
+ * the page is its own; no page can set `Sec-Fetch-Site` (Fetch Metadata section 2.4).
+ */
+function isAllowedOrigin({ host, header }: RequestHead, { origins }: CorsPolicy): boolean {
+  const origin = header('origin')
+  if (origin === null || isOwnOrigin(origin, host) || origins.includes(origin)) return true
+  return header('sec-fetch-site') === 'same-origin'
+}
+
 /** Compares the host only: behind a proxy that ends TLS the scheme differs. */
 function isOwnOrigin(origin: string, host: string): boolean {
-  return URL.canParse(origin) && new URL(origin).host === host.toLowerCase()
+  const url = URL.parse(origin)
+  return (url?.protocol === 'https:' || url?.protocol === 'http:') && url.host === host.toLowerCase()
 }
 
 function hostnameOf(host: string): string {
-  return URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : ''
-}
-
-function isJson(contentType: string | null): boolean {
-  const [type, ...parameters] = (contentType ?? '').split(';').map((part) => part.trim().toLowerCase())
-  // Decoded by another charset the body could differ from what a proxy in front has checked (CVE-2026-23897).
-  return type === 'application/json' && parameters.every((parameter) => /^charset="?utf-8"?$/.test(parameter))
+  return URL.parse(`http://${host}`)?.hostname ?? ''
 }
 
 /** On every response: an answer may hold a token, and is never stored, framed or sniffed (docs/promises.md S6). */
@@ -104,7 +131,7 @@ export const responseHeaders = {
 } as const satisfies Readonly<Record<string, string>>
 
 /** The headers of every response, with those of CORS for the origin of the page that asks; cookies are never used. */
-export function headersFor(origin: string | null, origins: readonly string[]): Readonly<Record<string, string>> {
+export function headersFor(origin: string | null, { origins }: CorsPolicy): Readonly<Record<string, string>> {
   if (origins.length === 0) return responseHeaders
   const vary = `${responseHeaders.vary}, Origin`
   if (origin === null || !origins.includes(origin)) return { ...responseHeaders, vary }
@@ -112,13 +139,31 @@ export function headersFor(origin: string | null, origins: readonly string[]): R
     ...responseHeaders,
     vary,
     'access-control-allow-origin': origin,
-    'access-control-expose-headers': 'x-request-id',
+    'access-control-expose-headers': 'x-request-id, retry-after',
   }
 }
 
+/** What GraphQL clients and their tracing add by themselves; a browser blocks the request where one is not allowed. */
+const allowedHeaders = [
+  'authorization',
+  'content-type',
+  'x-request-id',
+  'x-request-timeout-ms',
+  'traceparent',
+  'tracestate',
+  'baggage',
+  'apollographql-client-name',
+  'apollographql-client-version',
+  'apollo-require-preflight',
+  'sentry-trace',
+]
+
 /** The further headers of the response to a preflight; its lifetime is in seconds. */
-export const preflightHeaders: Readonly<Record<string, string>> = {
-  'access-control-allow-methods': 'POST',
-  'access-control-allow-headers': 'authorization, content-type, x-request-id, x-request-timeout-ms',
-  'access-control-max-age': '600',
+export function preflightHeaders({ headers }: CorsPolicy): Readonly<Record<string, string>> {
+  const allowed = new Set([...allowedHeaders, ...headers.map((name) => name.toLowerCase())])
+  return {
+    'access-control-allow-methods': 'POST',
+    'access-control-allow-headers': [...allowed].join(', '),
+    'access-control-max-age': '600',
+  }
 }

@@ -1,14 +1,16 @@
 /** The pipeline of one request, from its head to its response; the adapters of http/ connect it to a server. */
 import type { Config } from '../config/load.ts'
-import { errorCodes } from '../errors.ts'
+import { CodedError, errorCodes } from '../errors.ts'
+import { createConcurrency } from '../http/concurrency.ts'
 import { createEdge } from '../http/edge.ts'
 import type { Page } from '../http/edge.ts'
 import { errorResponse, RefusedError } from '../http/error-response.ts'
 import { toFetchHandler } from '../http/fetch.ts'
 import type { FetchHandler } from '../http/fetch.ts'
 import type { HttpHandler, HttpRequest, HttpResponse } from '../http/message.ts'
-import { createConcurrency, shedLoad } from '../http/overload.ts'
-import { headersFor, tooLarge } from '../http/policy.ts'
+import { createGate } from '../http/overload.ts'
+import { bodyTimeout, headersFor, isProbe, tooLarge } from '../http/policy.ts'
+import { raceSignal } from '../lib/abort.ts'
 import type { Log } from '../log.ts'
 import { createAuthenticate } from './authenticate.ts'
 import { describeCaller, REQUEST_ID_HEADER, startRequest } from './context.ts'
@@ -45,10 +47,9 @@ export interface App {
 type Observer = (state: RequestState, response: HttpResponse) => void
 
 export function createApp(config: AppConfig, deps: AppDeps): App {
-  const { mode, limits, request_timeout_ms: timeoutMs } = config
-  const { origins } = config.cors
+  const { mode, limits, cors, request_timeout_ms: timeoutMs } = config
   const { log, metrics, tracing, source, documents } = deps
-  const policy = { mode, origins, bodyBytes: limits.body_bytes }
+  const policy = { mode, cors, bodyBytes: limits.body_bytes }
   const answerWithoutGraph = createEdge(policy, { isReady: deps.isReady, states: source.states }, deps.page)
   const disposal = new AbortController()
   const authenticate = createAuthenticate(config, log, disposal.signal)
@@ -64,24 +65,31 @@ export function createApp(config: AppConfig, deps: AppDeps): App {
     const allowedMs = Math.min(readTimeoutMs(header(TIMEOUT_HEADER)), timeoutMs)
     const deadline = startDeadline(state.startedAt + allowedMs, signal)
     try {
-      const body = readOnce(request, limits.body_bytes)
-      const viewer = await authenticate({ request, state, body, signal: deadline.signal })
-      const operation = readOperation(await body(), documents !== null)
-      state.operationName = operation.operationName?.slice(0, MAX_NAME_LENGTH) ?? null
-      const caller = describeCaller(request, viewer, deadline, source)
-      const traceparent = header('traceparent')
-      return await graph.execute({ state, viewer, caller, operation, traceparent }, header('accept'), signal)
+      const authentication = { request, state, signal: deadline.signal }
+      const body = (): Promise<Buffer<ArrayBuffer>> => receive(request, limits.body_bytes, deadline.signal)
+      await authenticate.gateway({ ...authentication, body })
+      const bytes = await body()
+      return await gate.run(request, async () => {
+        const viewer = await authenticate.caller(authentication)
+        await gate.turn(request)
+        const operation = readOperation(bytes, documents !== null)
+        state.operationName = operation.operationName?.slice(0, MAX_NAME_LENGTH) ?? null
+        const caller = describeCaller(request, viewer, deadline, source)
+        const traceparent = header('traceparent')
+        return graph.execute({ state, viewer, caller, operation, traceparent }, header('accept'), signal)
+      })
     } finally {
       deadline.stop()
     }
   }
 
   /** A defect costs one request, and shows nothing of itself. */
-  function explain(error: unknown, { signal }: HttpRequest, state: RequestState): HttpResponse {
-    if (error instanceof RefusedError) return errorResponse(error.refusal)
-    if (signal.aborted && error === signal.reason) return errorResponse(callerGone)
+  function explain(error: unknown, { signal, header }: HttpRequest, state: RequestState): HttpResponse {
+    const accept = header('accept')
+    if (error instanceof RefusedError) return errorResponse(error.refusal, accept)
+    if (signal.aborted && error === signal.reason) return errorResponse(callerGone, accept)
     log.error({ request_id: state.id, error }, 'unexpected error')
-    return errorResponse(defect)
+    return errorResponse(defect, accept)
   }
 
   async function handle(request: HttpRequest): Promise<HttpResponse> {
@@ -99,7 +107,7 @@ export function createApp(config: AppConfig, deps: AppDeps): App {
         response = explain(error, request, state)
       }
     }
-    const common = { ...headersFor(request.header('origin'), origins), [REQUEST_ID_HEADER]: state.id }
+    const common = { ...headersFor(request.header('origin'), cors), [REQUEST_ID_HEADER]: state.id }
     return { ...response, headers: { ...response.headers, ...common } }
   }
 
@@ -112,7 +120,9 @@ export function createApp(config: AppConfig, deps: AppDeps): App {
     metrics?.refusal('OVERLOADED')
     metrics?.request({ status: 503, viewer: 'none', durationMs: 0 })
   }
-  const bounded = shedLoad(handle, { concurrency: createConcurrency(limits), origins, log, onRefused })
+  const gate = createGate({ concurrency: createConcurrency(limits), cors, log, onRefused })
+  const bounded: HttpHandler = async (request) =>
+    (isProbe(request) ? null : gate.check(request)) ?? (await handle(request))
   return { handle: bounded, fetch: toFetchHandler(bounded), dispose }
 }
 
@@ -127,15 +137,16 @@ const defect = {
 /** For the log: a response that is not sent any more. */
 const callerGone = { status: 400, code: 'BAD_USER_INPUT', message: 'The caller has gone away.' } as const
 
-/** The proof of a gateway and the operation read the same bytes. */
-function readOnce(request: HttpRequest, maxBytes: number): () => Promise<Buffer<ArrayBuffer>> {
-  let reading: Promise<Buffer<ArrayBuffer>> | null = null
-  const read = async (): Promise<Buffer<ArrayBuffer>> => {
-    const bytes = await request.readBody(maxBytes)
-    if (bytes === null) throw new RefusedError(tooLarge(maxBytes))
-    return bytes
+/** Reads the whole body. Throws `RefusedError` when it is too large or does not arrive before the deadline. */
+async function receive(request: HttpRequest, maxBytes: number, signal: AbortSignal): Promise<Buffer<ArrayBuffer>> {
+  let bytes: Buffer<ArrayBuffer> | null
+  try {
+    bytes = await raceSignal(request.readBody(maxBytes), signal)
+  } catch (error) {
+    throw error instanceof CodedError ? new RefusedError(bodyTimeout, { cause: error }) : error
   }
-  return () => (reading ??= read())
+  if (bytes === null) throw new RefusedError(tooLarge(maxBytes))
+  return bytes
 }
 
 /** One line for each request, without variables, results or addresses. */

@@ -8,6 +8,7 @@ import type { CheckProof, ProofResult } from '../gateway-proof/proof.ts'
 import { RefusedError } from '../http/error-response.ts'
 import type { Refusal } from '../http/error-response.ts'
 import type { HttpRequest } from '../http/message.ts'
+import { bodyTimeout } from '../http/policy.ts'
 import { raceSignal } from '../lib/abort.ts'
 import type { Log } from '../log.ts'
 import type { RequestState } from './context.ts'
@@ -15,16 +16,23 @@ import type { RequestState } from './context.ts'
 interface Authentication {
   readonly request: HttpRequest
   readonly state: RequestState
-  /** Reads the whole body; the same bytes every time. Rejects with `RefusedError` when there are too many. */
-  readonly body: () => Promise<Buffer<ArrayBuffer>>
   /** Aborts at the request's deadline. */
   readonly signal: AbortSignal
 }
 
-/** Resolves to the viewer, and notes in the state what was proved; rejects with `RefusedError`. */
-export type Authenticate = (authentication: Authentication) => Promise<Viewer>
+interface GatewayAuthentication extends Authentication {
+  /** Reads the whole body; the same bytes every time. Rejects with `RefusedError` when there are too many. */
+  readonly body: () => Promise<Buffer<ArrayBuffer>>
+}
 
-/** `signal` ends what runs in the background. */
+export interface Authenticate {
+  /** Proves the gateway, and notes how in the state; reads the body only where the headers are valid. */
+  gateway(authentication: GatewayAuthentication): Promise<void>
+  /** Resolves to the viewer, and notes it in the state. */
+  caller(authentication: Authentication): Promise<Viewer>
+}
+
+/** Its functions reject with `RefusedError`; `signal` ends what runs in the background. */
 export function createAuthenticate(
   { auth, gateway }: Pick<Config, 'auth' | 'gateway'>,
   log: Log,
@@ -39,7 +47,7 @@ export function createAuthenticate(
   const checkProof = gateway === null ? null : createCheckProof(gateway)
 
   /** Resolves to the proof that the gateway gave; null when none is required. */
-  async function proveGateway(authentication: Authentication): Promise<string | null> {
+  async function proveGateway(authentication: GatewayAuthentication): Promise<string | null> {
     if (checkProof === null) return null
     const result = await verify(authentication, checkProof)
     if (result.ok) return result.method
@@ -47,14 +55,21 @@ export function createAuthenticate(
     throw new RefusedError(noProof)
   }
 
-  async function verify({ request, state, body, signal }: Authentication, check: CheckProof): Promise<ProofResult> {
+  async function verify(
+    { request, state, body, signal }: GatewayAuthentication,
+    check: CheckProof,
+  ): Promise<ProofResult> {
     const { method, path, header } = request
     try {
       return await raceSignal(check({ method, path, header, body }), signal)
     } catch (error) {
       if (!(error instanceof CodedError || error instanceof RefusedError)) throw error
       log.warn({ request_id: state.id, error }, 'gateway proof not checked')
-      throw error instanceof RefusedError ? error : new RefusedError(refusalOf(error), { cause: error })
+      if (error instanceof RefusedError) throw error
+      const { code, message } = error
+      // What a proof waits for is the body.
+      const isLate = code === 'UPSTREAM_TIMEOUT'
+      throw new RefusedError(isLate ? bodyTimeout : { status: 503, code, message }, { cause: error })
     }
   }
 
@@ -75,11 +90,15 @@ export function createAuthenticate(
     }
   }
 
-  return async (authentication) => {
-    const { state } = authentication
-    state.gateway = await proveGateway(authentication)
-    state.viewer = await identifyCaller(authentication)
-    return state.viewer
+  return {
+    async gateway(authentication) {
+      authentication.state.gateway = await proveGateway(authentication)
+    },
+    async caller(authentication) {
+      const viewer = await identifyCaller(authentication)
+      authentication.state.viewer = viewer
+      return viewer
+    },
   }
 }
 
@@ -89,16 +108,4 @@ const noProof: Refusal = {
   code: 'UNAUTHENTICATED',
   message: 'The request carries no valid proof of a gateway.',
   headers: { 'www-authenticate': 'Bearer' },
-}
-
-/** What a proof waits for is the body. */
-const bodyTimeout: Refusal = {
-  status: 408,
-  code: 'BAD_USER_INPUT',
-  message: 'The request body did not arrive in time.',
-  headers: { connection: 'close' },
-}
-
-function refusalOf({ code, message }: CodedError): Refusal {
-  return code === 'UPSTREAM_TIMEOUT' ? bodyTimeout : { status: 503, code, message }
 }

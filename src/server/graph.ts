@@ -2,6 +2,7 @@
 import { createYoga, useExecutionCancellation } from 'graphql-yoga'
 import type { Config } from '../config/load.ts'
 import { errorCodes } from '../errors.ts'
+import { acceptedTypes } from '../http/accept.ts'
 import type { HttpResponse } from '../http/message.ts'
 import { GRAPHQL_PATH } from '../http/policy.ts'
 import { createCache } from '../lib/cache.ts'
@@ -15,7 +16,7 @@ import { useDocumentLimits } from './limits/plugin.ts'
 import { useErrorMetrics } from './observability/metrics.ts'
 import type { Metrics } from './observability/metrics.ts'
 import { useAudit } from './plugins/audit.ts'
-import { createMaskError, useErrorLimit } from './plugins/errors.ts'
+import { createMaskError, useErrorLimit, useShortMessages } from './plugins/errors.ts'
 import { useSchemaPrivacy } from './plugins/privacy.ts'
 import { useTrustedDocuments } from './trusted-documents/plugin.ts'
 import type { TrustedDocuments } from './trusted-documents/plugin.ts'
@@ -45,8 +46,9 @@ export function createGraph(
     plugins: [
       useReadOperation(log),
       ...(metrics === null ? [] : [useErrorMetrics(metrics)]),
+      useShortMessages(),
       useSchemaPrivacy(mode),
-      // The limits on errors come last, after whatever may replace errors.
+      // The limit on errors comes last, after whatever may replace errors.
       ...(documents === null ? [] : [useTrustedDocuments(documents, mode)]),
       useDocumentLimits(limits),
       useObjectLimit(limits.objects),
@@ -75,7 +77,7 @@ export function createGraph(
 
   return {
     async execute(request, accept, signal) {
-      const headers = { 'content-type': 'application/json', ...(accept !== null && { accept }) }
+      const headers = { 'content-type': 'application/json', accept: acceptedTypes(accept) ?? '*/*' }
       const init = { method: 'POST', headers, signal }
       const response = await yoga.handleRequest(new Request(`http://localhost${GRAPHQL_PATH}`, init), request)
       return { status: response.status, headers: ownHeaders(response), body: await response.text() }

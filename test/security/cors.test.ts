@@ -23,14 +23,15 @@ describe.each(adapters)('over %s', (_, start) => {
         vary: 'Authorization, Origin',
         'access-control-allow-origin': origin,
         'access-control-allow-methods': 'POST',
-        'access-control-allow-headers': 'authorization, content-type, x-request-id, x-request-timeout-ms',
-        'access-control-expose-headers': 'x-request-id',
+        'access-control-allow-headers':
+          'authorization, content-type, x-request-id, x-request-timeout-ms, traceparent, tracestate, baggage, apollographql-client-name, apollographql-client-version, apollo-require-preflight, sentry-trace',
+        'access-control-expose-headers': 'x-request-id, retry-after',
         'access-control-max-age': '600',
       })
       const answered = {
         vary: 'Authorization, Origin',
         'access-control-allow-origin': origin,
-        'access-control-expose-headers': 'x-request-id',
+        'access-control-expose-headers': 'x-request-id, retry-after',
       }
       const response = await surface.send('/graphql', { method: 'POST', headers: { ...json, origin }, body })
       expect(response.status).toBe(200)

@@ -29,7 +29,12 @@ test.each([
   ['half an address', get('/graphql', '[::1')],
   ['a space in the host', get('/graphql', 'a b')],
   ['a percent sign as host', get('/graphql', '%')],
-  ['a whole URL as target', get('http://evil.example/graphql', 'localhost')],
+  ['a target without a scheme and a path', get('graphql', 'localhost')],
+  ['a target of another scheme', get('ftp://localhost/graphql', 'localhost')],
+  ['a user in the target', get('http://user@localhost/graphql', 'localhost')],
+  ['no host', 'GET /health HTTP/1.1\r\nConnection: close\r\n\r\n'],
+  ['two hosts', 'GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n'],
+  ['a path in the host', get('/nothing', 'x/graphql?')],
   ['a star as target', 'OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'],
   ['an unknown method', 'FOO /graphql HTTP/1.1\r\nHost: a\r\n\r\n'],
   ['another protocol', 'SSH-2.0-OpenSSH_9.2\r\n'],
@@ -59,7 +64,7 @@ test('a caller who leaves in the middle of the body is no defect', async () => {
   await door.server.settle()
   socket.destroy()
   await vi.waitFor(() => {
-    expect(door.server.logged.filter((line) => line.includes('"status":400,"viewer":"anonymous"'))).toHaveLength(1)
+    expect(door.server.logged.filter((line) => line.includes('"status":400'))).toHaveLength(1)
   })
   expect(door.server.logged.join('')).not.toContain('unexpected error')
 })

@@ -87,7 +87,7 @@ describe('introspection', () => {
   test('has a limit of its own', async () => {
     const deep = `{ __schema { types { ${'ofType {'.repeat(20)} name ${'}'.repeat(20)} } } }`
     const { answer } = await door.send(deep, { bearer: door.server.key })
-    expect(messages(answer)).toStrictEqual(['The operation is too deep: at most 8 levels.'])
+    expect(messages(answer)).toStrictEqual(['The introspection is too deep: at most 20 levels.'])
   })
 
   test('leaves _service to those with a grant', async () => {

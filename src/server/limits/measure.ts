@@ -12,10 +12,11 @@ export interface Measure {
   /** Levels of nested fields. */
   readonly depth: number
   readonly aliases: number
-  readonly directives: number
   /** Fields of the outermost level of an operation. */
   readonly outermost: number
-  /** What is selected below `__schema` and `__type`; it counts neither as fields nor as depth. */
+  /** As written: those of a fragment count once. */
+  readonly directives: number
+  /** What is selected below `__schema` and `__type`; it counts neither as fields, as depth nor as directives. */
   readonly introspection: { readonly fields: number; readonly depth: number }
 }
 
@@ -123,9 +124,11 @@ function largest(a: Measure, b: Measure): Measure {
   }
 }
 
+/** Directives on what is selected of the schema, which code generators spread many times, do not count. */
 function asIntrospection({ fields, depth, introspection, ...rest }: Measure): Measure {
   return {
     ...rest,
+    directives: 0,
     fields: 0,
     depth: 0,
     introspection: { fields: fields + introspection.fields, depth: Math.max(depth, introspection.depth) },

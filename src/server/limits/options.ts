@@ -20,6 +20,16 @@ export const limitsOptions = z
       .describe(
         'Milliseconds that the one thread may be late all the time; beyond that fewer requests are accepted, but never fewer than 64 at a time. `0`: it is not looked at.',
       ),
+    connections: atLeastOne
+      .max(1_000_000)
+      .default(20_000)
+      .describe('Connections at a time; further ones are closed at once. Keep it below the limit of open files.'),
+    header_bytes: z
+      .int()
+      .min(4096)
+      .max(1_048_576)
+      .default(16_384)
+      .describe('Bytes of the headers of a request, its target included; more are refused with 431.'),
     body_bytes: atLeastOne.max(16_777_216).default(65_536).describe('Bytes of a request body.'),
     // Parsing and measuring are recursive: more tokens could exhaust the stack before another limit is reached.
     tokens: atLeastOne.max(5000).default(1000).describe('Lexical tokens of an operation, comments not counted.'),
@@ -49,15 +59,34 @@ export const limitsOptions = z
 /** How much one request and one caller may ask for. */
 export type Limits = z.output<typeof limitsOptions>
 
-const origin = z
+/** Schemes of URLs whose pages have another origin than `scheme://host`, or none. */
+const schemesWithoutPages = /^(?:ws|wss|ftp|file|blob|data|javascript|about):/
+/** Of an app: `capacitor://localhost`, `tauri://localhost`, `chrome-extension://…`. */
+const appOrigin = /^[a-z][a-z\d+.-]*:\/\/[a-z\d][a-z\d._-]*(?::\d{1,5})?$/
+
+const origin = z.string().refine(isOrigin, 'expected an origin, without patterns: https://app.example.com')
+
+/** Whether a browser can send the text as `Origin`; it is compared exactly, so that a pattern would never match. */
+function isOrigin(value: string): boolean {
+  if (value.includes('*') || schemesWithoutPages.test(value)) return false
+  const url = URL.parse(value)
+  if (url === null) return false
+  return url.protocol === 'https:' || url.protocol === 'http:' ? url.origin === value : appOrigin.test(value)
+}
+
+const headerName = z
   .string()
-  .refine(
-    (value) => URL.canParse(value) && new URL(value).origin === value,
-    'expected an origin: https://app.example.com',
-  )
+  .regex(/^[A-Za-z\d!#$%&'*+.^_`|~-]{1,100}$/, 'expected the name of a header, such as x-client')
+  // A browser takes `*` for all headers but `authorization`, which every operation needs.
+  .refine((name) => name !== '*', 'expected the name of a header, such as x-client')
 
 export const corsOptions = z.strictObject({
   origins: z.array(origin).default([]).meta({
-    description: 'Origins whose pages may call the graph from a browser, compared exactly; none unless listed.',
+    description:
+      'Origins whose pages may call the graph from a browser, compared exactly; none unless listed. Those of apps have their own schemes: `capacitor://localhost`.',
+  }),
+  headers: z.array(headerName).default([]).meta({
+    description:
+      'Request headers that these pages may send beside the usual ones: `authorization`, `content-type`, `x-request-id`, `x-request-timeout-ms`, those of tracing and of Apollo Client.',
   }),
 })

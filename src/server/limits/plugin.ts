@@ -38,12 +38,20 @@ function createLimits({ directives, aliases, root_fields: rootFields, fields, de
       message: `The operation selects too many root fields: at most ${rootFields}.`,
     },
     {
-      isExceeded: (measure) => measure.fields > fields || measure.introspection.fields > INTROSPECTION_FIELDS,
+      isExceeded: (measure) => measure.fields > fields,
       message: `The operation selects too many fields: at most ${fields}.`,
     },
     {
-      isExceeded: (measure) => measure.depth > depth || measure.introspection.depth > INTROSPECTION_DEPTH,
+      isExceeded: ({ introspection }) => introspection.fields > INTROSPECTION_FIELDS,
+      message: `The operation selects too many fields of the schema: at most ${INTROSPECTION_FIELDS}.`,
+    },
+    {
+      isExceeded: (measure) => measure.depth > depth,
       message: `The operation is too deep: at most ${depth} levels.`,
+    },
+    {
+      isExceeded: ({ introspection }) => introspection.depth > INTROSPECTION_DEPTH,
+      message: `The introspection is too deep: at most ${INTROSPECTION_DEPTH} levels.`,
     },
   ]
 }

@@ -5,6 +5,7 @@ import { GraphQLError } from 'graphql'
 import type { ExecutionResult, GraphQLErrorOptions } from 'graphql'
 import { CodedError, errorCodes, knownErrorCodes } from '../../errors.ts'
 import type { ErrorCode } from '../../errors.ts'
+import { shorten } from '../../lib/text.ts'
 import type { Log } from '../../log.ts'
 
 /** An error that is neither coded nor GraphQL's own is a defect: it is logged, and shown as unexpected. */
@@ -54,9 +55,26 @@ function withCode(error: GraphQLError): GraphQLError {
 const MAX_MESSAGE_LENGTH = 300
 
 /**
- * Limits the errors of an answer and the length of their messages, so that an answer does not grow with its mistakes.
- * The parser and the validator report few errors; those of the execution are cut before they are masked, because
- * masking costs more than making them.
+ * Shortens the messages of an answer. First of the plugins that look at messages: whatever they do takes a time that is
+ * bounded by this length, and not by the size of a request (docs/promises.md S11).
+ */
+export function useShortMessages(): Plugin {
+  return {
+    onExecutionResult({ result, setResult }) {
+      if (result === undefined || isAsyncIterable(result) || result.errors === undefined) return
+      setResult({ ...result, errors: result.errors.map(withShortMessage) })
+    },
+  }
+}
+
+function withShortMessage(error: GraphQLError): GraphQLError {
+  if (error.message.length <= MAX_MESSAGE_LENGTH) return error
+  return replaceMessage(error, shorten(error.message, MAX_MESSAGE_LENGTH))
+}
+
+/**
+ * Limits the errors of an answer, so that it does not grow with its mistakes. The parser and the validator report few
+ * errors; those of the execution are cut before they are masked, because masking costs more than making them.
  */
 export function useErrorLimit(max: number): Plugin {
   return {
@@ -69,10 +87,6 @@ export function useErrorLimit(max: number): Plugin {
           setResult({ ...result, errors: [...errors.slice(0, max), sumUp(leftOut.length, leftOut[0])] })
       },
     }),
-    onExecutionResult({ result, setResult }) {
-      if (result === undefined || isAsyncIterable(result) || result.errors === undefined) return
-      setResult({ ...result, errors: result.errors.map(shorten) })
-    },
   }
 }
 
@@ -82,11 +96,6 @@ function sumUp(count: number, first: GraphQLError): GraphQLError {
   const fallback: ErrorCode = isDefect ? 'INTERNAL_SERVER_ERROR' : 'BAD_USER_INPUT'
   const { code = fallback } = first.extensions
   return new GraphQLError(`Further errors were left out: ${count}.`, { extensions: { code } })
-}
-
-function shorten(error: GraphQLError): GraphQLError {
-  if (error.message.length <= MAX_MESSAGE_LENGTH) return error
-  return replaceMessage(error, `${error.message.slice(0, MAX_MESSAGE_LENGTH - 1)}…`)
 }
 
 /** The same error, in its place and with its extensions, with another message. */

@@ -48,14 +48,18 @@ export function addRuleForSome(addValidationRule: (rule: ValidationRule) => void
   addValidationRule(rule)
 }
 
-/** One rule of graphql-js suggests names in spite of `hideSuggestions`. */
+const suggestion = ' Did you mean '
+
+/** One rule of graphql-js suggests names in spite of `hideSuggestions`, at the end of its message. */
 function withoutSuggestion(message: string): string {
-  return message.replace(/ Did you mean .*\?$/s, '')
+  const at = message.lastIndexOf(suggestion)
+  return at !== -1 && /[?…]$/.test(message) ? message.slice(0, at) : message
 }
 
 const name = /[_A-Za-z][_0-9A-Za-z]*/g
-// Values of variables are quoted as JSON, so a quotation mark within one is escaped.
-const quotation = /"(?:\\.|[^"\\])*"/g
+// Values of variables are quoted as JSON, so a quotation mark within one is escaped. A message that was shortened may
+// end within a quotation.
+const quotation = /"(?:\\.|[^"\\])*(?:"|$)/g
 
 type RedactNames = (message: string, sent: string) => string
 

@@ -3,11 +3,12 @@
  * is refused (mercurius issue 1228), where @graphql-yoga/plugin-persisted-operations executes the text.
  */
 import type { GraphQLParams } from 'graphql-yoga'
-import { Kind } from 'graphql'
-import type { ASTVisitor, DocumentNode, GraphQLError, ValidationContext } from 'graphql'
+import { GraphQLError, Kind } from 'graphql'
+import type { ASTVisitor, DocumentNode, ValidationContext } from 'graphql'
 import { maySeeSchema } from '../../auth/policy.ts'
 import type { Mode } from '../../mode.ts'
 import type { GraphPlugin, OperationRequest } from '../context.ts'
+import { hashesNotSupported } from '../operation.ts'
 import { operationError } from '../plugins/errors.ts'
 import { addRuleForSome } from '../plugins/privacy.ts'
 import { canonicalId } from './manifest.ts'
@@ -36,7 +37,11 @@ export function useTrustedDocuments(
       if (requested.kind === 'unreadable') throw refuse(requested.message)
       if (requested.kind === 'id') {
         const text = documents.get(requested.id)
-        if (text === undefined) throw refuse('No document is registered with this id.')
+        if (text === undefined) {
+          // The client goes on with the text, which is executed as well in this mode.
+          if (mode === 'allow' && requested.isHash && query == null) throw hashNotSupported()
+          throw refuse('No document is registered with this id.')
+        }
         if (query != null && query !== text)
           throw refuse('The query is not the document that is registered with the id.')
         context.state.documentId = requested.id
@@ -82,9 +87,14 @@ function refuse(message: string): GraphQLError {
   return operationError(message, { status: 400 })
 }
 
+function hashNotSupported(): GraphQLError {
+  const { status, code, message } = hashesNotSupported
+  return new GraphQLError(message, { extensions: { code, http: { status } } })
+}
+
 type RequestedId =
   | { readonly kind: 'none' }
-  | { readonly kind: 'id'; readonly id: string }
+  | { readonly kind: 'id'; readonly id: string; readonly isHash: boolean }
   | { readonly kind: 'unreadable'; readonly message: string }
 
 /**
@@ -107,7 +117,7 @@ function readRequestedId(params: GraphQLParams): RequestedId {
   }
   const [id, other = id] = ids
   if (id !== other) return unreadable('The member documentId and the extension persistedQuery name two documents.')
-  return id === undefined ? { kind: 'none' } : { kind: 'id', id }
+  return id === undefined ? { kind: 'none' } : { kind: 'id', id, isHash: persistedQuery != null }
 }
 
 function unreadable(message: string): RequestedId {

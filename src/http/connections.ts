@@ -1,0 +1,139 @@
+/**
+ * Bounds what one connection may hold: the answers that its other side does not take, and the requests that it sends
+ * ahead of their answers (docs/promises.md R10). Node bounds the time for headers and for a whole request by itself.
+ */
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { errorCodes } from '../errors.ts'
+import { monotonicMs } from '../lib/clock.ts'
+import { sendRefusal } from './incoming.ts'
+
+/** Times in milliseconds. */
+export interface ConnectionBounds {
+  /** For the head of a request, from the connection or the previous answer's end. */
+  readonly headersMs: number
+  /** For a whole request, its body included. */
+  readonly requestMs: number
+  /** For which the other side may take nothing of an answer. */
+  readonly writeMs: number
+  /** Between two looks at the times above. */
+  readonly checkMs: number
+  /** Bytes of the headers of a request. */
+  readonly headerBytes: number
+  /** Connections at a time; further ones are closed at once. */
+  readonly connections: number
+}
+
+/** Requests are small; a slow one only holds a connection. */
+export const defaultBounds: ConnectionBounds = {
+  headersMs: 10_000,
+  requestMs: 20_000,
+  writeMs: 20_000,
+  checkMs: 500,
+  headerBytes: 16_384,
+  connections: 20_000,
+}
+
+/** Requests of one connection that are answered at a time. Clients that pipeline send few; most wait for each answer. */
+const ACTIVE = 8
+/** Requests of one connection that wait for those; the next one ends the connection. */
+const WAITING = 64
+
+interface Connection {
+  /** In the order of their requests. */
+  readonly responses: Set<ServerResponse>
+  readonly waiting: [IncomingMessage, ServerResponse][]
+  active: number
+  isRefused: boolean
+  /** Bytes that the other side had taken when it last took some, and when that was. */
+  taken: number
+  takenAt: number
+}
+
+export interface Connections {
+  /** Passes requests on to `listener` as the bounds allow. `isLast` says that a connection closes after its answers. */
+  accept: RequestListener
+  /** Responses that are not sent yet. */
+  responses(): readonly ServerResponse[]
+  /** Connections without a request in flight. */
+  idle(): readonly Socket[]
+  /** Stops the timer. */
+  stop(): void
+}
+
+export interface ConnectionHooks {
+  readonly listener: RequestListener
+  /** Called when the last answer of a connection is sent. */
+  onIdle(socket: Socket): void
+}
+
+export function trackConnections(
+  server: Server,
+  { writeMs, checkMs }: ConnectionBounds,
+  { listener, onIdle }: ConnectionHooks,
+): Connections {
+  const open = new Map<Socket, Connection>()
+  server.on('connection', (socket) => {
+    const now = monotonicMs()
+    open.set(socket, { responses: new Set(), waiting: [], active: 0, isRefused: false, taken: 0, takenAt: now })
+    socket.once('close', () => open.delete(socket))
+  })
+
+  function start(connection: Connection, incoming: IncomingMessage, outgoing: ServerResponse): void {
+    connection.active++
+    outgoing.once('close', () => {
+      connection.active--
+      const next = connection.waiting.shift()
+      if (next !== undefined && !incoming.socket.destroyed) start(connection, ...next)
+    })
+    listener(incoming, outgoing)
+  }
+
+  function accept(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    const { socket } = incoming
+    const connection = open.get(socket)
+    if (connection === undefined) {
+      outgoing.destroy()
+      return
+    }
+    // What follows on a connection that is about to close is not answered.
+    if (connection.isRefused) return
+    connection.responses.add(outgoing)
+    outgoing.once('close', () => {
+      connection.responses.delete(outgoing)
+      if (connection.responses.size === 0) onIdle(socket)
+    })
+    if (connection.active < ACTIVE) start(connection, incoming, outgoing)
+    else if (connection.waiting.length < WAITING) connection.waiting.push([incoming, outgoing])
+    else {
+      connection.isRefused = true
+      sendRefusal(incoming, outgoing, {
+        status: 503,
+        code: 'OVERLOADED',
+        message: errorCodes.OVERLOADED.message,
+        headers: { connection: 'close', 'retry-after': '1' },
+        details: { retryable: true, retry_after_ms: 1000 },
+      })
+    }
+  }
+
+  const timer = setInterval(() => {
+    const now = monotonicMs()
+    for (const [socket, connection] of open) {
+      const taken = socket.bytesWritten - socket.writableLength
+      if (socket.writableLength === 0 || taken > connection.taken) {
+        connection.taken = taken
+        connection.takenAt = now
+      } else if (now - connection.takenAt > writeMs) socket.destroy()
+    }
+  }, checkMs).unref()
+
+  return {
+    accept,
+    responses: () => [...open.values()].flatMap(({ responses }) => [...responses]),
+    idle: () => [...open].filter(([, { responses }]) => responses.size === 0).map(([socket]) => socket),
+    stop: () => {
+      clearInterval(timer)
+    },
+  }
+}
