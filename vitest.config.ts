@@ -20,16 +20,21 @@ const server = ['test/{conformance,federation,gateway-proof,graph,observability,
 const elsewhere = [...system, ...timing, ...isolated]
 
 export default defineConfig({
-  // Vite would take graphql's ES module and Node its CommonJS one: two copies, whose errors do not know each other.
-  resolve: { alias: [{ find: /^graphql$/, replacement: fileURLToPath(import.meta.resolve('graphql')) }] },
   test: {
     // Real servers, browsers and databases take their time on a shared machine.
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // An unhandled rejection anywhere fails the run (vitest's default, stated because a promise depends on it).
     dangerouslyIgnoreUnhandledErrors: false,
-    // Apollo Gateway reports to its maker, and looks for the cloud that it runs in, unless it is told not to.
-    env: { [SEED_VARIABLE]: String(seed), APOLLO_TELEMETRY_DISABLED: 'true' },
+    // Node itself imports the code, as in production. Vite would take graphql's ES module where Node takes the CommonJS
+    // one: two copies, whose errors do not know each other. It would also map the stack of every error that is made.
+    experimental: { viteModuleRunner: false, nodeLoader: false },
+    env: {
+      [SEED_VARIABLE]: String(seed),
+      NODE_COMPILE_CACHE: here('node_modules/.cache/vitest'),
+      // Apollo Gateway reports to its maker, and looks for the cloud that it runs in, unless it is told not to.
+      APOLLO_TELEMETRY_DISABLED: 'true',
+    },
     setupFiles: [here('test/kit/setup.ts')],
     reporters: ['default', runSummary()],
     // Most tests wait for sockets and timers: three workers keep two cores busy.
