@@ -84,7 +84,7 @@ const failures: readonly Failure[] = [
     code: 'UPSTREAM_TIMEOUT',
     status: 'UNAVAILABLE',
     retryable: true,
-    extra: { timeout_ms: 300 },
+    extra: { timeout_ms: 100 },
   },
   {
     label: 'protocol garbage',

@@ -1,37 +1,50 @@
 import { describe, expect, test } from 'vitest'
 import { clerkFailure, startClerk } from '../servers/clerk.ts'
-import { answers, cut, drip, garbage, gzipBomb, html, hugeBody, reset, silence } from '../servers/misbehaviour.ts'
+import {
+  answers,
+  cut,
+  drip,
+  garbage,
+  gzipBomb,
+  html,
+  hugeBody,
+  redirects,
+  reset,
+  silence,
+} from '../servers/misbehaviour.ts'
 import { everythingOf, failureOf } from '../kit/errors.ts'
 import { openClerk } from './support.ts'
 
 describe('every row of the table of docs/platforms/clerk.md section 5', () => {
   test.each([
-    [401, 'clerk_key_invalid', 'UPSTREAM_REJECTED'],
-    [401, 'authentication_invalid', 'UPSTREAM_REJECTED'],
-    [404, 'resource_not_found', 'USER_NOT_FOUND'],
-    [404, 'oauth_token_provider_not_enabled', 'PROVIDER_NOT_CONFIGURED'],
-    [400, 'oauth_unsupported_provider', 'PROVIDER_NOT_CONFIGURED'],
-    [422, 'oauth_missing_refresh_token', 'REAUTHORIZATION_REQUIRED'],
-    [400, 'external_account_missing_refresh_token', 'REAUTHORIZATION_REQUIRED'],
-    [422, 'oauth_missing_access_token', 'REAUTHORIZATION_REQUIRED'],
-    [400, 'oauth_token_retrieval_error', 'REAUTHORIZATION_REQUIRED'],
-    [400, 'api_version_invalid', 'UPSTREAM_REJECTED'],
-    [422, 'form_param_value_invalid', 'BAD_USER_INPUT'],
-    [422, 'form_param_unknown', 'BAD_USER_INPUT'],
-    [429, 'too_many_requests', 'UPSTREAM_RATE_LIMITED'],
-    [500, 'internal_clerk_error', 'UPSTREAM_UNAVAILABLE'],
-  ])('%d %s is %s', async (status, upstream_code, code) => {
+    [401, 'clerk_key_invalid', 'UPSTREAM_REJECTED', false],
+    [401, 'authentication_invalid', 'UPSTREAM_REJECTED', false],
+    [404, 'resource_not_found', 'USER_NOT_FOUND', false],
+    [404, 'oauth_token_provider_not_enabled', 'PROVIDER_NOT_CONFIGURED', false],
+    [400, 'oauth_unsupported_provider', 'PROVIDER_NOT_CONFIGURED', false],
+    [422, 'oauth_missing_refresh_token', 'REAUTHORIZATION_REQUIRED', false],
+    [400, 'external_account_missing_refresh_token', 'REAUTHORIZATION_REQUIRED', false],
+    [422, 'oauth_missing_access_token', 'REAUTHORIZATION_REQUIRED', false],
+    [400, 'oauth_token_retrieval_error', 'REAUTHORIZATION_REQUIRED', false],
+    [400, 'api_version_invalid', 'UPSTREAM_REJECTED', false],
+    [422, 'form_param_value_invalid', 'BAD_USER_INPUT', false],
+    [422, 'form_param_unknown', 'BAD_USER_INPUT', false],
+    [429, 'too_many_requests', 'UPSTREAM_RATE_LIMITED', true],
+    [500, 'internal_clerk_error', 'UPSTREAM_UNAVAILABLE', true],
+  ])('%d %s is %s, retryable: %s', async (status, upstream_code, code, retryable) => {
     await using server = await startClerk()
     server.misbehave(answers(status, clerkFailure(upstream_code)))
     await using client = openClerk(server)
     const error = await failureOf(client.tokens('user_1', 'oauth_google'))
     expect(error.extensions).toMatchObject({
       code,
+      retryable,
       upstream: 'clerk-test',
       upstream_status: status,
       upstream_code,
       trace_id: 'invented-trace-1',
     })
+    if (code !== 'UPSTREAM_RATE_LIMITED') expect(error.extensions).not.toHaveProperty('retry_after_ms')
     expect(everythingOf(error)).not.toMatch(/invented-upstream-text|127\.0\.0\.1|sk_live_/)
   })
 
@@ -164,6 +177,7 @@ test('the trace id falls back to cf-ray; a trace id or code that is no identifie
 describe('a broken upstream is a coded error without its words', () => {
   test.each([
     ['HTML', html(), 'UPSTREAM_PROTOCOL_ERROR'],
+    ['a redirect', redirects('https://elsewhere.invalid/'), 'UPSTREAM_PROTOCOL_ERROR'],
     ['a huge body', hugeBody, 'UPSTREAM_PROTOCOL_ERROR'],
     ['a gzip bomb', gzipBomb, 'UPSTREAM_PROTOCOL_ERROR'],
     ['garbage', garbage, 'UPSTREAM_PROTOCOL_ERROR'],
