@@ -23,7 +23,7 @@ export interface Cached<V> {
 
 export interface AnswerCache<V> {
   get(id: string): Cached<V> | undefined
-  /** `at`: when the platform was asked. Of errors only those are kept that consent is needed for. */
+  /** `at`: when the platform was asked. Of errors only those of `keptErrors` are kept, for seconds. */
   keep(id: string, at: number, answer: V | null | Error): void
   clear(): void
 }
@@ -34,8 +34,18 @@ interface Entry {
   readonly answer: unknown
 }
 
-/** Answers that a user may change within seconds: nothing connected, or consent that is needed again. */
+/** Answers that a user may change within seconds: nothing connected, nothing known, or consent that is needed again. */
 const SHORT_MS = 5000
+
+/**
+ * Answers about the key that are errors: consent is needed, or the platform knows no such user or provider. To ask for
+ * an invented name again and again would spend the rate limit of everybody.
+ */
+const keptErrors: ReadonlySet<string> = new Set([
+  'REAUTHORIZATION_REQUIRED',
+  'USER_NOT_FOUND',
+  'PROVIDER_NOT_CONFIGURED',
+])
 
 /** `nowMs` gives milliseconds of a monotonic clock. */
 export function createAnswerCache<V>({ seconds, entries }: CacheOptions, nowMs: () => number): AnswerCache<V> {
@@ -59,8 +69,7 @@ export function createAnswerCache<V>({ seconds, entries }: CacheOptions, nowMs: 
       return ageMs < lifeMs ? { ageMs, answer: entry.answer as V | null | CodedError } : undefined
     },
     keep(id, at, answer) {
-      if (answer instanceof Error && !(answer instanceof CodedError && answer.code === 'REAUTHORIZATION_REQUIRED'))
-        return
+      if (answer instanceof Error && !(answer instanceof CodedError && keptErrors.has(answer.code))) return
       kept.delete(id) // a later answer is the youngest
       kept.set(id, { at, answer }, { start: at })
       timer ??= setTimeout(purge, lifeMs).unref()

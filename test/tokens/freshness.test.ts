@@ -55,7 +55,8 @@ test('consent that is needed is remembered for five seconds, any other error nev
   for (const [error, calls] of [
     [consent, 1],
     [outage, 2],
-    [new CodedError('USER_NOT_FOUND'), 2],
+    [new CodedError('USER_NOT_FOUND'), 1],
+    [new CodedError('PROVIDER_NOT_CONFIGURED'), 1],
     [new CodedError('UPSTREAM_REJECTED'), 2],
   ] as const) {
     platform.pass(100)

@@ -87,7 +87,7 @@ export function createLimiter({ concurrency, rate, refuse, expire }: LimiterOpti
 
   function isOpen(scope: Scope | null, now: number): boolean {
     if (scope === null) return true
-    return scope.blockedUntil <= now && (scope.inFlight < scopeConcurrency || !scopes.isShared(now))
+    return scope.blockedUntil <= now && (scope.inFlight < scopeConcurrency || scopes.sharedMs(now) === null)
   }
 
   /** Whether the viewer has a share left, and the scope is open; both only hold back requests of their own. */

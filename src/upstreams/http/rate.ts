@@ -25,11 +25,13 @@ export interface RateWindow {
 const MARGIN = 1.001
 
 /**
- * A viewer may hold so many slots for each slot that is free. One greedy viewer then takes four fifths of the window and
- * leaves a fifth to newcomers, two leave a ninth, and so on: dynamic thresholds, as switches share a buffer among queues
- * (Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet switches", 1998).
+ * A viewer may hold so many slots for each slot that is free. One greedy viewer then takes four fifths of what the others
+ * do not hold and leaves a fifth to newcomers, two leave a ninth, and so on: dynamic thresholds, as switches share a
+ * buffer among queues (Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet switches", 1998).
  */
 const SHARE = 4
+/** The same in the first span of sharing, in which the others do not yet hold what they will need. */
+const FIRST_SHARE = 1
 /** Spans after which a viewer that asked counts as gone. */
 const IDLE_SPANS = 6
 
@@ -87,9 +89,11 @@ export function createRateWindow({ requests, perSeconds }: RateOptions): RateWin
     room(viewer, now) {
       forget(now)
       const free = requests - inFlight - freed.length
-      if (!viewers.isShared(now)) return free
+      const sharedMs = viewers.sharedMs(now)
+      if (sharedMs === null) return free
+      const share = sharedMs < span ? FIRST_SHARE : SHARE
       // After n more requests the viewer holds n more slots, and n fewer are free.
-      return Math.ceil((SHARE * free - (held.get(viewer) ?? 0)) / (SHARE + 1))
+      return Math.ceil((share * free - (held.get(viewer) ?? 0)) / (share + 1))
     },
     acquire(viewer = '') {
       inFlight++
@@ -103,21 +107,26 @@ export function createRateWindow({ requests, perSeconds }: RateOptions): RateWin
   }
 }
 
-/** Whether more than one of several parties used something of late. Times are milliseconds of a monotonic clock. */
+/** Whether several parties use something. Times are milliseconds of a monotonic clock. */
 export interface Sharing<T> {
   see(party: T, now: number): void
-  isShared(now: number): boolean
+  /** For how long several have used it, without a pause of `idleMs`; null: one does, or none. */
+  sharedMs(now: number): number | null
 }
 
 export function createSharing<T>(idleMs: number): Sharing<T> {
   let last: T | null = null
-  let sharedUntil = 0
+  let since = 0
+  let until = 0
   return {
     see(party, now) {
-      if (last !== null && last !== party) sharedUntil = now + idleMs
+      if (last !== null && last !== party) {
+        if (now >= until) since = now
+        until = now + idleMs
+      }
       last = party
     },
-    isShared: (now) => now < sharedUntil,
+    sharedMs: (now) => (now < until ? now - since : null),
   }
 }
 
