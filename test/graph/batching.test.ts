@@ -127,11 +127,19 @@ it('lets a fast key answer while a slow one is held, also across requests', asyn
   expect((await slow).errors).toBeUndefined()
 })
 
-it('does not remember a failed key', async () => {
+it('does not remember a failure that is not about the key', async () => {
   await using graph = await startGraphOverClerk()
   graph.clerk.addTokens('user_1', 'oauth_google')
-  graph.clerk.misbehave(answers(404, clerkFailure('resource_not_found')), { times: 1 })
+  graph.clerk.misbehave(answers(500, clerkFailure('internal_clerk_error')), { times: 1 })
   const query = `{ user(id: "user_1") { oauth_access_tokens(provider: "google") { provider } } }`
-  expect((await graph.server.ask(query)).errors?.[0]?.extensions.code).toBe('USER_NOT_FOUND')
+  expect((await graph.server.ask(query)).errors?.[0]?.extensions.code).toBe('UPSTREAM_UNAVAILABLE')
   expect((await graph.server.ask(query)).errors).toBeUndefined()
+})
+
+it('remembers an unknown user for seconds: an invented name costs one call', async () => {
+  await using graph = await startGraphOverClerk()
+  const query = `{ user(id: "user_1") { oauth_access_tokens(provider: "google") { provider } } }`
+  for (let n = 0; n < 3; n++)
+    expect((await graph.server.ask(query)).errors?.[0]?.extensions.code).toBe('USER_NOT_FOUND')
+  expect(graph.clerk.calls).toHaveLength(1)
 })
