@@ -3,6 +3,7 @@
 import { enableCompileCache } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import type { SchemaForm } from './commands/schema.ts'
 
 // Beside the dependencies, and not in the shared temporary folder, where another user could plant code.
 enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/tokengraph', import.meta.url)))
@@ -43,12 +44,20 @@ program
   .description('print the schema as clients see it')
   .option('--subgraph', 'the Federation SDL instead')
   .option('--no-authenticated', 'leave @authenticated out of the Federation SDL')
+  .option('--entities-only', 'leave the root fields out of the Federation SDL')
+  .addOption(
+    new Option('--federation <version>', 'the version of Federation that the SDL is for').choices([
+      '2.3',
+      '2.5',
+      '2.9',
+    ]),
+  )
   .addOption(
     new Option('--introspection', 'an introspection result in JSON instead, for tools that read no SDL').conflicts(
       'subgraph',
     ),
   )
-  .action(async (flags: { subgraph?: boolean; authenticated: boolean; introspection?: boolean }) => {
+  .action(async (flags: SchemaForm) => {
     const { printSchema } = await import('./commands/schema.ts')
     process.exitCode = printSchema(flags, output)
   })

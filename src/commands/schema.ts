@@ -1,5 +1,6 @@
 /** `tokengraph schema`: prints the schema in one of its forms. */
 import { schema } from '../schema/index.ts'
+import type { FederationVersion } from '../schema/options.ts'
 import { printClientSchema, printIntrospection, printSubgraph } from '../schema/sdl.ts'
 import type { Output } from './terminal.ts'
 
@@ -8,6 +9,9 @@ export interface SchemaForm {
   readonly subgraph?: boolean
   /** Whether the Federation SDL has `@authenticated`. */
   readonly authenticated: boolean
+  /** Whether the Federation SDL has the entity only, without root fields. */
+  readonly entitiesOnly?: boolean
+  readonly federation?: FederationVersion
   /** The JSON of an introspection result instead of SDL. */
   readonly introspection?: boolean
 }
@@ -18,7 +22,9 @@ export function printSchema(form: SchemaForm, { out }: Output): 0 {
   return 0
 }
 
-function textOf({ subgraph = false, authenticated, introspection = false }: SchemaForm): string {
-  if (introspection) return printIntrospection(schema)
-  return subgraph ? printSubgraph(schema, { authenticated }) : printClientSchema(schema)
+function textOf({ subgraph, authenticated, entitiesOnly, federation, introspection }: SchemaForm): string {
+  if (introspection === true) return printIntrospection(schema)
+  if (subgraph !== true) return printClientSchema(schema)
+  const version = federation === undefined ? {} : { federation }
+  return printSubgraph(schema, { authenticated, root_fields: entitiesOnly !== true, ...version })
 }

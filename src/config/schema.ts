@@ -8,6 +8,7 @@ import { corsOptions, limitsOptions } from '../server/limits/options.ts'
 import { metricsOptions, tracingOptions } from '../server/observability/options.ts'
 import { documentsOptions } from '../server/trusted-documents/options.ts'
 import { isMapping } from './problems.ts'
+import { subgraphOptions } from '../schema/options.ts'
 
 /** What the configuration needs to know of a platform; `upstreams/registry.ts` has the real ones. */
 export type Registry = Readonly<Record<string, { readonly options: z.ZodType }>>
@@ -65,13 +66,6 @@ const cacheOptions = z.strictObject({
   }),
   entries: z.int().min(1).max(1_000_000).default(10_000).meta({
     description: 'How many answers of one upstream are kept at most; the oldest go first.',
-  }),
-})
-
-const subgraphOptions = z.strictObject({
-  authenticated: z.boolean().default(true).meta({
-    description:
-      'Whether the SDL for gateways announces `@authenticated`. Apollo Gateway and an Apollo Router without a licence do not start with it; it is enforced here either way.',
   }),
 })
 

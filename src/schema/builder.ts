@@ -7,7 +7,7 @@ import type { JsonObject } from '../lib/json.ts'
 import type { Viewer } from '../auth/viewer.ts'
 import type { Loaders } from '../tokens/loaders.ts'
 import type { ServedProvider } from '../tokens/source.ts'
-import type { SubgraphOptions } from './sdl.ts'
+import type { SubgraphOptions } from './options.ts'
 
 /** What a resolver may reach: who asks, what they may read, and this request's loaders. */
 export interface GraphContext {

@@ -45,6 +45,9 @@ const statusOfUpstream: Partial<Record<ErrorCode, Status>> = {
   INTERNAL_SERVER_ERROR: 'UNAVAILABLE',
 }
 
+/** Every code that is a reason. */
+export const reasons = [...Object.keys(statusOf), ...Object.keys(statusOfUpstream)] as readonly ErrorCode[]
+
 /** The connection that these tokens are. */
 export function connectionByTokens(
   provider: string,

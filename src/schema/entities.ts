@@ -64,6 +64,8 @@ function readRepresentation(representation: unknown): { readonly id: string } {
   const { __typename, id } = representation as Record<string, unknown>
   if (__typename !== 'User')
     throw badUserInput('A representation must have the __typename of an entity of this subgraph.')
-  if (typeof id !== 'string') throw badUserInput('A representation of User must have its key field id, a string.')
-  return { id: checkId(id, 'id') }
+  // The specification of ID allows a number; one that JSON cannot hold exactly would be the id of another user.
+  if (typeof id !== 'string' && !Number.isSafeInteger(id))
+    throw badUserInput('A representation of User must have its key field id, a string or an exact integer.')
+  return { id: checkId(String(id), 'id') }
 }

@@ -1,17 +1,21 @@
 /** `ExternalAccount`: a connected account without its secrets. */
 import { mergeAccounts } from '../tokens/accounts.ts'
-import type { ExternalAccount } from '../tokens/types.ts'
+import type { ListedAccount } from '../tokens/accounts.ts'
 import { wireProvider } from '../tokens/ids.ts'
 import { builder } from './builder.ts'
 import type { GraphContext } from './builder.ts'
 import { authorizeAccounts } from './guard.ts'
 
-export const ExternalAccountRef = builder.objectRef<ExternalAccount>('ExternalAccount').implement({
+export const ExternalAccountRef = builder.objectRef<ListedAccount>('ExternalAccount').implement({
   description: 'An account that a user connected at a provider, without its secrets.',
   fields: (t) => ({
-    id: t.exposeID('id', {
+    id: t.exposeID('graphId', {
       nullable: false,
-      description: 'The id of the connected account; `external_account_id` of its tokens.',
+      description: 'The id of the account in this graph, unique across users, providers and upstreams; opaque.',
+    }),
+    external_account_id: t.exposeID('id', {
+      nullable: false,
+      description: 'The id of the account at the platform: `external_account_id` of its tokens.',
     }),
     provider: t.string({
       nullable: false,
@@ -44,7 +48,7 @@ export const ExternalAccountRef = builder.objectRef<ExternalAccount>('ExternalAc
 })
 
 /** The accounts of one subject that the viewer may know of; refused before any upstream is asked. */
-export async function readAccounts(context: GraphContext, subject: string): Promise<readonly ExternalAccount[]> {
+export async function readAccounts(context: GraphContext, subject: string): Promise<readonly ListedAccount[]> {
   const readable = authorizeAccounts(context, subject)
   const accounts = mergeAccounts(await context.load.accounts(subject))
   return readable === 'all' ? accounts : accounts.filter((account) => readable.has(account.provider))

@@ -3,7 +3,7 @@ import { getDirectiveValues, GraphQLIncludeDirective, GraphQLSkipDirective, Kind
 import type { GraphQLResolveInfo, SelectionNode } from 'graphql'
 import { badUserInput } from '../errors.ts'
 import type { TokenRequest } from '../tokens/types.ts'
-import { checkId, checkProvider, wireProvider } from '../tokens/ids.ts'
+import { checkAccountId, checkProvider, wireProvider } from '../tokens/ids.ts'
 import { builder } from './builder.ts'
 
 /** Longer lists are refused: one request must not become an unbounded number of upstream calls. */
@@ -25,7 +25,7 @@ export const tokenArguments = builder.args((t) => ({
   min_validity_seconds: t.int({
     defaultValue: DEFAULT_MIN_VALIDITY_SECONDS,
     description:
-      'Seconds that the token must still live. Stored tokens that expire sooner count as expired; platforms that refresh by themselves are asked for a current one.',
+      'Seconds that the token must still live. Stored tokens that expire sooner count as expired. A platform that refreshes by itself is asked for a current token; what it then answers is handed out with its true `expires_at`, however short.',
   }),
 }))
 
@@ -44,7 +44,7 @@ export function toTokenRequest(userId: string, args: TokenArguments): TokenReque
     userId,
     provider: checkProvider(args.provider),
     externalAccountId:
-      args.external_account_id == null ? null : checkId(args.external_account_id, 'external_account_id'),
+      args.external_account_id == null ? null : checkAccountId(args.external_account_id, 'external_account_id'),
     minValiditySeconds,
   }
 }

@@ -1,13 +1,22 @@
 /** `OAuthConnection`: where a user stands with a provider, as data. */
 import { providerId } from './fields.ts'
 import { builder } from './builder.ts'
-import { statuses } from './connection.ts'
+import { errorCodes } from '../errors.ts'
+import { reasons, statuses } from './connection.ts'
 import type { Connection } from './connection.ts'
 import { OAuthAccessTokenRef } from './oauth-access-token.ts'
 
 const OAuthConnectionStatus = builder.enumType('OAuthConnectionStatus', {
   description: 'Where a user stands with a provider.',
   values: statuses,
+})
+
+const ErrorCodeRef = builder.enumType('OAuthConnectionReason', {
+  description: 'The error code behind a status other than `CONNECTED`; the list may grow.',
+  values: Object.fromEntries(reasons.map((code) => [code, { description: errorCodes[code].message }])) as Record<
+    (typeof reasons)[number],
+    { description: string }
+  >,
 })
 
 export const OAuthConnectionRef = builder.objectRef<Connection>('OAuthConnection').implement({
@@ -33,7 +42,8 @@ export const OAuthConnectionRef = builder.objectRef<Connection>('OAuthConnection
       nullable: false,
       description: 'Those of `required_scopes` that the best of the accounts lacks.',
     }),
-    reason: t.exposeString('reason', {
+    reason: t.expose('reason', {
+      type: ErrorCodeRef,
       description: 'The error code behind a status other than `CONNECTED`; null when no account is connected.',
     }),
     retry_after_ms: t.exposeInt('retry_after_ms', {

@@ -1,10 +1,10 @@
-/** `Provider`: what this graph serves, and from where. */
+/** `OAuthProvider`: what this graph serves, and from where. */
 import type { ServedProvider } from '../tokens/source.ts'
 import { providerId } from './fields.ts'
 import { builder } from './builder.ts'
 import { requireAuthenticated } from './guard.ts'
 
-const ProviderRef = builder.objectRef<ServedProvider>('Provider').implement({
+const ProviderRef = builder.objectRef<ServedProvider>('OAuthProvider').implement({
   description: 'A provider that this graph serves.',
   fields: (t) => ({
     id: t.id({

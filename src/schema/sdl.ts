@@ -1,14 +1,28 @@
 /** The printed forms of the schema: as clients see it, in SDL and as JSON, and as a federated gateway composes it. */
-import { filterSchema, MapperKind, mapSchema, printSchemaWithDirectives, pruneSchema } from '@graphql-tools/utils'
-import { introspectionFromSchema, lexicographicSortSchema, printSchema } from 'graphql'
-import type { GraphQLSchema } from 'graphql'
+import { filterSchema, printSchemaWithDirectives, pruneSchema } from '@graphql-tools/utils'
+import {
+  introspectionFromSchema,
+  isTypeDefinitionNode,
+  lexicographicSortSchema,
+  parse,
+  print,
+  printSchema,
+  visit,
+} from 'graphql'
+import type { DefinitionNode, DocumentNode, GraphQLSchema } from 'graphql'
+import { subgraphOptions } from './options.ts'
+import type { FederationVersion, SubgraphOptions } from './options.ts'
 
-/** What a gateway composes; `authenticated: false` leaves `@authenticated` out, for gateways that cannot have it. */
-export interface SubgraphOptions {
-  readonly authenticated: boolean
+/** The version that each directive came with. */
+const since: Readonly<Record<string, FederationVersion>> = {
+  authenticated: '2.5',
+  cost: '2.9',
+  key: '2.3',
+  listSize: '2.9',
+  tag: '2.3',
 }
 
-const printed = new WeakMap<GraphQLSchema, Map<boolean, string>>()
+const printed = new WeakMap<GraphQLSchema, Map<string, string>>()
 
 /** The API as clients see it: plain GraphQL, sorted, without the subgraph's own fields. */
 export function printClientSchema(schema: GraphQLSchema): string {
@@ -23,37 +37,61 @@ export function printIntrospection(schema: GraphQLSchema): string {
 }
 
 /** The Federation SDL, sorted; printed once for each schema and form. */
-export function printSubgraph(
-  schema: GraphQLSchema,
-  { authenticated }: SubgraphOptions = { authenticated: true },
-): string {
-  const known = printed.get(schema)?.get(authenticated)
-  if (known !== undefined) return known
-  const sorted = lexicographicSortSchema(clientSchema(schema))
-  const types = printSchemaWithDirectives(authenticated ? sorted : withoutAuthenticated(sorted))
-  const sdl = `${federationLink(authenticated)}\n${types}\n`
-  printed.set(schema, (printed.get(schema) ?? new Map<boolean, string>()).set(authenticated, sdl))
+export function printSubgraph(schema: GraphQLSchema, options: Partial<SubgraphOptions> = {}): string {
+  const form = subgraphOptions.parse(options)
+  const name = JSON.stringify([form.authenticated, form.root_fields, form.federation])
+  const forms = printed.get(schema) ?? new Map<string, string>()
+  printed.set(schema, forms)
+  const sdl = forms.get(name) ?? printForm(schema, form)
+  forms.set(name, sdl)
   return sdl
 }
 
-// 2.9 is the newest link that both Apollo's composition and the MIT one accept, and the first with @cost.
-function federationLink(authenticated: boolean): string {
-  const directives = [...(authenticated ? ['@authenticated'] : []), '@cost', '@key', '@listSize', '@tag']
-  return `extend schema
+function printForm(schema: GraphQLSchema, { authenticated, root_fields, federation }: SubgraphOptions): string {
+  const has = (directive: string): boolean =>
+    (since[directive] ?? '2.3') <= federation && (directive !== 'authenticated' || authenticated)
+  const imports = Object.keys(since).filter(has)
+  const link = `extend schema
   @link(
-    url: "https://specs.apollo.dev/federation/v2.9"
-    import: [${directives.map((name) => JSON.stringify(name)).join(', ')}]
+    url: "https://specs.apollo.dev/federation/v${federation}"
+    import: [${imports.map((directive) => `"@${directive}"`).join(', ')}]
   )
 `
+  const all = printSchemaWithDirectives(lexicographicSortSchema(clientSchema(schema)))
+  if (root_fields && imports.length === Object.keys(since).length) return `${link}\n${all}\n`
+  const document = visit(parse(all, { noLocation: true }), {
+    Directive: ({ name }) => (name.value in since && !has(name.value) ? null : undefined),
+  })
+  return `${link}\n${print(root_fields ? document : onlyEntities(document))}\n`
 }
 
-function withoutAuthenticated(schema: GraphQLSchema): GraphQLSchema {
-  return mapSchema(schema, {
-    [MapperKind.OBJECT_FIELD]: (field) => {
-      const { authenticated: _, ...directives } = (field.extensions?.directives ?? {}) as Record<string, unknown>
-      return { ...field, astNode: undefined, extensions: { ...field.extensions, directives } }
-    },
-  })
+/** The entity and the types that its fields lead to. */
+function onlyEntities({ kind, definitions }: DocumentNode): DocumentNode {
+  const byName = new Map(
+    definitions.flatMap((definition) =>
+      isTypeDefinitionNode(definition) ? [[definition.name.value, definition] as const] : [],
+    ),
+  )
+  const reached = new Set<string>()
+  function reach(type: string): void {
+    const definition = byName.get(type)
+    if (definition === undefined || reached.has(type)) return
+    reached.add(type)
+    visit(definition, {
+      NamedType: ({ name }) => {
+        reach(name.value)
+      },
+    })
+  }
+  reach('User')
+  return {
+    kind,
+    definitions: definitions.filter((definition) => byName.has(nameOf(definition)) && reached.has(nameOf(definition))),
+  }
+}
+
+function nameOf(definition: DefinitionNode): string {
+  return 'name' in definition ? (definition.name?.value ?? '') : ''
 }
 
 /** `_entities` and `_service` belong to the gateway's protocol: a gateway adds them itself when it composes. */

@@ -1,7 +1,15 @@
 /** The connected accounts of a user: what each upstream says of them, by the names that callers use. */
+import { hash } from 'node:crypto'
 import { CodedError, withDetails } from '../errors.ts'
 import type { CachedUpstream, Caller } from './cached-upstream.ts'
+import type { Upstream } from '../upstreams/platform.ts'
 import type { ExternalAccount, Routing } from './types.ts'
+
+/** An account as the graph lists it. */
+export interface ListedAccount extends ExternalAccount {
+  /** Unique in the graph, as caches of clients want ids to be: `id` is unique for one user at one provider only. */
+  readonly graphId: string
+}
 
 /** What one upstream says of one user. */
 export interface AccountList {
@@ -10,7 +18,7 @@ export interface AccountList {
   /** Whether tokens come out of this process, too: they cost no call, and know better than a list what has expired. */
   readonly inProcess: boolean
   /** null: the upstream does not know the user. */
-  readonly accounts: readonly ExternalAccount[] | null | CodedError
+  readonly accounts: readonly ListedAccount[] | null | CodedError
 }
 
 /** A list from every upstream that can list accounts, the failed ones included; `routing` has bare names. */
@@ -22,10 +30,11 @@ export function listAccounts(
 ): Promise<readonly AccountList[]> {
   const asked = [...upstreams].flatMap(({ upstream, accounts: ask }) => (ask === null ? [] : [{ upstream, ask }]))
   return Promise.all(
-    asked.map(async ({ upstream: { name, inProcess = false }, ask }): Promise<AccountList> => {
+    asked.map(async ({ upstream, ask }): Promise<AccountList> => {
+      const { name, inProcess = false } = upstream
       try {
         const rows = await ask(userId, caller)
-        return { upstream: name, inProcess, accounts: rows && renameAccounts(rows, name, routing) }
+        return { upstream: name, inProcess, accounts: rows && listUnderNames(rows, upstream, userId, routing) }
       } catch (error) {
         if (!(error instanceof CodedError)) throw error
         return { upstream: name, inProcess, accounts: withDetails(error, { upstream: name }) }
@@ -35,7 +44,7 @@ export function listAccounts(
 }
 
 /** One list out of all; throws the failure of any, because half a list would look like the whole. */
-export function mergeAccounts(lists: readonly AccountList[]): readonly ExternalAccount[] {
+export function mergeAccounts(lists: readonly AccountList[]): readonly ListedAccount[] {
   const known = lists.flatMap(({ accounts }) => {
     if (accounts instanceof CodedError) throw accounts
     return accounts === null ? [] : [accounts]
@@ -47,10 +56,34 @@ export function mergeAccounts(lists: readonly AccountList[]): readonly ExternalA
 }
 
 /** An account is listed under every name that leads to it, and not at all when another upstream answers for it. */
-function renameAccounts(rows: readonly ExternalAccount[], upstream: string, routing: Routing): ExternalAccount[] {
-  return rows.flatMap((account) =>
-    callersNames(account.provider, upstream, routing).map((provider) => ({ ...account, provider })),
-  )
+function listUnderNames(
+  rows: readonly ExternalAccount[],
+  { name: upstream, uniqueAccountIds = false }: Upstream,
+  userId: string,
+  routing: Routing,
+): ListedAccount[] {
+  return rows.flatMap((account) => {
+    const names = callersNames(account.provider, upstream, routing)
+    const isOwnId = uniqueAccountIds && names.length === 1
+    return names.map((provider) => ({
+      ...account,
+      provider,
+      graphId: isOwnId ? account.id : graphId(upstream, userId, provider, account.id),
+    }))
+  })
+}
+
+const GRAPH_ID_PREFIX = 'acct_'
+
+/** An opaque id out of everything that makes an account unique; `provider` is the name that callers use. */
+export function graphId(upstream: string, userId: string, provider: string, accountId: string): string {
+  const name = JSON.stringify([upstream, userId, provider, accountId])
+  return GRAPH_ID_PREFIX + hash('sha256', name, 'base64url').slice(0, 22)
+}
+
+/** Whether a value may be a graph id. */
+export function looksLikeGraphId(value: string): boolean {
+  return value.startsWith(GRAPH_ID_PREFIX)
 }
 
 function callersNames(provider: string, upstream: string, { routes, default: fallback }: Routing): string[] {

@@ -88,10 +88,7 @@ export function isLive(token: OAuthAccessToken, minValiditySeconds: number, nowS
 }
 
 /** The rows of the account that was asked for. */
-export function ofAccount(
-  rows: readonly OAuthAccessToken[],
-  { externalAccountId }: TokenFilter,
-): readonly OAuthAccessToken[] {
+function ofAccount(rows: readonly OAuthAccessToken[], { externalAccountId }: TokenFilter): readonly OAuthAccessToken[] {
   return externalAccountId === null ? rows : rows.filter((row) => row.external_account_id === externalAccountId)
 }
 

@@ -8,6 +8,7 @@ import { createWork, singleflight } from '../lib/singleflight.ts'
 import type { Work } from '../lib/singleflight.ts'
 import type { Call, Fetcher, Grouped, Many, Upstream, UpstreamEvent } from '../upstreams/platform.ts'
 import { CodedError } from '../errors.ts'
+import { joinIds } from './ids.ts'
 import { areFreshTokens, createAnswerCache, isFreshList } from './cache.ts'
 import type { Cached, CacheOptions } from './cache.ts'
 import type { ExternalAccount, OAuthAccessToken, SubjectCredential, TokenFilter, TokenKey } from './types.ts'
@@ -75,9 +76,9 @@ export function openCachedUpstream(upstream: Upstream, options: CachedUpstreamOp
   }
 }
 
-/** Everything that changes the answer of the platform. No id holds a space (`checkId`). */
+/** Everything that changes the answer of the platform. */
 function tokenId({ userId, provider, credential }: TokenKey): string {
-  return credential === null ? `${userId} ${provider}` : `${userId} ${provider} ${credential.id}`
+  return joinIds(userId, provider, credential?.id ?? '')
 }
 
 interface FetcherOptions<K, V> extends CachedUpstreamOptions {

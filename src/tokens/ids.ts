@@ -1,23 +1,42 @@
 /** The rules about ids and provider names. A check throws BAD_USER_INPUT that names the argument, never the value. */
 import { badUserInput } from '../errors.ts'
 
+/** UTF-16 code units: of a user id, and of an account id, which some platforms build from a user id and a name. */
 const MAX_ID_LENGTH = 255
-// What cannot leave a path segment, a header or a log line (docs/promises.md S9). The platforms' own ids all fit.
-const idCharacters = /^[A-Za-z0-9_.:|@-]+$/
-const providerCharacters = /^[A-Za-z0-9_.-]+$/
-const onlyDots = /^\.+$/
+const MAX_ACCOUNT_ID_LENGTH = 1024
+const MAX_PROVIDER_LENGTH = 100
+
 const PREFIX = 'oauth_'
 
-/** Returns the id. */
-export function checkId(value: string, argument: string): string {
+/**
+ * Control characters, line separators and the bidirectional controls (UAX #9): what breaks a header or rewrites a log
+ * line or a terminal. Everything else is the platform's own affair: ids hold `+`, `/`, `=`, spaces and any script.
+ */
+const unsafe = /[\p{Cc}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u
+
+/** Whether a value that a platform gave can be shown, logged and asked for again. */
+export function isOpaque(value: string, maxLength: number): boolean {
+  return value.length > 0 && value.length <= maxLength && value.isWellFormed() && !unsafe.test(value)
+}
+
+/** Returns the id, which is never normalised; every use of it encodes it. */
+export function checkId(value: string, argument: string, maxLength = MAX_ID_LENGTH): string {
   if (value.length === 0) throw badUserInput(`${argument} is empty.`)
-  if (value.length > MAX_ID_LENGTH)
-    throw badUserInput(
-      `${argument} has ${String(value.length)} characters; at most ${String(MAX_ID_LENGTH)} are allowed.`,
-    )
-  if (!idCharacters.test(value) || onlyDots.test(value))
-    throw badUserInput(`${argument} may hold letters, digits and _ . : | @ - only, and not only dots.`)
+  if (value.length > maxLength)
+    throw badUserInput(`${argument} has ${value.length} characters; at most ${maxLength} are allowed.`)
+  if (!isOpaque(value, maxLength))
+    throw badUserInput(`${argument} must be well-formed Unicode without control characters.`)
   return value
+}
+
+/** The same for the id of a connected account. */
+export function checkAccountId(value: string, argument: string): string {
+  return checkId(value, argument, MAX_ACCOUNT_ID_LENGTH)
+}
+
+/** One name out of several ids, for maps. No checked id holds a line feed. */
+export function joinIds(...ids: readonly string[]): string {
+  return ids.join('\n')
 }
 
 /** The name inside this process: `google` for `oauth_google`, and for `google`, which callers may also write. */
@@ -33,9 +52,9 @@ export function wireProvider(bare: string): string {
 /** Returns the bare name. */
 export function checkProvider(value: string, argument = 'provider'): string {
   const bare = bareProvider(value)
-  if (bare.length === 0 || bare.length > 100 || !providerCharacters.test(bare) || onlyDots.test(bare))
+  if (!isOpaque(bare, MAX_PROVIDER_LENGTH))
     throw badUserInput(
-      `${argument} must be a provider name such as "oauth_google" or "google": 1 to 100 letters, digits and _ . - only.`,
+      `${argument} must be a provider name such as "oauth_google" or "google": 1 to 100 characters, none of them a control character.`,
     )
   return bare
 }

@@ -7,9 +7,9 @@ import { mapAnswer } from '../lib/answer.ts'
 import type { Answer } from '../lib/answer.ts'
 import { monotonicMs, unixSeconds } from '../lib/clock.ts'
 import type { Upstream, UpstreamState } from '../upstreams/platform.ts'
-import { listAccounts } from './accounts.ts'
+import { graphId, listAccounts, looksLikeGraphId } from './accounts.ts'
 import type { AccountList } from './accounts.ts'
-import { isLive, ofAccount } from './cache.ts'
+import { isLive } from './cache.ts'
 import { openCachedUpstream } from './cached-upstream.ts'
 import type { CachedUpstream, CachedUpstreamOptions, Caller } from './cached-upstream.ts'
 import { bareProvider, wireProvider } from './ids.ts'
@@ -64,10 +64,14 @@ export function createSource(upstreams: readonly Upstream[], given: Routing, opt
       const found = route(request.provider)
       if (found === null) throw new CodedError('PROVIDER_NOT_CONFIGURED', undefined, { provider })
       const { target, name } = found
+      const { upstream } = target
+      const { externalAccountId } = request
+      // The cache knows accounts by the platform's ids.
+      const known = externalAccountId === null || looksLikeGraphId(externalAccountId) ? null : externalAccountId
       return mapAnswer(
-        () => target.tokens({ ...request, provider: name }, caller),
-        (rows) => selectLive(rows ?? [], request, target.upstream.autoRefreshes, opened.now()),
-        (error) => labelled(error, { upstream: target.upstream.name, provider }),
+        () => target.tokens({ ...request, provider: name, externalAccountId: known }, caller),
+        (rows) => selectLive(rows ?? [], request, name, upstream, opened.now()),
+        (error) => labelled(error, { upstream: upstream.name, provider }),
       )
     },
     accounts: (userId, caller) => listAccounts(byName.values(), routing, userId, caller),
@@ -95,18 +99,38 @@ function withBareNames({ routes, default: fallback }: Routing): Routing {
   return { routes: Object.fromEntries(bare), default: fallback }
 }
 
-/** The rows that the caller asked for. An expired token of a platform that does not refresh hides no live one. */
+/**
+ * The rows that the caller asked for. A token past its known expiry is dead, whichever platform sent it, and hides no
+ * live one. One that lives shorter than the caller asks for is still handed out where the platform refreshes and was
+ * asked anew: consent would not make it live longer.
+ */
 function selectLive(
   rows: readonly OAuthAccessToken[],
   request: TokenRequest,
-  autoRefreshes: boolean,
+  name: string,
+  upstream: Upstream,
   nowSeconds: number,
 ): readonly OAuthAccessToken[] {
-  const { provider, minValiditySeconds } = request
-  const asked = ofAccount(rows, request)
-  const live = autoRefreshes ? asked : asked.filter((row) => isLive(row, minValiditySeconds, nowSeconds))
+  const { provider } = request
+  // What access decided about is what was asked for: a row of another provider is the platform's mistake.
+  const own = rows.filter((row) => row.provider === name)
+  if (own.length === 0 && rows.length > 0) throw new CodedError('UPSTREAM_PROTOCOL_ERROR')
+  const asked = own.filter((row) => isAccount(row, request, upstream.name))
+  const minimum = upstream.autoRefreshes ? 0 : request.minValiditySeconds
+  const live = asked.filter((row) => isLive(row, minimum, nowSeconds))
   if (live.length === 0 && asked.length > 0) throw new CodedError('REAUTHORIZATION_REQUIRED')
   return live.map((row) => (row.provider === provider ? row : { ...row, provider }))
+}
+
+/** Callers may name the account by its id at the platform, or by its id in the graph. */
+function isAccount(row: OAuthAccessToken, request: TokenRequest, upstream: string): boolean {
+  const { userId, provider, externalAccountId } = request
+  return (
+    externalAccountId === null ||
+    externalAccountId === row.external_account_id ||
+    (looksLikeGraphId(externalAccountId) &&
+      externalAccountId === graphId(upstream, userId, provider, row.external_account_id))
+  )
 }
 
 /** What is not a coded error is a defect of this server and stays as it is. */

@@ -23,6 +23,7 @@ export interface OAuthAccessToken {
 
 /** A connected account, without its secrets. */
 export interface ExternalAccount {
+  /** The id at the platform, as its tokens carry it; unique for one user at one provider only. */
   readonly id: string
   /** The bare name: `google`. */
   readonly provider: string

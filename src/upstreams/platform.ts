@@ -68,6 +68,8 @@ export interface OpenPlatform {
   readonly tokens: Fetcher<TokenKey, readonly OAuthAccessToken[]>
   /** All connected accounts of a user, by user id; null: the platform does not know the user. */
   readonly accounts: Fetcher<string, readonly ExternalAccount[]> | null
+  /** Whether the platform gives every account an id of its own, across users and providers. */
+  readonly uniqueAccountIds?: boolean
   /** Whether the answers come out of this process: to cache them would only make a revocation slower. */
   readonly inProcess?: boolean
   /** For metrics and `/ready`; left out where no request has to wait. */

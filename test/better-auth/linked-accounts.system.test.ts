@@ -27,7 +27,7 @@ const query = `query ($ids: [ID!]!) {
     id
     github: oauth_access_tokens(provider: "oauth_github") { ...fields }
     gitlab: oauth_access_tokens(provider: "gitlab") { ...fields }
-    external_accounts { id provider provider_user_id approved_scopes created_at updated_at }
+    external_accounts { external_account_id provider provider_user_id approved_scopes created_at updated_at }
   }
 }
 fragment fields on OAuthAccessToken {
@@ -129,7 +129,7 @@ describe.each(cases)('$name, encryption $encryption', ({ create, encrypted }) =>
     const seconds = expect.toSatisfy((value: number) => Math.abs(value - Date.now() / 1000) < 60)
     expect(data?.users[0]?.external_accounts).toEqual(
       linked.map(({ id }) => ({
-        id,
+        external_account_id: id,
         provider: 'oauth_github',
         provider_user_id: 'gh-1',
         approved_scopes: ['profile', 'repo'],

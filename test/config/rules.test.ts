@@ -63,7 +63,7 @@ describe('upstreams and providers', () => {
   })
 
   it('a provider has one line, under a name that is one', () => {
-    expect(problemsOf(`${minimal}providers:\n  google: clerk\n  oauth_google: clerk\n  "a b": clerk\n`)).toEqual([
+    expect(problemsOf(`${minimal}providers:\n  google: clerk\n  oauth_google: clerk\n  "a\\tb": clerk\n`)).toEqual([
       '7:3 providers.oauth_google: this provider has a line already; with and without "oauth_" a name means the same',
       expect.stringMatching(/^8:3 providers\.…: expected a provider name such as "oauth_google"/),
     ])
@@ -100,7 +100,7 @@ describe('auth', () => {
   })
 
   it('a grant names providers', () => {
-    const text = services(`{ id: a, key_sha256: ${hash}, grants: [ { providers: [ google, "*", "../x" ] } ] }`)
+    const text = services(`{ id: a, key_sha256: ${hash}, grants: [ { providers: [ google, "*", "a\\tx" ] } ] }`)
     expect(problemsOf(text)).toEqual([
       expect.stringMatching(
         /^5:\d+ auth\.services\[0\]\.grants\[0\]\.providers\[2\]: expected a provider name .*or "\*"$/,

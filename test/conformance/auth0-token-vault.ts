@@ -47,7 +47,7 @@ export const auth0TokenVault: PlatformFixture = {
         return Promise.resolve()
       },
       needsConsent(user_id, provider) {
-        const entry = server.vault.get(`${user_id} ${nameOf(provider)}`)
+        const entry = server.vault.get(`${user_id}\n${nameOf(provider)}`)
         if (entry !== undefined) entry.refresh = 'refused'
         return Promise.resolve()
       },

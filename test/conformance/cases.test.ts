@@ -52,12 +52,12 @@ const cases: Readonly<Partial<Record<OptionalCase, Run>>> = {
   async 'external accounts'({ fixture, readUsers }) {
     const expected = []
     for (const provider of fixture.providers) expected.push(...(await fixture.connect('user_1', provider)))
-    const { data, errors } = await readUsers(['user_1'], 'external_accounts { id provider }')
+    const { data, errors } = await readUsers(['user_1'], 'external_accounts { external_account_id provider }')
     expect(errors).toBeUndefined()
-    const listed = data?.users[0]?.external_accounts as { id: string; provider: string }[]
+    const listed = data?.users[0]?.external_accounts as { external_account_id: string; provider: string }[]
     const byProvider = (a: { provider: string }, b: { provider: string }) => (a.provider < b.provider ? -1 : 1)
     expect(listed.toSorted(byProvider)).toEqual(
-      expected.map(({ external_account_id: id, provider }) => ({ id, provider })).toSorted(byProvider),
+      expected.map(({ external_account_id, provider }) => ({ external_account_id, provider })).toSorted(byProvider),
     )
   },
 }

@@ -3,7 +3,42 @@ import { describe, expect, test } from 'vitest'
 import { platforms } from '../../src/upstreams/registry.ts'
 import type { PlatformName } from '../../src/upstreams/registry.ts'
 import { fixtures } from './fixtures.ts'
+import type { Expected } from './fixture.ts'
 import { alignExpiry, startConformance } from './graph.ts'
+
+/** What platforms and people have for user ids: bases, URLs, quotes, operators of query languages, and every script. */
+const oddIds = [
+  'idp|user:1@example.org',
+  'q1+PkAtlCmo/TqbT+W8AJ743J2PaovD5oe6mrHs=',
+  'oauth2|siwe|eip155%3A5%3A0x00',
+  'samlp|acme|Jo Doe',
+  ' jo ',
+  'a/b',
+  '../user_1',
+  '%2e%2e',
+  '...',
+  'user_1?x=1&y=2',
+  'user_1#',
+  'a;b',
+  'C:\\users\\jo',
+  '"',
+  "'; --",
+  '" OR user_id:"*',
+  '\\"',
+  '*',
+  'user_*',
+  '{"user":"1"}',
+  '[]',
+  '$1',
+  'null',
+  '007',
+  '80351110224678913',
+  'юзер',
+  'usér',
+  'use\u0301r',
+  '用户',
+  '👩‍👩‍👧',
+]
 
 test('every platform of the registry has a fixture', () => {
   expect(Object.keys(fixtures).sort()).toEqual(Object.keys(platforms).sort())
@@ -33,17 +68,23 @@ describe.each(Object.keys(platforms) as PlatformName[])('%s', (name) => {
     ])
   })
 
-  test('ids that need encoding arrive as they are', async () => {
+  test('ids of any alphabet arrive as they are, together and each by itself', async () => {
     await using graph = await start()
-    const id = 'idp|user:1@example.org'
     const [provider] = graph.fixture.providers
-    const expected = await graph.fixture.connect(id, provider)
-    const { data, errors } = await graph.readTokens([id], [provider])
-    expect(errors).toBeUndefined()
-    expect(alignExpiry(data?.users[0]?.[provider], expected, graph.fixture)).toEqual(expected)
+    const expected = new Map<string, unknown>()
+    for (const id of oddIds) expected.set(id, await graph.fixture.connect(id, provider))
+    for (const ids of [oddIds, ...oddIds.map((id) => [id])]) {
+      const { data, errors } = await graph.readTokens(ids, [provider])
+      expect(errors).toBeUndefined()
+      for (const user of data?.users ?? []) {
+        const rows = expected.get(user.id) as Expected[]
+        expect([user.id, alignExpiry(user[provider], rows, graph.fixture)]).toEqual([user.id, rows])
+      }
+      expect(data?.users.map(({ id }) => id)).toEqual(ids)
+    }
   })
 
-  test.each(['..', 'a/b', '%2e%2e', 'user 1', 'user_1?x=1', 'user_1#', 'usér', '"', '*', ''])(
+  test.each(['', 'user\n1', 'user\u00001', 'user\u202e1', 'user\u20281', '\ud800', 'u'.repeat(256)])(
     'the id %j is refused before anybody is called',
     async (id) => {
       await using graph = await start()

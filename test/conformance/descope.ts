@@ -36,7 +36,7 @@ export const descope: PlatformFixture = {
         return Promise.resolve()
       },
       needsConsent(user_id, provider) {
-        server.dead.add(`${user_id} ${provider.slice('oauth_'.length)}`)
+        server.dead.add(`${user_id}\n${provider.slice('oauth_'.length)}`)
         return Promise.resolve()
       },
       callCount: () => server.calls.filter(({ path }) => path.endsWith('/token/latest')).length,

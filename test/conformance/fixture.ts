@@ -104,7 +104,8 @@ export function invent(user_id: string, provider: string, n: number, given: Part
     object: 'oauth_access_token',
     external_account_id: `account-${provider}-${String(n)}`,
     provider_user_id: `invented-provider-user-${String(n)}`,
-    token: `invented-token-${user_id}-${provider}-${String(n)}`,
+    // As platforms have them: visible ASCII (RFC 6750 section 2.1).
+    token: `invented-token-${encodeURIComponent(user_id)}-${provider}-${String(n)}`,
     expires_at: 4_102_444_800,
     provider,
     public_metadata: {},

@@ -65,7 +65,7 @@ it('answers for users, accounts and providers of the new platform', async () => 
     ada: user(id: "acme_ada") {
       google: oauth_access_tokens(provider: "google") { external_account_id token expires_at scopes label public_metadata }
       slack: oauth_access_tokens(provider: "slack") { token }
-      external_accounts { id provider approved_scopes }
+      external_accounts { external_account_id provider approved_scopes }
     }
     bob: user(id: "acme_bob") { oauth_access_tokens(provider: "google") { token } }
   }`)
@@ -87,8 +87,8 @@ it('answers for users, accounts and providers of the new platform', async () => 
         ],
         slack: [],
         external_accounts: [
-          { id: 'con_1', ...account },
-          { id: 'con_2', ...account },
+          { external_account_id: 'con_1', ...account },
+          { external_account_id: 'con_2', ...account },
         ],
       },
       bob: { oauth_access_tokens: [] },

@@ -100,19 +100,19 @@ it('gives an account under every name that leads to it, and only from the upstre
   graph.workos.users.add('user_2')
   graph.logto.addUser('user_2')
   const { data, errors } = await graph.server.ask(
-    `{ user(id: "user_2") { external_accounts { provider id }
+    `{ user(id: "user_2") { external_accounts { provider external_account_id }
       oauth_access_tokens(provider: "google_work") { provider external_account_id } } }`,
   )
   expect(errors).toBeUndefined()
-  const id = 'google-oauth2|invented-0'
+  const external_account_id = 'google-oauth2|invented-0'
   expect(data).toMatchObject({
     user: {
       external_accounts: [
         { provider: 'oauth_x' },
-        { provider: 'oauth_google', id },
-        { provider: 'oauth_google_work', id },
+        { provider: 'oauth_google', external_account_id },
+        { provider: 'oauth_google_work', external_account_id },
       ],
-      oauth_access_tokens: [{ provider: 'oauth_google_work', external_account_id: id }],
+      oauth_access_tokens: [{ provider: 'oauth_google_work', external_account_id }],
     },
   })
 })

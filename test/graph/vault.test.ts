@@ -80,7 +80,7 @@ it('lets one expired account hide no live one, unless that account is asked for'
     dead: oauth_access_tokens(provider: "google", external_account_id: "eac_dead") { external_account_id }
     other: oauth_access_tokens(provider: "google", external_account_id: "eac_other") { external_account_id }
     connection: oauth_connection(provider: "google") { status oauth_access_tokens { external_account_id } }
-    external_accounts { id }
+    external_accounts { external_account_id }
   } }`)
   const live = [{ external_account_id: 'eac_live' }]
   expect(data).toEqual({
@@ -90,7 +90,7 @@ it('lets one expired account hide no live one, unless that account is asked for'
       dead: null,
       other: [],
       connection: { status: 'CONNECTED', oauth_access_tokens: live },
-      external_accounts: [{ id: 'eac_dead' }, { id: 'eac_live' }],
+      external_accounts: [{ external_account_id: 'eac_dead' }, { external_account_id: 'eac_live' }],
     },
   })
   expect(errors).toMatchObject([{ path: ['user', 'dead'], extensions: { code: 'REAUTHORIZATION_REQUIRED' } }])

@@ -100,8 +100,8 @@ it("what is no state stays an error: the caller's mistakes and missing rights", 
     (
       await graph.server.ask(`{ user(id: "user_1") { ${field} { status } } }`, bearer === null ? { bearer } : {})
     ).errors?.map(({ extensions }) => extensions.code)
-  expect(await codeOf('oauth_connection(provider: "a/b")')).toEqual(['BAD_USER_INPUT'])
-  expect(await codeOf('oauth_connections(providers: ["a/b"])')).toEqual(['BAD_USER_INPUT'])
+  expect(await codeOf('oauth_connection(provider: "a\\nb")')).toEqual(['BAD_USER_INPUT'])
+  expect(await codeOf('oauth_connections(providers: ["a\\nb"])')).toEqual(['BAD_USER_INPUT'])
   expect(await codeOf('oauth_connections', null)).toEqual(['UNAUTHENTICATED'])
   expect(graph.clerk.calls).toHaveLength(0)
 })

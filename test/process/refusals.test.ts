@@ -80,5 +80,5 @@ it('names the argument that is wrong', async () => {
   expect(await refusal(folder, ['serve', '--prot', '1'])).toContain("unknown option '--prot'")
   expect(await refusal(folder, ['vault', 'import'])).toContain('file')
   expect(await refusal(folder, ['vault', 'import', 'nowhere.json'])).toContain('nowhere.json')
-  expect(await refusal(folder, ['vault', 'list', '--provider', '../x'])).toContain('--provider')
+  expect(await refusal(folder, ['vault', 'list', '--provider', 'oauth_'])).toContain('--provider')
 })

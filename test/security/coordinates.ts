@@ -12,6 +12,7 @@ export const openLeaves = [
     'approved_scopes',
     'created_at',
     'email_address',
+    'external_account_id',
     'first_name',
     'id',
     'image_url',
@@ -34,7 +35,7 @@ export const openLeaves = [
     'scopes',
   ].map((field) => `OAuthAccessToken.${field}`),
   ...['missing_scopes', 'provider', 'reason', 'retry_after_ms', 'status'].map((field) => `OAuthConnection.${field}`),
-  ...['id', 'platform', 'upstream'].map((field) => `Provider.${field}`),
+  ...['id', 'platform', 'upstream'].map((field) => `OAuthProvider.${field}`),
   'User.id',
   '_Service.sdl',
 ]

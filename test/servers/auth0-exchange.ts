@@ -87,7 +87,7 @@ export function createExchange(worker: ExchangeOptions | undefined): Exchange {
       if (subject === null || typeof subject.audit_context !== 'string' || subject.audit_context === '')
         return oauthFailure(400, 'invalid_request')
       if (!worker.connections.includes(connection)) return oauthFailure(403, 'access_denied')
-      const entry = vault.get(`${subject.sub ?? ''} ${connection}`)
+      const entry = vault.get(`${subject.sub ?? ''}\n${connection}`)
       if (entry === undefined) return oauthFailure(401, 'federated_connection_refresh_token_not_found')
       const { refresh = 'works', ...rest } = entry
       if (refresh === 'refused') return oauthFailure(401, 'federated_connection_refresh_token_flow_failed')

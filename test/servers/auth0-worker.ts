@@ -28,7 +28,7 @@ export async function startAuth0Worker({ client_secret }: { readonly client_secr
   ) {
     const { token = `invented-token-${user_id}-${connection}`, scopes = ['email', 'profile'], extra = {} } = given
     server.addUser(user_id)
-    server.vault.set(`${user_id} ${connection}`, {
+    server.vault.set(`${user_id}\n${connection}`, {
       access_token: token,
       scope: scopes.join(' '),
       expires_in: 3000,

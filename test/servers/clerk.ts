@@ -133,5 +133,5 @@ function readPage(query: URLSearchParams, allowed: readonly string[]): { limit: 
 }
 
 function keyOf(user_id: string, provider: string): string {
-  return `${user_id} ${provider}`
+  return `${user_id}\n${provider}`
 }

@@ -64,8 +64,8 @@ export async function startDescope(options: DescopeServerOptions = {}): Promise<
     if (typeof appId !== 'string' || typeof userId !== 'string' || appId === '' || userId === '')
       return descopeFailure(400, 'E011002')
     if (!users.has(userId)) return descopeFailure(400, 'E112102')
-    const token = tokens.get(`${userId} ${appId} ${String(tenantId)}`)
-    if (token === undefined || dead.has(`${userId} ${appId}`)) return descopeFailure(noToken.status, noToken.errorCode)
+    const token = tokens.get(`${userId}\n${appId}\n${String(tenantId)}`)
+    if (token === undefined || dead.has(`${userId}\n${appId}`)) return descopeFailure(noToken.status, noToken.errorCode)
     return { status: 200, body: { token } }
   }
 
@@ -73,7 +73,7 @@ export async function startDescope(options: DescopeServerOptions = {}): Promise<
     const { userId = '', tenantId = '', ...others } = Object.fromEntries(query)
     if (userId === '' || Object.keys(others).length > 0) return descopeFailure(400, 'E011002')
     if (!users.has(userId) && unknownUser === 'error') return descopeFailure(400, 'E112102')
-    const appIds = [...apps].filter((app) => tokens.has(`${userId} ${app} ${tenantId}`))
+    const appIds = [...apps].filter((app) => tokens.has(`${userId}\n${app}\n${tenantId}`))
     return { status: 200, body: { appIds } }
   }
 
@@ -88,7 +88,7 @@ export async function startDescope(options: DescopeServerOptions = {}): Promise<
       users.add(user_id)
       apps.add(app_id)
       const token = inventToken(user_id, app_id, given)
-      tokens.set(`${user_id} ${app_id} ${String(token.tenantId)}`, token)
+      tokens.set(`${user_id}\n${app_id}\n${String(token.tenantId)}`, token)
       return token
     },
   })

@@ -53,7 +53,7 @@ export async function startKeycloak({
     admin,
     sign,
     verify,
-    read: (user: string, alias: string) => links.get(`${user} ${alias}`),
+    read: (user: string, alias: string) => links.get(`${user}\n${alias}`),
     aliases,
   }
   const exchanges = createExchanges(context)
@@ -107,7 +107,7 @@ export async function startKeycloak({
     if (stores === undefined)
       return unknownAlias === 502 ? { status: 502, raw: EXPIRED_PAGE } : failure(404, 'Identity Provider not found.')
     if (!stores) return failure(400, `Identity Provider [${alias}] does not support this operation.`)
-    const link = links.get(`${claims.sub} ${alias}`)
+    const link = links.get(`${claims.sub}\n${alias}`)
     if (link === undefined)
       return failure(400, `User [${claims.sub}] is not associated with identity provider [${alias}].`)
     if (link.stored === null)
@@ -129,10 +129,10 @@ export async function startKeycloak({
   function federatedIdentity(user_id: string, request: Received): Reply {
     if (!exchanges.isAdmin(bearerOf(request))) return { status: 401, body: { error: 'HTTP 401 Unauthorized' } }
     if (!users.has(user_id)) return { status: 404, body: { error: 'User not found' } }
-    const own = [...links].filter(([key]) => key.startsWith(`${user_id} `))
+    const own = [...links].filter(([key]) => key.startsWith(`${user_id}\n`))
     return {
       status: 200,
-      body: own.map(([key, { userId, userName }]) => ({ identityProvider: key.split(' ')[1], userId, userName })),
+      body: own.map(([key, { userId, userName }]) => ({ identityProvider: key.split('\n')[1], userId, userName })),
     }
   }
 
@@ -153,7 +153,7 @@ export async function startKeycloak({
       if (!aliases.has(alias)) aliases.set(alias, true)
       const access_token = `invented-token-${user_id}-${alias}`
       const link = { userId: `invented-${alias}-id`, userName: 'ada', stored: { access_token }, ...given }
-      links.set(`${user_id} ${alias}`, link)
+      links.set(`${user_id}\n${alias}`, link)
       return link
     },
   })

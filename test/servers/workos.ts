@@ -150,5 +150,5 @@ function parseBody(request: Received): { user_id: string; organization_id?: stri
 }
 
 function keyOf(user_id: string, slug: string, organization_id = ''): string {
-  return `${user_id} ${slug} ${organization_id}`
+  return `${user_id}\n${slug}\n${organization_id}`
 }

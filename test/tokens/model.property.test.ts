@@ -58,7 +58,8 @@ function rightAnswer(given: Platform, ask: TokenRequest): string | readonly stri
   const asked = tokensOf(ask, held).filter(
     (row) => externalAccountId === null || row.external_account_id === externalAccountId,
   )
-  const live = asked.filter((row) => given.refreshes || row.expires_at! - minValiditySeconds > NOW)
+  // A platform that refreshes was asked anew: what it answers is handed out as long as it lives.
+  const live = asked.filter((row) => row.expires_at! - (given.refreshes ? 0 : minValiditySeconds) > NOW)
   return asked.length > 0 && live.length === 0 ? 'REAUTHORIZATION_REQUIRED' : live.map((row) => reveal(row.token))
 }
 

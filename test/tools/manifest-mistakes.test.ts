@@ -65,7 +65,7 @@ test.each([
   [
     'a field that the schema has not',
     documentMap(tokens, wrongField),
-    `FILE  ${sha256(wrongField)}  Cannot query field "nmae" on type "Provider". (1:15)`,
+    `FILE  ${sha256(wrongField)}  Cannot query field "nmae" on type "OAuthProvider". (1:15)`,
   ],
   [
     'an operation that the schema has not',

@@ -7,10 +7,18 @@ const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf
 const released = read('./released.graphql')
 const current = read('../../schema.graphql')
 
-test('breaks no client of the last release', async ({ annotate }) => {
+/** What the next release breaks on purpose, as CHANGELOG.md says; the release empties the list. */
+const announced = [
+  "OAuthConnection.reason: Field 'OAuthConnection.reason' changed type from 'String' to 'OAuthConnectionReason'",
+  "Query.providers: Field 'Query.providers' changed type from '[Provider!]!' to '[OAuthProvider!]!'",
+]
+
+test('breaks no client of the last release but where it is announced', async ({ annotate }) => {
   const { breaking, dangerous } = await compareSchemas(released, current)
   for (const change of dangerous) await annotate(change, 'dangerous')
-  expect(breaking, 'deprecate first; after a release: node scripts/schema-changes.ts --release').toStrictEqual([])
+  expect(breaking, 'deprecate first; after a release: node scripts/schema-changes.ts --release').toStrictEqual(
+    announced,
+  )
 })
 
 const before = `

@@ -112,7 +112,7 @@ describe.each([400, 404, 422])('a token that there is not gives %d with a code o
   test('not connected, dead, unknown app, unknown user', async () => {
     await using server = await startDescope({ noToken })
     server.connect('U2x', 'github')
-    server.dead.add('U2x github')
+    server.dead.add('U2x\ngithub')
     await using client = open(server)
     expect(await client.tokens('U2x', 'google')).toEqual([])
     expect((await failureOf(client.tokens('U2x', 'github'))).extensions).toMatchObject({
@@ -172,7 +172,7 @@ describe('accounts', () => {
     await using server = await startDescope()
     server.connect('U2x', 'google')
     server.connect('U2x', 'github')
-    server.dead.add('U2x github')
+    server.dead.add('U2x\ngithub')
     await using client = open(server)
     expect(await client.accounts('U2x')).toMatchObject([
       { id: 'token-U2x-google', provider: 'google', provider_user_id: '1099', approved_scopes: ['calendar'] },

@@ -118,7 +118,7 @@ test('a failure with a status is an answer, with JSON or without', async () => {
 test('a parameter that fits no path is never sent', async () => {
   await using server = await startLocal(fine)
   await using http = openTestHttp(server.url)
-  const bad = http.request({ ...spec, template: '/users/{user_id}', params: { user_id: '../admin' } }, call())
+  const bad = http.request({ ...spec, template: '/users/{user_id}', params: { user_id: '..' } }, call())
   expect(await failureOf(bad)).toMatchObject({ code: 'BAD_USER_INPUT' })
   expect([server.calls, http.events]).toEqual([[], []])
 })

@@ -73,8 +73,8 @@ test('an empty list says so', async () => {
 test('refuses options that are no ids, and names them', async () => {
   const { store } = await filled()
   expect(() => list(store, { user: '' })).toThrow('--user is empty.')
-  expect(() => list(store, { provider: 'no provider' })).toThrow('--provider must be a provider name')
-  expect(() => remove(store, { user: 'user_1', account: '../x' })).toThrow('--account may hold')
+  expect(() => list(store, { provider: 'no\nprovider' })).toThrow('--provider must be a provider name')
+  expect(() => remove(store, { user: 'user_1', account: 'a\0x' })).toThrow('--account must be well-formed')
   expect(list(store).lines).toHaveLength(4)
 })
 

@@ -47,7 +47,7 @@ export function ConnectionCard({ connection, accounts, reload }: Props) {
               key={token.external_account_id}
               provider={provider}
               token={token}
-              account={accounts.find(({ id }) => id === token.external_account_id)}
+              account={accounts.find((each) => each.external_account_id === token.external_account_id)}
               reload={reload}
             />
           ))}

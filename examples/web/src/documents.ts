@@ -8,6 +8,7 @@ export const AccountsDocument = graphql(`
       id
       external_accounts {
         id
+        external_account_id
         provider
         email_address
         username

@@ -116,9 +116,9 @@ function chunk(ids: readonly string[]): string[][] {
   return parts
 }
 
-/** `checkIds` leaves no character in an id that has to be escaped between quotation marks. */
+/** A quoted string of the query syntax (Lucene): a backslash escapes itself and the quotation mark. */
 function quote(id: string): string {
-  return `"${id}"`
+  return `"${id.replace(/["\\]/g, '\\$&')}"`
 }
 
 export interface User {

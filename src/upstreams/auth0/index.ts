@@ -4,7 +4,7 @@
  */
 import { decodeJwt } from 'jose'
 import { z } from 'zod'
-import { account, CodedError, httpOptionFields, httpTuning, token } from '../kit.ts'
+import { account, CodedError, httpOptionFields, httpTuning, joinIds, token } from '../kit.ts'
 import type { Authorize, Call, ExternalAccount, Many, OAuthAccessToken, Platform, TokenKey } from '../kit.ts'
 import { openApi } from './api.ts'
 import type { Auth0Api, Identity, User } from './api.ts'
@@ -66,7 +66,7 @@ export const auth0: Platform<Auth0Options> = {
 
 /** `authorize` tells whether the client may read tokens at all. */
 function tokensFetcher(api: Auth0Api, authorize: Authorize): Many<TokenKey, readonly OAuthAccessToken[]> {
-  const id = ({ userId, provider }: TokenKey): string => `${userId} ${provider}`
+  const id = ({ userId, provider }: TokenKey): string => joinIds(userId, provider)
 
   /** The search may leave tokens out (UNVERIFIED): where one is missing, the user is read without the search. */
   async function complete(user: User, keys: readonly TokenKey[], call: Call): Promise<User> {

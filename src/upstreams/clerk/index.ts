@@ -62,6 +62,7 @@ export const clerk: Platform<ClerkOptions> = {
     const api = openApi(http)
     return {
       autoRefreshes: true,
+      uniqueAccountIds: true,
       tokens: tokensFetcher(api),
       accounts: accountsFetcher(api),
       state: () => http.state(),

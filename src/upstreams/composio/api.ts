@@ -1,6 +1,7 @@
 /** `GET /api/v3.1/connected_accounts?user_ids=…`: the accounts of many users with their tokens, page by page. */
 import { z } from 'zod'
 import {
+  badUserInput,
   checkIds,
   filledText,
   isoSeconds,
@@ -85,6 +86,10 @@ export type ListAccounts = (
   call: Call,
 ) => Promise<FoundAccounts>
 
+function hasComma(id: string): boolean {
+  return id.includes(',')
+}
+
 /** `pageSize`: how many accounts come in one page. */
 export function accountLister(http: Http, pageSize: number): ListAccounts {
   /** The items of all pages. */
@@ -134,9 +139,12 @@ export function accountLister(http: Http, pageSize: number): ListAccounts {
   }
 
   return async (userIds, toolkits, call) => {
-    // Ids go into a list between commas: one with a comma would be two.
-    const { valid, refused } = checkIds(userIds)
+    const { valid: ids, refused } = checkIds(userIds)
     const found = new Map<string, readonly ConnectedAccount[] | Error>(refused)
+    // Ids go into a list between commas: one with a comma would be two.
+    const valid = ids.filter((id) => !hasComma(id))
+    for (const id of ids.filter(hasComma))
+      found.set(id, badUserInput('user_id: the platform cannot be asked for an id with a comma.'))
     const parts = Array.from({ length: Math.ceil(valid.length / MAX_USERS) }, (_, n) =>
       splitOnFailure(valid.slice(n * MAX_USERS, (n + 1) * MAX_USERS), (part) => listTogether(part, toolkits, call)),
     )

@@ -5,6 +5,7 @@ import {
   CodedError,
   httpOptionFields,
   httpTuning,
+  joinIds,
   openHttp,
   reveal,
   secret,
@@ -78,7 +79,7 @@ const slug = /^[A-Za-z0-9_.-]{1,100}$/
 
 function tokensFetcher(listAccounts: ListAccounts): Many<TokenKey, readonly OAuthAccessToken[]> {
   const toolkitOf = ({ provider }: TokenKey): string => provider.toLowerCase()
-  const id = (key: TokenKey): string => `${key.userId} ${toolkitOf(key)}`
+  const id = (key: TokenKey): string => joinIds(key.userId, toolkitOf(key))
 
   function pick(key: TokenKey, accounts: readonly ConnectedAccount[] | Error) {
     if (accounts instanceof Error) throw accounts

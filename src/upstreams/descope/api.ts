@@ -5,6 +5,7 @@ import {
   blameOf,
   CodedError,
   filledText,
+  joinIds,
   read,
   readAnswer,
   secret,
@@ -114,7 +115,7 @@ export function openApi(http: Http, tenantId: string | null): DescopeApi {
         throw verdict('UPSTREAM_PROTOCOL_ERROR', answer)
       return usable(token)
     },
-    ({ userId, appId }) => `${userId} ${appId}`,
+    ({ userId, appId }) => joinIds(userId, appId),
   )
 
   return { apps, hasApp, latestToken }

@@ -1,6 +1,6 @@
 /**
- * Where a request may go. Two independent rules guard its URL (docs/promises.md S9): a value that a caller chose must
- * match the allow-list of characters, and the finished URL must still fit its template. The address is checked when the
+ * Where a request may go. Two independent rules guard its URL (docs/promises.md S9): a value is percent-encoded into one
+ * segment of the path, and the finished URL must have exactly the path that was built. The address is checked when the
  * connection is made, because a name can be rebound after it was checked (docs/promises.md S10).
  */
 import { lookup } from 'node:dns'
@@ -8,7 +8,7 @@ import { BlockList, isIP } from 'node:net'
 import type { LookupFunction } from 'node:net'
 import { badUserInput } from '../../errors.ts'
 import { isSecure } from '../../lib/url.ts'
-import { checkId } from '../../tokens/ids.ts'
+import { checkAccountId } from '../../tokens/ids.ts'
 
 /** What a request adds to the base URL. */
 export interface UrlParts {
@@ -22,16 +22,27 @@ export interface UrlParts {
 
 const placeholder = /\{([a-z_]+)\}/g
 
-/** The path with every parameter checked and encoded; BAD_USER_INPUT that names the parameter and never echoes it. */
+/**
+ * The path with every parameter checked and encoded; BAD_USER_INPUT that names the parameter and never echoes it. `.` and
+ * `..` are refused: no encoding keeps them in their segment (WHATWG URL, single-dot and double-dot path segments).
+ */
 export function fillPath(template: string, params: Readonly<Record<string, string>>): string {
-  return template.replace(placeholder, (_, name: string) => encodeURIComponent(checkId(params[name] ?? '', name)))
+  return template.replace(placeholder, (_, name: string) =>
+    encodeURIComponent(checkPathSegment(params[name] ?? '', name)),
+  )
 }
 
-/** The URL of a request below `base`; BAD_USER_INPUT where a parameter does not fit its template. */
+/** Returns the value, which may be any id but one that a parser of URLs takes for a step to another folder. */
+export function checkPathSegment(value: string, argument: string): string {
+  if (value === '.' || value === '..') throw badUserInput(`${argument}: the value does not fit into the path of a URL.`)
+  return checkAccountId(value, argument)
+}
+
+/** The URL of a request below `base`; BAD_USER_INPUT where a parameter cannot be a segment of a path. */
 export function requestUrl(base: URL, parts: UrlParts): URL {
-  const path = fillPath(parts.template, parts.params ?? {})
-  const url = new URL(pathPrefix(base) + path, base)
-  if (!matchesTemplate(url, base, parts.template)) {
+  const path = pathPrefix(base) + fillPath(parts.template, parts.params ?? {})
+  const url = new URL(path, base)
+  if (!isExactly(url, base, path)) {
     const names = [...parts.template.matchAll(placeholder)].map(([, name]) => name)
     throw badUserInput(`${names.join(', ')}: the value does not fit into the path of a URL.`)
   }
@@ -39,23 +50,16 @@ export function requestUrl(base: URL, parts: UrlParts): URL {
   return url
 }
 
-/** Whether a parsed URL has the origin and the prefix of `base`, and the segments of the template, no more and no less. */
-export function matchesTemplate(url: URL, base: URL, template: string): boolean {
-  const expected = (pathPrefix(base) + template).split('/')
-  const actual = url.pathname.split('/')
+/** Whether a parsed URL has the origin of `base` and exactly this path: no parser moved a part of it elsewhere. */
+export function isExactly(url: URL, base: URL, path: string): boolean {
   return (
     url.origin === base.origin &&
     url.username === '' &&
     url.password === '' &&
     url.search === '' &&
     url.hash === '' &&
-    actual.length === expected.length &&
-    expected.every((segment, index) => (isPlaceholder(segment) ? actual[index] !== '' : actual[index] === segment))
+    url.pathname === path
   )
-}
-
-function isPlaceholder(segment: string): boolean {
-  return segment.startsWith('{') && segment.endsWith('}')
 }
 
 /** The path of the base URL without slashes at its end. */

@@ -9,6 +9,7 @@ import {
   blameOf,
   CodedError,
   filledText,
+  joinIds,
   read,
   readAnswer,
   remainingSeconds,
@@ -72,7 +73,7 @@ export function readByBroker(realm: Realm, client: Client | null): ReadStored {
       )
       return secret(token)
     },
-    ({ userId, credential }) => `${userId} ${credential?.id ?? ''}`,
+    ({ userId, credential }) => joinIds(userId, credential?.id ?? ''),
   )
   return async (key, call) => askBroker(realm, reveal(await exchange(key, call)), key, call)
 }

@@ -9,6 +9,7 @@ import {
   httpOptionFields,
   httpTuning,
   isUuid,
+  joinIds,
   openHttp,
   reveal,
   secret,
@@ -79,7 +80,7 @@ export const kratos: Platform<KratosOptions> = {
 }
 
 function tokensFetcher(api: KratosApi): Many<TokenKey, readonly OAuthAccessToken[]> {
-  const id = ({ userId, provider }: TokenKey): string => `${userId} ${provider}`
+  const id = ({ userId, provider }: TokenKey): string => joinIds(userId, provider)
   return {
     kind: 'many',
     max: MAX_KEYS,

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import {
   answerError,
   blameOf,
-  checkId,
+  checkPathSegment,
   CodedError,
   filledText,
   isoSeconds,
@@ -85,10 +85,10 @@ export function openApi(http: Http, userTag: string): NangoApi {
   }
 }
 
-/** Nango takes any text for an id; one that does not fit into a URL is for the operator to rename, not for the caller. */
+/** An id that fits no path is for the operator to rename, not for the caller: Nango takes any text. */
 function checkConnectionId(id: string): string {
   try {
-    return checkId(id, 'connection_id')
+    return checkPathSegment(id, 'connection_id')
   } catch {
     const message = 'The platform gives the connection an id that this server does not put into a URL.'
     throw new CodedError('UPSTREAM_PROTOCOL_ERROR', message)
