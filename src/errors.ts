@@ -115,6 +115,8 @@ export interface ErrorDetails {
   readonly upstream_code?: string
   /** The platform's trace id, for its support. */
   readonly trace_id?: string
+  /** The id of the request, as in the header `x-request-id` and in the log. */
+  readonly request_id?: string
 }
 
 /**
@@ -132,6 +134,32 @@ export class CodedError extends Error {
     this.code = code
     this.extensions = { code, retryable: errorCodes[code].retryable, ...details }
   }
+}
+
+/**
+ * A cause whose message is written for the operator: a fixed phrase, a code, a status or names of fields, never a value
+ * of a caller or a platform. The log prints it; callers never see it.
+ */
+export class Reason extends Error {
+  override readonly name = 'Reason'
+}
+
+const systemCode = /^[A-Z][A-Z0-9_]{1,63}$/
+
+/** The reason behind an error, for one field of a log line: of the innermost cause that tells one; null: none does. */
+export function reasonOf(error: unknown): string | null {
+  let found: string | null = null
+  for (let cause = error, depth = 0; cause instanceof Error && depth < 8; cause = cause.cause, depth++) {
+    if (cause instanceof Reason) found = cause.message
+    else if (!(cause instanceof CodedError)) found = codeOf(cause) ?? found
+  }
+  return found
+}
+
+/** The code that Node and libraries put on errors, such as `ENOSPC`. */
+function codeOf(error: Error): string | null {
+  const code = 'code' in error ? error.code : null
+  return typeof code === 'string' && systemCode.test(code) ? code : null
 }
 
 /** The same error with more details, for the layer that knows the upstream or the provider. */

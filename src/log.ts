@@ -1,10 +1,13 @@
 /**
  * Structured logs. No text of a caller or a platform is logged: the message of a foreign error may quote its input
- * (`JSON.parse` quotes the body), so such an error shows its name, its code and its stack frames only.
+ * (`JSON.parse` quotes the body), so such an error shows its name, its code and its stack frames only. The messages of
+ * `CodedError` and `Reason` are ours.
  */
 import { pino } from 'pino'
 import type { DestinationStream, Logger } from 'pino'
-import { CodedError } from './errors.ts'
+import { CodedError, Reason } from './errors.ts'
+import { createCache } from './lib/cache.ts'
+import { monotonicMs } from './lib/clock.ts'
 
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error' | 'fatal'>
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
@@ -44,16 +47,44 @@ interface ErrorFacts {
 
 const MAX_CAUSES = 5
 
-/** Describes an error without foreign text: the message of a coded error, and where any other was thrown. */
+/** Describes an error without foreign text: the messages of our own errors, and where any other was thrown. */
 function describeError(error: unknown, depth = 0): ErrorFacts {
   if (!(error instanceof Error)) return { name: typeof error }
   const code = (error as { code?: unknown }).code
   return {
     name: error.name,
     ...(typeof code === 'string' && /^[A-Z0-9_]{1,64}$/.test(code) ? { code } : {}),
-    ...(error instanceof CodedError
+    ...(error instanceof CodedError || error instanceof Reason
       ? { message: error.message }
       : { frames: (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line)) }),
     ...(error.cause === undefined || depth === MAX_CAUSES ? {} : { cause: describeError(error.cause, depth + 1) }),
+  }
+}
+
+/** Lines of one key in one window; more tell an operator nothing new, and a caller could fill the disk with them. */
+const LINES = 20
+const WINDOW_MS = 60_000
+/** Keys that are counted. Where a platform chooses a part of the key, it cannot make the memory grow. */
+const MAX_KEYS = 1000
+
+/** Writes a line unless its key had too many lately; the next line that is written says how many were left out. */
+export type LimitedLog = (level: 'info' | 'warn', key: string, fields: object, message: string) => void
+
+/** Create it once per process. `nowMs` is the monotonic clock, in milliseconds. */
+export function limitLines(log: Log, nowMs: () => number = monotonicMs): LimitedLog {
+  const counts = createCache<{ since: number; written: number; leftOut: number }>({ entries: MAX_KEYS })
+  return (level, key, fields, message) => {
+    const now = nowMs()
+    let count = counts.get(key)
+    if (count === undefined || now - count.since >= WINDOW_MS)
+      counts.set(key, (count = { since: now, written: 0, leftOut: count?.leftOut ?? 0 }))
+    if (count.written >= LINES) {
+      count.leftOut += 1
+      return
+    }
+    count.written += 1
+    const { leftOut } = count
+    count.leftOut = 0
+    log[level](leftOut > 0 ? { ...fields, left_out: leftOut } : fields, message)
   }
 }

@@ -3,6 +3,7 @@
  * while the sink writes go into the next write (group commit), so that a slow disk costs one write for many requests.
  */
 import { setImmediate } from 'node:timers/promises'
+import { Reason } from '../errors.ts'
 import { raceSignal } from '../lib/abort.ts'
 import { chainEntries } from './record.ts'
 import type { AuditEntry, AuditKeys, ChainHead } from './record.ts'
@@ -79,11 +80,11 @@ export function createAudit(sink: AuditSink, keys: AuditKeys, timeoutMs = TIMEOU
     head: () => head,
     async write(entries) {
       if (entries.length === 0) return
-      if (isStuck || waiting.length >= MAX_WAITING) throw new Error('the sink of the audit does not keep up')
+      if (isStuck || waiting.length >= MAX_WAITING) throw new Reason('the sink of the audit does not keep up')
       const timeout = new AbortController()
       const timer = setTimeout(() => {
         isStuck = writing !== null
-        timeout.abort(new Error('the sink of the audit did not answer in time'))
+        timeout.abort(new Reason('the sink of the audit did not answer in time'))
       }, timeoutMs)
       try {
         await raceSignal(enqueue(entries), timeout.signal)

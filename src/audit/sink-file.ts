@@ -8,6 +8,7 @@ import { constants } from 'node:fs'
 import { mkdir, open, readdir, rename, stat, unlink, writeFile } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { Reason } from '../errors.ts'
 import { isoNow } from '../lib/clock.ts'
 import type { AuditSink } from './log.ts'
 import type { FileAuditConfig } from './options.ts'
@@ -54,13 +55,13 @@ export async function openFileSink(options: FileSinkOptions, keys: AuditKeys): P
     markClean()
     const onDisk = await stat(path).catch(() => null)
     if (file !== null && onDisk?.ino === inode) {
-      if (onDisk.size !== size) throw new Error('something else writes the audit file')
+      if (onDisk.size !== size) throw new Reason('something else writes the audit file')
       return file
     }
     // The operator moved the file, or a rotation stopped after its rename: the chain continues in a new file.
     await file?.close()
     file = null
-    if (onDisk !== null && onDisk.size > 0) throw new Error('something else writes the audit file')
+    if (onDisk !== null && onDisk.size > 0) throw new Reason('something else writes the audit file')
     file = await openToAppend(path)
     inode = (await file.stat()).ino
     size = 0

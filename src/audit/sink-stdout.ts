@@ -5,6 +5,7 @@
 import { write } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { Reason } from '../errors.ts'
 import type { AuditSink } from './log.ts'
 import { genesis } from './record.ts'
 
@@ -25,7 +26,7 @@ export function openStreamSink(fd: number): AuditSink {
     head: genesis,
     recovered: [],
     async append(lines) {
-      if (failure !== null) throw new Error('the stream of the audit failed before', { cause: failure })
+      if (failure !== null) throw new Reason('the stream of the audit failed before', { cause: failure })
       try {
         await writeFully(fd, Buffer.from(lines))
       } catch (error) {

@@ -35,8 +35,8 @@ export interface AuditedOperation {
   readonly viewer: Viewer
   readonly requestId: string | null
   readonly operationName: string | null
-  /** The value of the header. */
-  readonly traceparent: string | null
+  /** Of W3C Trace Context. */
+  readonly traceId: string | null
 }
 
 /** Platforms choose account ids. The bound keeps a record small enough for tail recovery (`sink-file.ts`). */
@@ -100,7 +100,7 @@ function toEntry(row: Row, operation: AuditedOperation, time: string): DecisionE
     time,
     event: 'decision',
     request_id: operation.requestId,
-    trace_id: parseTraceId(operation.traceparent),
+    trace_id: operation.traceId,
     operation_name: operation.operationName,
     viewer: viewer.kind,
     ...idsOf(viewer),
@@ -124,11 +124,4 @@ function idsOf(viewer: Viewer): Pick<DecisionEntry, 'viewer_id' | 'key_id'> {
     case 'service':
       return { viewer_id: viewer.id, key_id: viewer.id }
   }
-}
-
-/** W3C Trace Context section 3.2: version `ff` and a trace id of zeros are invalid; later versions keep the layout. */
-function parseTraceId(traceparent: string | null): string | null {
-  const match = /^([0-9a-f]{2})-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-|$)/.exec(traceparent ?? '')
-  const [, version = 'ff', traceId = ''] = match ?? []
-  return version === 'ff' || /^0+$/.test(traceId) ? null : traceId
 }

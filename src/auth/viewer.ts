@@ -1,5 +1,5 @@
 /** Who sends a request: the viewer, with what the access policy needs to know about it. */
-import { CodedError } from '../errors.ts'
+import { CodedError, Reason } from '../errors.ts'
 import type { SecretField } from '../tokens/types.ts'
 
 export type Viewer = AnonymousViewer | UserViewer | ServiceViewer
@@ -44,5 +44,5 @@ export const anonymous: Viewer = Object.freeze({ kind: 'anonymous' })
  * credential.
  */
 export function unauthenticated(reason: string): CodedError {
-  return new CodedError('UNAUTHENTICATED', undefined, {}, { cause: new Error(reason) })
+  return new CodedError('UNAUTHENTICATED', undefined, {}, { cause: new Reason(reason) })
 }

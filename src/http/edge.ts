@@ -1,5 +1,5 @@
 /** Answers every request that needs no GraphQL: health probes, refusals, preflights and the page of development mode. */
-import { errorResponse, jsonResponse } from './error-response.ts'
+import { jsonResponse, RefusedError } from './error-response.ts'
 import type { HttpResponse, RequestHead } from './message.ts'
 import { asksForPage, checkRequest, isPreflight, isProbe, preflightHeaders } from './policy.ts'
 import type { HttpPolicy } from './policy.ts'
@@ -18,7 +18,7 @@ export interface Page {
   html(): Promise<Uint8Array<ArrayBuffer>>
 }
 
-/** Null for a request that carries an operation. */
+/** Null for a request that carries an operation. Throws `RefusedError`. */
 export type Edge = (request: RequestHead) => HttpResponse | Promise<HttpResponse> | null
 
 /** `page` is served to browsers; null serves none. */
@@ -26,7 +26,7 @@ export function createEdge(policy: HttpPolicy, probes: Probes, page: Page | null
   return (request) => {
     if (isProbe(request)) return answerProbe(request.path, probes)
     const refusal = checkRequest(request, policy)
-    if (refusal !== null) return errorResponse(refusal, request.header('accept'))
+    if (refusal !== null) throw new RefusedError(refusal)
     if (isPreflight(request, policy.cors)) return { status: 204, headers: preflightHeaders(policy.cors), body: null }
     // After the checks, which refuse every host name but this machine's: the page holds the development key.
     return page !== null && asksForPage(request) ? answerPage(page) : null

@@ -1,10 +1,11 @@
 /** The pipeline of one request, from its head to its response; the adapters of http/ connect it to a server. */
 import type { Config } from '../config/load.ts'
-import { CodedError, errorCodes } from '../errors.ts'
+import { CodedError, errorCodes, reasonOf } from '../errors.ts'
 import { createConcurrency } from '../http/concurrency.ts'
 import { createEdge } from '../http/edge.ts'
 import type { Page } from '../http/edge.ts'
 import { errorResponse, RefusedError } from '../http/error-response.ts'
+import type { Refusal } from '../http/error-response.ts'
 import { toFetchHandler } from '../http/fetch.ts'
 import type { FetchHandler } from '../http/fetch.ts'
 import type { HttpHandler, HttpRequest, HttpResponse } from '../http/message.ts'
@@ -19,6 +20,7 @@ import { readTimeoutMs, startDeadline, TIMEOUT_HEADER } from './deadline.ts'
 import { createGraph } from './graph.ts'
 import type { GraphDeps } from './graph.ts'
 import { countResponse } from './observability/metrics.ts'
+import { createReasonLog, idsOf } from './observability/reasons.ts'
 import type { Tracing } from './observability/tracing.ts'
 import { readOperation } from './operation.ts'
 
@@ -52,7 +54,8 @@ export function createApp(config: AppConfig, deps: AppDeps): App {
   const policy = { mode, cors, bodyBytes: limits.body_bytes }
   const answerWithoutGraph = createEdge(policy, { isReady: deps.isReady, states: source.states }, deps.page)
   const disposal = new AbortController()
-  const authenticate = createAuthenticate(config, log, disposal.signal)
+  const reasons = createReasonLog(log)
+  const authenticate = createAuthenticate(config, { log, reasons, signal: disposal.signal })
   const graph = createGraph(config, deps)
   const observers: readonly Observer[] = [
     createRequestLog(log),
@@ -74,9 +77,8 @@ export function createApp(config: AppConfig, deps: AppDeps): App {
         await gate.turn(request)
         const operation = readOperation(bytes, documents !== null)
         state.operationName = operation.operationName?.slice(0, MAX_NAME_LENGTH) ?? null
-        const caller = describeCaller(request, viewer, deadline, source)
-        const traceparent = header('traceparent')
-        return graph.execute({ state, viewer, caller, operation, traceparent }, header('accept'), signal)
+        const caller = describeCaller(request, viewer, { source, deadline, onFailure: reasons.upstream(state) })
+        return graph.execute({ state, viewer, caller, operation }, header('accept'), signal)
       })
     } finally {
       deadline.stop()
@@ -85,11 +87,12 @@ export function createApp(config: AppConfig, deps: AppDeps): App {
 
   /** A defect costs one request, and shows nothing of itself. */
   function explain(error: unknown, { signal, header }: HttpRequest, state: RequestState): HttpResponse {
-    const accept = header('accept')
-    if (error instanceof RefusedError) return errorResponse(error.refusal, accept)
-    if (signal.aborted && error === signal.reason) return errorResponse(callerGone, accept)
-    log.error({ request_id: state.id, error }, 'unexpected error')
-    return errorResponse(defect, accept)
+    const respond = (refusal: Refusal): HttpResponse =>
+      errorResponse({ ...refusal, details: { ...refusal.details, request_id: state.id } }, header('accept'))
+    if (error instanceof RefusedError) return respond(error.refusal)
+    if (signal.aborted && error === signal.reason) return respond(callerGone)
+    log.error({ ...idsOf(state), reason: reasonOf(error) ?? undefined, error }, 'unexpected error')
+    return respond(defect)
   }
 
   async function handle(request: HttpRequest): Promise<HttpResponse> {
@@ -151,10 +154,11 @@ async function receive(request: HttpRequest, maxBytes: number, signal: AbortSign
 
 /** One line for each request, without variables, results or addresses. */
 function createRequestLog(log: Log): Observer {
-  return ({ id, method, gateway, viewer, operationName, documentId, startedAt }, { status }) => {
+  return ({ id, traceId, method, gateway, viewer, operationName, documentId, startedAt }, { status }) => {
     log.info(
       {
         request_id: id,
+        trace_id: traceId ?? undefined,
         method,
         status,
         gateway: gateway ?? undefined,

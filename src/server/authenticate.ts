@@ -2,7 +2,7 @@
 import { createIdentify } from '../auth/identify.ts'
 import type { Viewer } from '../auth/viewer.ts'
 import type { Config } from '../config/load.ts'
-import { CodedError } from '../errors.ts'
+import { CodedError, reasonOf } from '../errors.ts'
 import { createCheckProof } from '../gateway-proof/check-proof.ts'
 import type { CheckProof, ProofResult } from '../gateway-proof/proof.ts'
 import { RefusedError } from '../http/error-response.ts'
@@ -12,6 +12,7 @@ import { bodyTimeout } from '../http/policy.ts'
 import { raceSignal } from '../lib/abort.ts'
 import type { Log } from '../log.ts'
 import type { RequestState } from './context.ts'
+import type { ReasonLog } from './observability/reasons.ts'
 
 interface Authentication {
   readonly request: HttpRequest
@@ -32,11 +33,17 @@ export interface Authenticate {
   caller(authentication: Authentication): Promise<Viewer>
 }
 
-/** Its functions reject with `RefusedError`; `signal` ends what runs in the background. */
+export interface AuthenticateDeps {
+  readonly log: Log
+  readonly reasons: ReasonLog
+  /** Ends what runs in the background. */
+  readonly signal: AbortSignal
+}
+
+/** Its functions reject with `RefusedError`. */
 export function createAuthenticate(
   { auth, gateway }: Pick<Config, 'auth' | 'gateway'>,
-  log: Log,
-  signal: AbortSignal,
+  { log, reasons, signal }: AuthenticateDeps,
 ): Authenticate {
   const identify = createIdentify(auth, {
     onIssuerFailure: (issuer, reason) => {
@@ -51,7 +58,7 @@ export function createAuthenticate(
     if (checkProof === null) return null
     const result = await verify(authentication, checkProof)
     if (result.ok) return result.method
-    log.info({ request_id: authentication.state.id, reason: result.reason }, 'gateway proof refused')
+    reasons.refusal(authentication.state, result.reason, 'gateway proof refused')
     throw new RefusedError(noProof)
   }
 
@@ -64,8 +71,11 @@ export function createAuthenticate(
       return await raceSignal(check({ method, path, header, body }), signal)
     } catch (error) {
       if (!(error instanceof CodedError || error instanceof RefusedError)) throw error
-      log.warn({ request_id: state.id, error }, 'gateway proof not checked')
-      if (error instanceof RefusedError) throw error
+      if (error instanceof RefusedError) {
+        reasons.refusal(state, error.code, 'gateway proof not checked')
+        throw error
+      }
+      reasons.undecided(state, error, 'gateway proof not checked')
       const { code, message } = error
       // What a proof waits for is the body.
       const isLate = code === 'UPSTREAM_TIMEOUT'
@@ -79,8 +89,9 @@ export function createAuthenticate(
       return await raceSignal(identify(request.header('authorization')), signal)
     } catch (error) {
       if (!(error instanceof CodedError)) throw error
-      log.info({ request_id: state.id, error }, 'credential refused')
       const { code, message } = error
+      if (code === 'UNAUTHENTICATED') reasons.refusal(state, reasonOf(error) ?? code, 'credential refused')
+      else reasons.undecided(state, error, 'credential not checked')
       throw new RefusedError(
         code === 'UNAUTHENTICATED'
           ? { status: 401, code, message, headers: { 'www-authenticate': 'Bearer' } }

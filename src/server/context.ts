@@ -6,6 +6,7 @@ import { createTrail } from '../audit/trail.ts'
 import { createAccess, maySeeSchema } from '../auth/policy.ts'
 import type { Viewer } from '../auth/viewer.ts'
 import type { Config } from '../config/load.ts'
+import type { CodedError } from '../errors.ts'
 import type { HttpRequest } from '../http/message.ts'
 import { secret } from '../lib/secret.ts'
 import type { GraphContext } from '../schema/builder.ts'
@@ -13,11 +14,14 @@ import { createLoaders } from '../tokens/loaders.ts'
 import type { Caller, TokenSource } from '../tokens/source.ts'
 import type { Deadline } from './deadline.ts'
 import { callerOf, createCallerRate, createReadLimit } from './limits/caller-rate.ts'
+import { parseTraceId } from './observability/tracing.ts'
 import type { RequestSpan, Tracing } from './observability/tracing.ts'
 
 /** One request until its response is sent; its log line, its metrics and its span report it. */
 export interface RequestState {
   readonly id: string
+  /** Of W3C Trace Context, where the caller sent one. */
+  readonly traceId: string | null
   readonly method: string
   /** Milliseconds on the clock of `performance.now()`. */
   readonly startedAt: number
@@ -38,11 +42,13 @@ const plainId = /^[A-Za-z0-9_.-]{1,64}$/
 /** A plain id of the caller is kept, so that its logs and ours can be joined. */
 export function startRequest({ method, header }: HttpRequest, tracing: Tracing | null): RequestState {
   const given = header(REQUEST_ID_HEADER)
+  const traceparent = header('traceparent')
   return {
     id: given !== null && plainId.test(given) ? given : randomUUID(),
+    traceId: parseTraceId(traceparent),
     method,
     startedAt: performance.now(),
-    span: tracing !== null && method === 'POST' ? tracing.startRequest(header('traceparent')) : null,
+    span: tracing !== null && method === 'POST' ? tracing.startRequest(traceparent) : null,
     gateway: null,
     viewer: null,
     operationName: null,
@@ -56,8 +62,6 @@ export interface OperationRequest {
   readonly viewer: Viewer
   readonly caller: Caller
   readonly operation: GraphQLParams
-  /** The header as it was sent. */
-  readonly traceparent: string | null
 }
 
 /** A plugin for the operations of this server. */
@@ -75,14 +79,14 @@ export function createContextFactory(
 ): (request: OperationRequest & YogaInitialContext) => GraphContext {
   const access = createAccess(auth)
   const consume = createCallerRate(limits.caller_rate)
-  return ({ state, viewer, caller, traceparent }) => ({
+  return ({ state, viewer, caller }) => ({
     viewer,
     access,
     audit: createTrail(audit, {
       viewer,
       requestId: state.id,
       operationName: state.operationName,
-      traceparent,
+      traceId: state.traceId,
     }),
     load: createLoaders(source, caller, createReadLimit(limits.token_reads, callerOf(viewer), consume)),
     providers: source.providers,
@@ -91,14 +95,21 @@ export function createContextFactory(
   })
 }
 
+export interface CallerDeps {
+  readonly source: Pick<TokenSource, 'usesSubjectToken'>
+  readonly deadline: Deadline
+  /** Called with every failure of an upstream that the request meets. */
+  readonly onFailure: (error: CodedError) => void
+}
+
 /** The subject's own token is passed on only where an upstream uses it, and only for that subject. */
 export function describeCaller(
   { header }: HttpRequest,
   viewer: Viewer,
-  deadline: Deadline,
-  { usesSubjectToken }: TokenSource,
+  { deadline, onFailure, source: { usesSubjectToken } }: CallerDeps,
 ): Caller {
   return {
+    onFailure,
     signal: deadline.signal,
     deadline: () => deadline.at,
     viewer: callerOf(viewer),

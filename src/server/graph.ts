@@ -15,6 +15,7 @@ import { useObjectLimit } from './limits/objects.ts'
 import { useDocumentLimits } from './limits/plugin.ts'
 import { useErrorMetrics } from './observability/metrics.ts'
 import type { Metrics } from './observability/metrics.ts'
+import { useDefectLog, useRequestIds } from './observability/reasons.ts'
 import { useAudit } from './plugins/audit.ts'
 import { createMaskError, useErrorLimit, useShortMessages } from './plugins/errors.ts'
 import { useSchemaPrivacy } from './plugins/privacy.ts'
@@ -39,12 +40,18 @@ export function createGraph(
   { log, documents, metrics, ...deps }: GraphDeps,
 ): Graph {
   const { mode, limits } = config
+  const logged = new WeakSet<object>()
+  const noteLogged = (error: unknown): void => {
+    if (error instanceof Error) logged.add(error)
+  }
+  const isLogged = (error: unknown): boolean => error instanceof Error && logged.has(error)
   const yoga = createYoga<OperationRequest, GraphContext>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
     context: createContextFactory(config, deps),
     plugins: [
       useReadOperation(log),
+      useRequestIds(),
       ...(metrics === null ? [] : [useErrorMetrics(metrics)]),
       useShortMessages(),
       useSchemaPrivacy(mode),
@@ -53,11 +60,12 @@ export function createGraph(
       useDocumentLimits(limits),
       useObjectLimit(limits.objects),
       useErrorLimit(limits.errors),
+      useDefectLog(log, noteLogged),
       useAudit(log),
       // Fields are no longer resolved for a caller who has gone away.
       useExecutionCancellation(),
     ],
-    maskedErrors: { maskError: createMaskError(log), errorMessage: errorCodes.INTERNAL_SERVER_ERROR.message },
+    maskedErrors: { maskError: createMaskError(log, isLogged), errorMessage: errorCodes.INTERNAL_SERVER_ERROR.message },
     parserAndValidationCache: {
       documentCache: createCache({ entries: 1024, characters: 8192 }),
       errorCache: createCache({ entries: 128, characters: 8192 }),

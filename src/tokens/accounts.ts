@@ -37,7 +37,9 @@ export function listAccounts(
         return { upstream: name, inProcess, accounts: rows && listUnderNames(rows, upstream, userId, routing) }
       } catch (error) {
         if (!(error instanceof CodedError)) throw error
-        return { upstream: name, inProcess, accounts: withDetails(error, { upstream: name }) }
+        const labelled = withDetails(error, { upstream: name })
+        caller.onFailure?.(labelled)
+        return { upstream: name, inProcess, accounts: labelled }
       }
     }),
   )

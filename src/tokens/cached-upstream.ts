@@ -17,6 +17,8 @@ import type { ExternalAccount, OAuthAccessToken, SubjectCredential, TokenFilter,
 export interface Caller extends Call {
   /** The caller's own credential, where the caller is a user: it speaks for that subject and no other. */
   readonly subject: { readonly userId: string; readonly credential: SubjectCredential } | null
+  /** Called with the failure of each key that the caller asked for, by the names of its upstream and provider. */
+  readonly onFailure?: (error: CodedError) => void
 }
 
 /** Returns a value that is at hand, or a promise; throws and rejects with a `CodedError`. */

@@ -71,7 +71,7 @@ export function createSource(upstreams: readonly Upstream[], given: Routing, opt
       return mapAnswer(
         () => target.tokens({ ...request, provider: name, externalAccountId: known }, caller),
         (rows) => selectLive(rows ?? [], request, name, upstream, opened.now()),
-        (error) => labelled(error, { upstream: upstream.name, provider }),
+        (error) => labelled(error, { upstream: upstream.name, provider }, caller),
       )
     },
     accounts: (userId, caller) => listAccounts(byName.values(), routing, userId, caller),
@@ -134,8 +134,15 @@ function isAccount(row: OAuthAccessToken, request: TokenRequest, upstream: strin
 }
 
 /** What is not a coded error is a defect of this server and stays as it is. */
-function labelled(error: unknown, names: { readonly upstream: string; readonly provider: string }): unknown {
-  return error instanceof CodedError ? withDetails(error, names) : error
+function labelled(
+  error: unknown,
+  names: { readonly upstream: string; readonly provider: string },
+  { onFailure }: Caller,
+): unknown {
+  if (!(error instanceof CodedError)) return error
+  const labelledError = withDetails(error, names)
+  onFailure?.(labelledError)
+  return labelledError
 }
 
 function listProviders(

@@ -4,12 +4,12 @@
  * batching, caching and the names on errors are the server's.
  */
 import type { ZodType } from 'zod'
-import { CodedError } from '../errors.ts'
+import { CodedError, Reason } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
 import { singleflight } from '../lib/singleflight.ts'
 import { checkId } from '../tokens/ids.ts'
 import type { ExternalAccount, OAuthAccessToken } from '../tokens/types.ts'
-import { answerError, blameFor, isTooLarge } from './http/errors.ts'
+import { answerError, blameFor, describeMismatch, isTooLarge } from './http/errors.ts'
 import type { Blame, Http, HttpAnswer, RequestSpec } from './http/types.ts'
 import type { Call } from './platform.ts'
 
@@ -76,14 +76,21 @@ export function readAnswer<T>(answer: HttpAnswer, { shape, toError, valueIn, tra
     return value
   }
   const parsed = shape.safeParse(answer.json)
-  if (!parsed.success) throw answerError('UPSTREAM_PROTOCOL_ERROR', answer, { traceId: traceOf?.(answer) })
+  if (!parsed.success)
+    throw answerError('UPSTREAM_PROTOCOL_ERROR', answer, {
+      traceId: traceOf?.(answer),
+      reason: describeMismatch(shape, parsed.error),
+    })
   return parsed.data
 }
 
 /** A part of an answer in its shape; throws UPSTREAM_PROTOCOL_ERROR. */
 export function parsePart<T>(shape: ZodType<T>, part: unknown): T {
   const parsed = shape.safeParse(part)
-  if (!parsed.success) throw new CodedError('UPSTREAM_PROTOCOL_ERROR')
+  if (!parsed.success) {
+    const cause = new Reason(describeMismatch(shape, parsed.error))
+    throw new CodedError('UPSTREAM_PROTOCOL_ERROR', undefined, {}, { cause })
+  }
   return parsed.data
 }
 

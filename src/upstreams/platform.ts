@@ -105,6 +105,10 @@ export interface UpstreamEvent {
   readonly keys: number
   readonly outcome: 'ok' | 'error' | 'aborted' | 'refused' | 'cached' | 'coalesced'
   readonly durationMs: number
+  /** The HTTP status of the answer; left out: there was none. */
+  readonly status?: number
+  /** Why there was no answer, in a few fixed words or a short code: `ECONNREFUSED`. */
+  readonly reason?: string
 }
 
 /** An event as a platform reports it; the server adds the name of the upstream. */

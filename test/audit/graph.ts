@@ -1,4 +1,5 @@
 /** `tokengraph serve` over a strict Clerk server, as a process of its own with a configured audit. */
+import { expect } from 'vitest'
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -83,7 +84,7 @@ export const withheld = {
   errors: [
     {
       message: 'The answer was withheld: it could not be recorded.',
-      extensions: { code: 'INTERNAL_SERVER_ERROR', retryable: true },
+      extensions: { code: 'INTERNAL_SERVER_ERROR', retryable: true, request_id: expect.any(String) as string },
     },
   ],
 }

@@ -11,7 +11,7 @@ test('at most 10 errors are answered, and one that says how many more there were
   expect(more.answer.errors).toHaveLength(11)
   expect(more.answer.errors?.at(-1)).toStrictEqual({
     message: 'Further errors were left out: 3.',
-    extensions: { code: 'BAD_USER_INPUT' },
+    extensions: { code: 'BAD_USER_INPUT', request_id: expect.any(String) as string },
   })
   expect(more.answer.data).toStrictEqual({ _entities: new Array(13).fill(null) })
 })

@@ -51,7 +51,9 @@ describe('an operation', () => {
     const query =
       'query ($ids: [ID!]!, $p: [String!]) { users(ids: $ids) { oauth_connections(providers: $p) { status } } }'
     const { answer } = await door.send(query, { bearer: door.plainKey, variables: { ids, p: providers } })
-    expect(answer).toStrictEqual({ errors: [{ message: refusal, extensions: { code: 'BAD_USER_INPUT' } }] })
+    expect(answer).toStrictEqual({
+      errors: [{ message: refusal, extensions: { code: 'BAD_USER_INPUT', request_id: expect.any(String) as string } }],
+    })
     expect(door.clerk.calls).toHaveLength(0)
   })
 

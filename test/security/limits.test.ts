@@ -42,7 +42,11 @@ describe.each(limits)('%s', (_, max, operation, refusal) => {
   test('is refused beyond it, as a whole and before validation, the second time as well', async () => {
     for (let time = 0; time < 2; time++) {
       const { answer } = await door.send(operation(max + 1))
-      expect(answer).toStrictEqual({ errors: [{ message: refusal, extensions: { code: 'BAD_USER_INPUT' } }] })
+      expect(answer).toStrictEqual({
+        errors: [
+          { message: refusal, extensions: { code: 'BAD_USER_INPUT', request_id: expect.any(String) as string } },
+        ],
+      })
     }
   })
 })

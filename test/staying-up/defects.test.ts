@@ -12,7 +12,14 @@ import type { Log } from '../../src/log.ts'
 import { makeCanary } from '../kit/find-leaks.ts'
 import { configOf } from '../kit/server.ts'
 
-const masked = { errors: [{ message: 'Unexpected error.', extensions: { code: 'INTERNAL_SERVER_ERROR' } }] }
+const masked = {
+  errors: [
+    {
+      message: 'Unexpected error.',
+      extensions: { code: 'INTERNAL_SERVER_ERROR', request_id: expect.any(String) as string },
+    },
+  ],
+}
 
 function collect() {
   const lines: string[] = []

@@ -1,4 +1,5 @@
 /** A server with registered documents over a local Clerk. */
+import { expect } from 'vitest'
 import { startDoor } from '../security/support.ts'
 import type { Door } from '../security/support.ts'
 import { makeFolder } from '../kit/folder.ts'
@@ -33,5 +34,5 @@ export async function startTrusted(manifest: string, options: object = {}, file:
 
 export const refusal = (message: string) => ({
   status: 400,
-  answer: { errors: [{ message, extensions: { code: 'BAD_USER_INPUT' } }] },
+  answer: { errors: [{ message, extensions: { code: 'BAD_USER_INPUT', request_id: expect.any(String) as string } }] },
 })

@@ -74,3 +74,10 @@ export async function createTracing({ endpoint }: TracingOptions): Promise<Traci
     },
   }
 }
+
+/** W3C Trace Context section 3.2: version `ff` and a trace id of zeros are invalid; later versions keep the layout. */
+export function parseTraceId(traceparent: string | null): string | null {
+  const match = /^([0-9a-f]{2})-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-|$)/.exec(traceparent ?? '')
+  const [, version = 'ff', traceId = ''] = match ?? []
+  return version === 'ff' || /^0+$/.test(traceId) ? null : traceId
+}

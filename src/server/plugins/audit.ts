@@ -2,7 +2,7 @@
 import { isAsyncIterable } from 'graphql-yoga'
 import { GraphQLError } from 'graphql'
 import type { ExecutionResult } from 'graphql'
-import { CodedError } from '../../errors.ts'
+import { CodedError, Reason, reasonOf } from '../../errors.ts'
 import type { Log } from '../../log.ts'
 import type { GraphPlugin } from '../context.ts'
 
@@ -14,10 +14,15 @@ export function useAudit(log: Log): GraphPlugin {
         async onExecuteDone({ result, setResult }) {
           try {
             // A stream would be sent before its later decisions are recorded.
-            if (isAsyncIterable(result)) throw new Error('the answer is a stream')
+            if (isAsyncIterable(result)) throw new Reason('the answer is a stream')
             await audit.commit()
           } catch (error) {
-            log.error({ request_id: state.id, error }, 'an answer was withheld because its audit could not be written')
+            const { id, traceId } = state
+            const reason = reasonOf(error) ?? undefined
+            log.error(
+              { request_id: id, trace_id: traceId ?? undefined, reason, error },
+              'an answer was withheld because its audit could not be written',
+            )
             setResult(withheld())
           }
         },

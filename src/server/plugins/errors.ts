@@ -7,28 +7,26 @@ import { CodedError, errorCodes, knownErrorCodes } from '../../errors.ts'
 import type { ErrorCode } from '../../errors.ts'
 import { shorten } from '../../lib/text.ts'
 import type { Log } from '../../log.ts'
+import { rootCause } from '../observability/reasons.ts'
 
-/** An error that is neither coded nor GraphQL's own is a defect: it is logged, and shown as unexpected. */
-export function createMaskError(log: Log): (error: unknown) => GraphQLError {
+/**
+ * An error that is neither coded nor GraphQL's own is a defect: it is shown as unexpected, and logged unless `isLogged`
+ * says that it was, with the ids of its request.
+ */
+export function createMaskError(log: Log, isLogged: (error: unknown) => boolean): (error: unknown) => GraphQLError {
   return (error) => {
     const cause = rootCause(error)
     if (cause instanceof CodedError) {
-      if (cause.code === 'INTERNAL_SERVER_ERROR') log.error({ error: cause }, 'internal error')
+      if (cause.code === 'INTERNAL_SERVER_ERROR' && !isLogged(cause)) log.error({ error: cause }, 'internal error')
       return new GraphQLError(cause.message, { ...placeOf(error), extensions: { ...cause.extensions } })
     }
     if (error instanceof GraphQLError && cause instanceof GraphQLError) return withCode(error)
-    log.error({ error: cause }, 'unexpected error')
+    if (!isLogged(cause)) log.error({ error: cause }, 'unexpected error')
     return new GraphQLError(errorCodes.INTERNAL_SERVER_ERROR.message, {
       ...placeOf(error),
       extensions: { code: 'INTERNAL_SERVER_ERROR', retryable: false },
     })
   }
-}
-
-function rootCause(error: unknown): unknown {
-  let cause = error
-  while (cause instanceof GraphQLError && cause.originalError != null) cause = cause.originalError
-  return cause
 }
 
 /** The position in the operation and in the answer, without anything of the error itself. */

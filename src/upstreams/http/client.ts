@@ -5,7 +5,7 @@
  */
 import { LRUCache } from 'lru-cache'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CodedError } from '../../errors.ts'
+import { CodedError, Reason, reasonOf } from '../../errors.ts'
 import { withDeadline } from '../../lib/abort.ts'
 import { monotonicMs, unixMs } from '../../lib/clock.ts'
 import type { Call, UpstreamEvent } from '../platform.ts'
@@ -56,11 +56,17 @@ export function openHttp(options: HttpOptions): Http {
     connectTimeoutMs: timeoutMs,
     headers: options.headers?.() ?? {},
   })
-  const refuse = (code: 'UPSTREAM_RATE_LIMITED' | 'UPSTREAM_UNAVAILABLE') => (waitMs: number) =>
-    new CodedError(code, undefined, { retry_after_ms: Math.ceil(waitMs) })
-  const expire = () => new CodedError('UPSTREAM_TIMEOUT')
-  const limiter = createLimiter({ concurrency, rate, refuse: refuse('UPSTREAM_RATE_LIMITED'), expire })
-  const breaker = createBreaker(breaking, refuse('UPSTREAM_UNAVAILABLE'))
+  const refuse = (code: 'UPSTREAM_RATE_LIMITED' | 'UPSTREAM_UNAVAILABLE', why: string) => (waitMs: number) =>
+    new CodedError(code, undefined, { retry_after_ms: Math.ceil(waitMs) }, { cause: new Reason(why) })
+  const expire = () => new CodedError('UPSTREAM_TIMEOUT', undefined, {}, { cause: new Reason('deadline') })
+  const refuseByBreaker = refuse('UPSTREAM_UNAVAILABLE', 'the circuit breaker is open')
+  const limiter = createLimiter({
+    concurrency,
+    rate,
+    refuse: refuse('UPSTREAM_RATE_LIMITED', 'the budget of the upstream'),
+    expire,
+  })
+  const breaker = createBreaker(breaking, refuseByBreaker)
   const scopes = new LRUCache<string, ProviderScope>({ max: MAX_SCOPES })
   const budget = createRetryBudget()
 
@@ -68,19 +74,27 @@ export function openHttp(options: HttpOptions): Http {
     if (name === undefined) return null
     const known = scopes.get(name)
     if (known !== undefined) return known
-    const scope = { limits: createScope(), breaker: createBreaker(breaking, refuse('UPSTREAM_UNAVAILABLE')) }
+    const scope = { limits: createScope(), breaker: createBreaker(breaking, refuseByBreaker) }
     scopes.set(name, scope)
     return scope
   }
 
   /** Reports the end of an exchange, or of a request that never led to one. */
-  function report({ spec, call }: Attempt, outcome: UpstreamEvent['outcome'], started: number): void {
+  function report(
+    { spec, call }: Attempt,
+    outcome: UpstreamEvent['outcome'],
+    started: number,
+    result: HttpAnswer | Error | null,
+  ): void {
     const { operation, keys } = spec
+    const reason = result instanceof Error ? reasonOf(result) : null
     observe({
       operation,
       keys,
       outcome: call.signal.aborted ? 'aborted' : outcome,
       durationMs: monotonicMs() - started,
+      ...(result !== null && 'status' in result && { status: result.status }),
+      ...(reason !== null && { reason }),
     })
   }
 
@@ -92,7 +106,7 @@ export function openHttp(options: HttpOptions): Http {
       scope?.breaker.check()
       return await limiter.acquire({ viewer: call.viewer ?? '', scope: scope?.limits ?? null, signal, deadline })
     } catch (error) {
-      report(attempt, 'refused', started)
+      report(attempt, 'refused', started, error instanceof Error ? error : null)
       throw error
     }
   }
@@ -105,12 +119,14 @@ export function openHttp(options: HttpOptions): Http {
     const started = monotonicMs()
     let sent = false
     let reported: UpstreamEvent['outcome'] = 'refused'
+    let ended: HttpAnswer | Error | null = null
 
     async function send(): Promise<Outcome> {
       sent = true
       reported = 'error'
       try {
         const answer = await pool.send(prepared, credential, signal)
+        ended = answer
         const blame = blameFor(answer, spec)
         if (answer.status < 300) reported = 'ok'
         if (answer.status === 429) block(rateLimitMs(answer.header, unixMs()), blame, scope)
@@ -118,6 +134,7 @@ export function openHttp(options: HttpOptions): Http {
       } catch (error) {
         if (call.signal.aborted) throw error
         const coded = error instanceof CodedError ? error : transportError(error)
+        ended = coded
         return { result: coded, blame: blameForTransport(coded, scope) }
       }
     }
@@ -138,7 +155,7 @@ export function openHttp(options: HttpOptions): Http {
       return scope === null ? await breaker.run(ofUpstream, user) : await scope.breaker.run(ofProvider, user)
     } finally {
       release(sent)
-      report(attempt, reported, started)
+      report(attempt, reported, started, ended)
     }
   }
 

@@ -1,8 +1,11 @@
 /** Turns answers that are no success, and what undici throws, into `CodedError`s: the same for every platform. */
 import { errors } from 'undici'
-import { CodedError } from '../../errors.ts'
+import { z } from 'zod'
+import type { ZodError, ZodType } from 'zod'
+import { CodedError, Reason } from '../../errors.ts'
 import type { ErrorCode } from '../../errors.ts'
 import { unixMs } from '../../lib/clock.ts'
+import { flattenUnions } from '../../lib/issues.ts'
 import { rateLimitMs } from './retry.ts'
 import type { Blame, HttpAnswer } from './types.ts'
 
@@ -10,6 +13,8 @@ import type { Blame, HttpAnswer } from './types.ts'
 export interface AnswerFacts {
   readonly code?: unknown
   readonly traceId?: unknown
+  /** For the log alone, in words of ours. */
+  readonly reason?: string
 }
 
 const identifier = /^[a-z0-9_.-]{1,64}$/i
@@ -34,12 +39,17 @@ export function answerError(
 ): CodedError {
   const platformCode = upstreamCode(facts.code)
   const trace = asTraceId(facts.traceId)
-  return new CodedError(code, message, {
-    upstream_status: answer.status,
-    ...(platformCode !== undefined && { upstream_code: platformCode }),
-    ...(trace !== undefined && { trace_id: trace }),
-    ...(code === 'UPSTREAM_RATE_LIMITED' && { retry_after_ms: rateLimitMs(answer.header, unixMs()) }),
-  })
+  return new CodedError(
+    code,
+    message,
+    {
+      upstream_status: answer.status,
+      ...(platformCode !== undefined && { upstream_code: platformCode }),
+      ...(trace !== undefined && { trace_id: trace }),
+      ...(code === 'UPSTREAM_RATE_LIMITED' && { retry_after_ms: rateLimitMs(answer.header, unixMs()) }),
+    },
+    { ...(facts.reason !== undefined && { cause: new Reason(facts.reason) }) },
+  )
 }
 
 /** The error that the HTTP status stands for. */
@@ -76,6 +86,41 @@ export function blameFor({ code }: CodedError, answer: HttpAnswer, isOfProvider:
   return isTrouble && isOfProvider ? 'provider' : blameByStatus(answer)
 }
 
+/** Issues that are described; a list of a thousand rows has the same mistake in each. */
+const MAX_ISSUES = 3
+/** The names of the fields that a shape declares. */
+const declared = new WeakMap<ZodType, ReadonlySet<string>>()
+
+/**
+ * Says which fields of an answer are not in their shape, for the log: `data[].token invalid_type`. Names that the shape
+ * does not declare are keys of a map, which are values of the platform or of a user: they show as `*`.
+ */
+export function describeMismatch(shape: ZodType, { issues }: ZodError): string {
+  const names = declared.get(shape) ?? namesIn(shape)
+  declared.set(shape, names)
+  const texts = flattenUnions(issues).map(({ path, code }) => {
+    const fields = path.map((part) =>
+      typeof part === 'number' ? '[]' : names.has(String(part)) ? `.${String(part)}` : '.*',
+    )
+    const where = fields.join('').replace(/^\./, '')
+    return `${where === '' ? 'the answer' : where} ${code}`
+  })
+  return [...new Set(texts)].slice(0, MAX_ISSUES).join(', ')
+}
+
+function namesIn(shape: ZodType): ReadonlySet<string> {
+  const names = new Set<string>()
+  const collect = (node: unknown): void => {
+    if (typeof node !== 'object' || node === null) return
+    for (const [key, value] of Object.entries(node)) {
+      if (key === 'properties') for (const name of Object.keys(value as object)) names.add(name)
+      collect(value)
+    }
+  }
+  collect(z.toJSONSchema(shape, { io: 'input', unrepresentable: 'any' }))
+  return names
+}
+
 const TOO_LARGE = 'UND_ERR_RES_EXCEEDED_MAX_SIZE'
 const NO_HTTP = 'HTTP_PARSER_ERROR'
 const violations = new Set(['UND_ERR_HEADERS_OVERFLOW', TOO_LARGE, NO_HTTP])
@@ -93,7 +138,7 @@ export function transportError(error: unknown): CodedError {
     undefined,
     {},
     {
-      cause: new Error(code),
+      cause: new Reason(code),
     },
   )
 }

@@ -8,7 +8,7 @@ import { reveal } from '../../lib/secret.ts'
 import type { Secret } from '../../lib/secret.ts'
 import type { UpstreamDeps } from '../platform.ts'
 import { openHttp } from './client.ts'
-import { answerError, statusError } from './errors.ts'
+import { answerError, describeMismatch, statusError } from './errors.ts'
 import type { Authorize, HttpAnswer, HttpTuning } from './types.ts'
 
 export interface ClientCredentialsOptions extends HttpTuning, UpstreamDeps {
@@ -120,7 +120,8 @@ export function createClientCredentials(options: ClientCredentialsOptions): Clie
 function holdToken(answer: HttpAnswer, started: number): Held {
   if (answer.status >= 300) throw refusal(answer)
   const parsed = tokenBody.safeParse(answer.json)
-  if (!parsed.success) throw answerError('UPSTREAM_PROTOCOL_ERROR', answer)
+  if (!parsed.success)
+    throw answerError('UPSTREAM_PROTOCOL_ERROR', answer, { reason: describeMismatch(tokenBody, parsed.error) })
   const { access_token: token, expires_in: seconds = 0 } = parsed.data
   // Counted from the moment of the request: the platform's own count began later.
   const lifeMs = (seconds === 0 ? DEFAULT_SECONDS : seconds) * 1000

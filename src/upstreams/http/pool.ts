@@ -1,7 +1,7 @@
 /** Exchanges with an upstream over a keep-alive pool; no redirect is followed, nothing is decompressed, sizes are bounded. */
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { Pool } from 'undici'
-import { badUserInput, CodedError } from '../../errors.ts'
+import { badUserInput, CodedError, Reason } from '../../errors.ts'
 import type { Headers, HttpAnswer, RequestBody, RequestSpec } from './types.ts'
 import { checkHost, guardedLookup, requestUrl, routeOf } from './url.ts'
 
@@ -81,14 +81,16 @@ export function openPool(options: PoolOptions): HttpPool {
     async send({ method, path, headers, body, acceptsText }, extra, signal) {
       const response = await pool.request({ method, path, headers: { ...common, ...extra, ...headers }, body, signal })
       const { statusCode: status, headers: received, body: content } = response
-      const refuse = (): CodedError => new CodedError('UPSTREAM_PROTOCOL_ERROR', undefined, { upstream_status: status })
+      const refuse = (why: string): CodedError =>
+        new CodedError('UPSTREAM_PROTOCOL_ERROR', undefined, { upstream_status: status }, { cause: new Reason(why) })
       const coding = headerOf(received, 'content-encoding') ?? 'identity'
-      if ((status >= 300 && status < 400) || coding.toLowerCase() !== 'identity') throw refuse()
+      if (status >= 300 && status < 400) throw refuse('a redirect')
+      if (coding.toLowerCase() !== 'identity') throw refuse('a content coding that was not asked for')
       const text = decode(await content.bytes())
       const json = parseJson(text)
       const header = (name: string): string | undefined => headerOf(received, name)
       if (json !== undefined || status >= 300) return { status, json, header }
-      if (text === undefined || !acceptsText) throw refuse()
+      if (text === undefined || !acceptsText) throw refuse('not JSON')
       return { status, json, text, header }
     },
     close: () => pool.close(),
