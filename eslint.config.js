@@ -1,5 +1,6 @@
 import js from '@eslint/js'
 import graphql from '@graphql-eslint/eslint-plugin'
+import regexp from 'eslint-plugin-regexp'
 import tseslint from 'typescript-eslint'
 
 const names = [
@@ -36,7 +37,11 @@ const typescript = tseslint.config(
   ...tseslint.configs.stylisticTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    plugins: { regexp },
     rules: {
+      // A text that a caller chose must not take more than linear time (docs/promises.md S11).
+      'regexp/no-super-linear-backtracking': ['error', { report: 'potential' }],
+      'regexp/no-super-linear-move': ['error', { report: 'potential', ignorePartial: false }],
       'no-console': 'error',
       'max-lines': ['error', { max: 350, skipBlankLines: false, skipComments: false }],
       'no-restricted-properties': [
@@ -94,6 +99,11 @@ const typescript = tseslint.config(
         },
         { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: 'Use isoNow() of lib/clock.ts.' },
         { selector: "CallExpression[callee.name='Date']", message: 'Use isoNow() of lib/clock.ts.' },
+        {
+          // What the rules of eslint-plugin-regexp do not see: `/ by .*!$/` looks at the rest of the text at each ` by `.
+          selector: String.raw`Literal[regex.pattern=/^(?!\^).*\.[*+].*\$$/]`,
+          message: 'Quadratic: anchor it at its start, or use lastIndexOf.',
+        },
       ],
     },
   },

@@ -47,3 +47,10 @@ function findUrlProblem(url: URL, isAccepted: (url: URL) => boolean, message: st
   if (url.search !== '' || url.hash !== '') return 'expected a URL without a query or a fragment'
   return null
 }
+
+/** Without slashes at its end, so that a path can follow. */
+export function withoutTrailingSlashes(url: string): string {
+  let end = url.length
+  while (url.endsWith('/', end)) end--
+  return url.slice(0, end)
+}

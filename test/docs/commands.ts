@@ -71,7 +71,7 @@ export interface Shell extends AsyncDisposable {
   met(): readonly string[]
 }
 
-const listening = /"url":"(http:[^"]+)".*"msg":"listening"|page is at (http:\S+);|page +(http:\S+)[^]*curl/
+const listening = /"url":"(http:[^"]+)".*"msg":"listening"|page is at (http:\S+);|page +(http:\S+)\s[^]*curl/
 
 /** The first configuration that the page shows. */
 function configOf(page: Page): string | undefined {

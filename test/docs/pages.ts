@@ -42,7 +42,7 @@ export function readPage(file: string): Page {
     links: [...prose.replaceAll(/`[^`]*`/g, '`').matchAll(/\]\(([^()\s]+(?:\([^()]*\))?)\)/g)].map(
       ([, target = '']) => target,
     ),
-    anchors: new Set([...prose.matchAll(/^#{1,6} +(.+?) *$/gm)].map(([, heading = '']) => slug(heading))),
+    anchors: new Set([...prose.matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = '']) => slug(heading.trim()))),
     code: [...prose.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code.replaceAll(/\s+/g, ' ')),
   }
 }

@@ -100,7 +100,7 @@ describe('npm run release', () => {
     expect([lock.version, lock.packages['']?.version]).toEqual([version, version])
     const written = repository
       .read('CHANGELOG.md')
-      .replaceAll(/[0-9a-f]{7,}: /g, '')
+      .replaceAll(/\b[0-9a-f]{7,40}: /g, '')
       .replace(/\d{4}-\d\d-\d\d/, 'DATE')
     expect(written).toBe(`# Changes
 

@@ -24,7 +24,7 @@ async function refusal(folder: Folder, args: readonly string[], env: Record<stri
   const { code, stdout, stderr } = await run(args, { cwd: folder.path, env })
   expect(code).toBe(1)
   expect(stdout).toBe('')
-  expect(stderr).not.toMatch(/^\s+at /m)
+  expect(stderr).not.toMatch(/^[ \t]+at /m)
   return stderr
 }
 

@@ -17,7 +17,7 @@ export function parseContainerfile(text: string): readonly Instruction[] {
     .split('\n')
   let stage = -1
   return lines.map((line) => {
-    const [, name = '', value = ''] = /^\s*([A-Za-z]+)\s+(.*)$/.exec(line) ?? []
+    const [, name = '', value = ''] = /^\s*([A-Za-z]+)\s(.*)$/.exec(line) ?? []
     if (name.toUpperCase() === 'FROM') stage += 1
     return { name: name.toUpperCase(), value: value.trim(), stage }
   })

@@ -36,8 +36,8 @@ export async function serveOnce({ entry, flags = [], cwd }: ServeOptions): Promi
   const listening = Promise.withResolvers<string>()
   const onText = (text: string): void => {
     output += text
-    const [, graph] = /graph +(http:\S+)[^]*"msg":"listening"/.exec(output) ?? []
-    if (graph !== undefined) listening.resolve(graph)
+    const [, graph] = /graph +(http:\S+)\s/.exec(output) ?? []
+    if (graph !== undefined && output.includes('"msg":"listening"')) listening.resolve(graph)
   }
   child.stdout.setEncoding('utf8').on('data', onText)
   child.stderr.setEncoding('utf8').on('data', onText)

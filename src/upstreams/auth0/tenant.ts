@@ -3,12 +3,21 @@
  * and 5). The folder auth0-token-vault imports this file.
  */
 import { z } from 'zod'
-import { answerError, createClientCredentials, openHttp, secret, secureUrl, statusError, upstreamUrl } from '../kit.ts'
+import {
+  answerError,
+  createClientCredentials,
+  openHttp,
+  secret,
+  secureUrl,
+  statusError,
+  upstreamUrl,
+  withoutTrailingSlashes,
+} from '../kit.ts'
 import type { Authorize, CodedError, Http, HttpAnswer, HttpTuning, Secret, UpstreamDeps } from '../kit.ts'
 
 /** Without slashes at its end, so that paths can follow. */
 export const tenantUrl = upstreamUrl
-  .transform((url) => url.replace(/\/+$/, ''))
+  .transform(withoutTrailingSlashes)
   .describe('The domain of the tenant, as `https://acme.eu.auth0.com`; a custom domain works, too.')
 
 export const clientIdOption = z.string().regex(/^[\x21-\x7e]{1,255}$/, 'expected a client id')

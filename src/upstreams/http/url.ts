@@ -7,7 +7,7 @@ import { lookup } from 'node:dns'
 import { BlockList, isIP } from 'node:net'
 import type { LookupFunction } from 'node:net'
 import { badUserInput } from '../../errors.ts'
-import { isSecure } from '../../lib/url.ts'
+import { isSecure, withoutTrailingSlashes } from '../../lib/url.ts'
 import { checkAccountId } from '../../tokens/ids.ts'
 
 /** What a request adds to the base URL. */
@@ -64,7 +64,7 @@ export function isExactly(url: URL, base: URL, path: string): boolean {
 
 /** The path of the base URL without slashes at its end. */
 function pathPrefix(base: URL): string {
-  return base.pathname.replace(/\/+$/, '')
+  return withoutTrailingSlashes(base.pathname)
 }
 
 // No platform has these addresses, but the metadata services of clouds do. Other private ranges stay allowed: a

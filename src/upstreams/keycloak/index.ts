@@ -16,6 +16,7 @@ import {
   upstreamUrl,
   token,
   unixSeconds,
+  withoutTrailingSlashes,
 } from '../kit.ts'
 import type { Call, ExternalAccount, Grouped, OAuthAccessToken, One, Platform, TokenKey } from '../kit.ts'
 import { openLinks, readByBroker, readByExchange } from './api.ts'
@@ -37,7 +38,7 @@ const client = z.strictObject({
 const options = z
   .strictObject({
     base_url: upstreamUrl
-      .transform((url) => url.replace(/\/+$/, ''))
+      .transform(withoutTrailingSlashes)
       .describe('Where Keycloak answers, with its relative path where it has one (`/auth` in older versions).'),
     realm: z
       .string()

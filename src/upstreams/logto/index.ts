@@ -9,6 +9,7 @@ import {
   openHttp,
   secret,
   upstreamUrl,
+  withoutTrailingSlashes,
 } from '../kit.ts'
 import type { ExternalAccount, One, Platform } from '../kit.ts'
 import { openApi } from './api.ts'
@@ -22,9 +23,7 @@ const clientSecret = z
   .transform(secret)
 
 const options = z.strictObject({
-  base_url: upstreamUrl
-    .transform((url) => url.replace(/\/+$/, ''))
-    .describe('Where Logto answers, as `https://acme.logto.app`.'),
+  base_url: upstreamUrl.transform(withoutTrailingSlashes).describe('Where Logto answers, as `https://acme.logto.app`.'),
   client_id: clientId.describe('A machine-to-machine application with access to the Management API.'),
   client_secret: clientSecret.describe('The secret of the application.'),
   resource: z.string().min(1).max(255).optional().meta({
