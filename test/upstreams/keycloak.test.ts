@@ -4,6 +4,7 @@ import { startIssuer } from '../servers/jwks.ts'
 import { startKeycloak } from '../servers/keycloak.ts'
 import { oauthFailure } from '../servers/keycloak-exchange.ts'
 import { answers } from '../servers/misbehaviour.ts'
+import { keycloak } from '../../src/upstreams/keycloak/index.ts'
 import { openKeycloak } from './keycloak-support.ts'
 import { everythingOf, failureOf } from '../kit/errors.ts'
 import { shown } from './support.ts'
@@ -22,6 +23,24 @@ test("the user's own token is forwarded, and only to the realm that issued it", 
     if (foreign !== undefined) expect(everythingOf(error)).not.toContain(foreign)
   }
   expect(server.calls).toHaveLength(1)
+})
+
+test.each(['My Realm', 'Größe & Co', 'a/b', 'a%2Fb', '日本', '...'])(
+  'the realm %j is encoded wherever it is used',
+  async (realm) => {
+    await using server = await startKeycloak({ realm })
+    server.link('user_1', 'github')
+    await using client = openKeycloak(server, { client: server.client, admin: server.admin })
+    expect(await client.tokens('user_1', 'github', await server.sign('user_1', { roles: [] }))).toHaveLength(1)
+    expect(await client.accounts('user_1')).toHaveLength(1)
+    const encoded = `/realms/${encodeURIComponent(realm)}/`
+    expect(server.calls.length).toBeGreaterThan(3)
+    expect(server.calls.filter(({ path }) => !path.includes(encoded))).toEqual([])
+  },
+)
+
+test.each(['', '.', '..', 'a\nb', 'a\u202eb', 'a'.repeat(256)])('%j is no realm', (realm) => {
+  expect(keycloak.options.safeParse({ base_url: 'https://login.example.com', realm }).success).toBe(false)
 })
 
 test('a token without the role: refused; with a client it is exchanged first, once for keys of one batch', async () => {
