@@ -6,6 +6,8 @@ import { startClerk } from '../servers/clerk.ts'
 import { startIssuer } from '../servers/jwks.ts'
 import { startTestServer } from '../kit/server.ts'
 import type { Answer } from '../kit/server.ts'
+import type { Listening } from '../../src/http/node.ts'
+import { accountsSdl, startAccounts } from './accounts.ts'
 import { calendarSdl, startCalendar } from './calendar.ts'
 import type { StartGateway } from './gateway.ts'
 import { startRecorder } from './recorder.ts'
@@ -13,14 +15,26 @@ import { startRecorder } from './recorder.ts'
 /** The committed file: what an operator composes. */
 export const subgraphSdl = readFileSync(new URL('../../subgraph.graphql', import.meta.url), 'utf8')
 
+async function openAccounts(stack: AsyncDisposableStack): Promise<Listening> {
+  const accounts = await startAccounts()
+  stack.defer(async () => {
+    await accounts.drain(0)
+  })
+  return accounts
+}
+
 interface FederationOptions {
   readonly orders?: readonly OrderRow[]
   readonly forwardAuthorization?: boolean
+  /** The form of this server's subgraph; the committed file when left out. */
+  readonly sdl?: string
+  /** Whether the subgraph of users takes the place of the calendar, which needs the whole of tokengraph's. */
+  readonly accounts?: boolean
 }
 
 export async function startFederation(
   startGateway: StartGateway,
-  { orders = [], forwardAuthorization = true }: FederationOptions = {},
+  { orders = [], forwardAuthorization = true, sdl = subgraphSdl, accounts = false }: FederationOptions = {},
 ) {
   await using stack = new AsyncDisposableStack()
   const clerk = stack.use(await startClerk())
@@ -42,10 +56,13 @@ export async function startFederation(
   stack.defer(async () => {
     await calendar.drain(0)
   })
+  const third = accounts
+    ? { name: 'accounts', url: `${(await openAccounts(stack)).url}/graphql`, sdl: accountsSdl() }
+    : { name: 'calendar', url: `${calendar.url}/graphql`, sdl: calendarSdl() }
   const subgraphs = [
-    { name: 'tokengraph', url: recorder.url, sdl: subgraphSdl },
+    { name: 'tokengraph', url: recorder.url, sdl },
     { name: 'orders', url: `${ordersService.url}/graphql`, sdl: ordersSdl },
-    { name: 'calendar', url: `${calendar.url}/graphql`, sdl: calendarSdl() },
+    third,
   ]
   const gateway = stack.use(await startGateway({ subgraphs, forwardAuthorization }))
   const running = stack.move()

@@ -7,7 +7,8 @@ import { writeAccounts } from '../../src/upstreams/vault/write.ts'
 import { makeFolder } from '../kit/folder.ts'
 import { startTestServer } from '../kit/server.ts'
 
-export async function startGraphOverVault(accounts: readonly Readonly<Record<string, unknown>>[]) {
+/** `file`: further parts of the configuration. */
+export async function startGraphOverVault(accounts: readonly Readonly<Record<string, unknown>>[], file: object = {}) {
   const folder = makeFolder()
   const options = {
     path: join(folder.path, 'vault.sqlite'),
@@ -19,7 +20,7 @@ export async function startGraphOverVault(accounts: readonly Readonly<Record<str
     accounts.map((account) => accountRecord.parse(account)),
   )
   store.close()
-  const server = await startTestServer({ file: { upstreams: { vault: { platform: 'vault', ...options } } } })
+  const server = await startTestServer({ file: { upstreams: { vault: { platform: 'vault', ...options } }, ...file } })
   return {
     server,
     /** SQL statements so far. */

@@ -1,5 +1,7 @@
 /** GraphQL Code Generator's client preset in a project of its own: types, and the manifest of trusted documents. */
+import { getIntrospectionQuery } from 'graphql'
 import { expect, test } from 'vitest'
+import { startTestServer } from '../kit/server.ts'
 import { CANARY } from '../security/support.ts'
 import { makeProject, shownCode, TSC, tsconfig } from './project.ts'
 import type { Project } from './project.ts'
@@ -67,6 +69,23 @@ test('reads introspection.json without a warning, what it writes compiles, and i
   await generate(fromSdl)
   for (const file of ['gql.ts', 'graphql.ts', 'persisted-documents.json'])
     expect(fromSdl.read(`src/gql/${file}`), `from schema.graphql: ${file}`).toBe(project.read(`src/gql/${file}`))
+})
+
+test('reads the schema of a running server, which shows the names of federation too', async () => {
+  await using server = await startTestServer({
+    file: { upstreams: { clerk: { platform: 'clerk', secret_key: 'sk_test_invented_key' } } },
+  })
+  const { data } = await server.ask(getIntrospectionQuery())
+  using project = makeProject({
+    'codegen.ts': config.replace('introspection.json', 'server.json'),
+    'server.json': JSON.stringify(data),
+    'src/use.ts': use,
+    'tsconfig.json': tsconfig(),
+  })
+  const names = (data?.__schema as { types: { name: string }[] }).types.map(({ name }) => name)
+  expect(names).toEqual(expect.arrayContaining(['_Any', '_Entity', '_Service']))
+  await generate(project)
+  expect(await project.run(TSC, '-p', '.')).toStrictEqual({ code: 0, output: '' })
 })
 
 test('refuses an operation that does not fit the schema', async () => {

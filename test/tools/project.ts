@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, realpathSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { printSchema } from '../../src/commands/schema.ts'
+import type { SchemaForm } from '../../src/commands/schema.ts'
 import { makeFolder } from '../kit/folder.ts'
 import { captureOutput } from '../kit/output.ts'
 
@@ -53,17 +54,17 @@ export function makeProject(files: Readonly<Record<string, string>>): Project {
   }
 }
 
-/** A block of docs/tools.md: the first in this language below the heading. */
-export function shownCode(heading: string, language: string): string {
-  const page = readFileSync(new URL('../../docs/tools.md', import.meta.url), 'utf8')
-  const section = page.split(/^## /m).find((text) => text.startsWith(`${heading}\n`)) ?? ''
+/** A block of a page, docs/tools.md unless another is named: the first in this language below the heading. */
+export function shownCode(heading: string, language: string, page = 'tools'): string {
+  const text = readFileSync(new URL(`../../docs/${page}.md`, import.meta.url), 'utf8')
+  const section = text.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ?? ''
   const [, code] = new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``).exec(section) ?? []
-  if (code === undefined) throw new Error(`docs/tools.md shows no ${language} below ${heading}`)
+  if (code === undefined) throw new Error(`docs/${page}.md shows no ${language} below ${heading}`)
   return code
 }
 
 /** What `tokengraph schema` prints. */
-export function printed(form: { readonly introspection?: boolean; readonly subgraph?: boolean }): string {
+export function printed(form: Partial<SchemaForm>): string {
   const output = captureOutput()
   printSchema({ authenticated: true, ...form }, output)
   return output.out.text()
