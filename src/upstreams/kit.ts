@@ -6,6 +6,7 @@
 import type { ZodType } from 'zod'
 import { CodedError, Reason } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
+import { monotonicMs } from '../lib/clock.ts'
 import { singleflight } from '../lib/singleflight.ts'
 import { checkId } from '../tokens/ids.ts'
 import type { ExternalAccount, OAuthAccessToken } from '../tokens/types.ts'
@@ -23,6 +24,8 @@ export { safeJsonObject } from '../lib/json.ts'
 export type { JsonObject } from '../lib/json.ts'
 export { reveal, secret } from '../lib/secret.ts'
 export type { Secret } from '../lib/secret.ts'
+export { openSqliteThread } from '../lib/sqlite-thread.ts'
+export type { SqliteThread } from '../lib/sqlite-thread.ts'
 export { isLoopback, secureUrl, upstreamUrl, withoutTrailingSlashes } from '../lib/url.ts'
 export { bareProvider, checkId, checkProvider, joinIds, wireProvider } from '../tokens/ids.ts'
 export type { ExternalAccount, OAuthAccessToken, TokenKey } from '../tokens/types.ts'
@@ -273,6 +276,14 @@ export function shareCalls<K, V>(
   return singleflight<K, Call, V>(idOf, (key, { signal, deadline }, { viewer }) =>
     ask(key, { signal, deadline, viewer }),
   )
+}
+
+/** Milliseconds before its deadline at which a wait for a database ends, so that the caller hears its reason. */
+const NOTICE_MS = 20
+
+/** Milliseconds that a statement may wait: until just before the deadline of the call, `maxMs` at most. */
+export function waitMs(call: Call, maxMs: number): number {
+  return Math.max(1, Math.min(maxMs, call.deadline() - monotonicMs() - NOTICE_MS))
 }
 
 /** From so many providers of one user on, a metadata call is expected to save more token calls than it costs. */

@@ -26,6 +26,8 @@ describe('the server starts, answers and stops under', () => {
       '--permission',
       ...[...code, cwd].map((path) => `--allow-fs-read=${path}`),
       `--allow-fs-write=${cwd}`,
+      // The vault and the SQLite file of better-auth are read in a thread.
+      '--allow-worker',
       // Node 25 and later ask for it; older ones let every process use the network.
       ...(process.allowedNodeEnvironmentFlags.has('--allow-net') ? ['--allow-net'] : []),
     ]

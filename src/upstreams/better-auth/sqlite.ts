@@ -1,13 +1,15 @@
-/** better-auth's SQLite file, opened read-only. */
+/** better-auth's SQLite file, opened read-only in a thread of its own. */
 import { resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { CodedError } from '../kit.ts'
+import { CodedError, openSqliteThread, waitMs } from '../kit.ts'
 import type { PlatformEvent, UpstreamDeps } from '../kit.ts'
 import { statementsFor } from './api.ts'
-import type { Database, Dialect, Table } from './api.ts'
+import type { Database, Dialect, Statements, Table } from './api.ts'
 
-/** Milliseconds. A reader of a file in WAL mode never waits; in the other modes a commit takes no longer. */
+/** Milliseconds that the start waits: a reader in WAL mode hardly waits, and in the other modes for a commit. */
 const BUSY_TIMEOUT_MS = 250
+/** Milliseconds that a read waits for the app, which holds the lock. */
+const MAX_WAIT_MS = 2000
 
 // https://www.sqlite.org/rescode.html, primary codes: the statement does not fit the tables.
 const SQLITE_ERROR = 1
@@ -22,53 +24,49 @@ const dialect: Dialect = {
 /** Throws `Error` with a message for the operator where the file, the table or a column is missing. */
 export function openSqlite(path: string, table: Table, observe: UpstreamDeps['observe']): Database {
   const absolute = resolve(path)
-  const database = open(absolute)
-  const statements = prepare(database, table, absolute)
+  const statements = statementsFor(table, dialect)
+  check(absolute, statements)
+  const thread = openSqliteThread(absolute)
   return {
     async select({ operation, keys, values }, call) {
       call.signal.throwIfAborted()
       const started = performance.now()
       let outcome: PlatformEvent['outcome'] = 'error'
       try {
-        const rows = statements[operation].all(...values.map((each) => JSON.stringify(each)))
+        const parameters = values.map((each) => JSON.stringify(each))
+        const rows = await thread.all(statements[operation], parameters, waitMs(call, MAX_WAIT_MS))
         outcome = 'ok'
-        return await Promise.resolve(rows)
+        return rows
       } catch (error) {
         throw sqliteError(error)
       } finally {
         observe({ operation, keys, outcome, durationMs: performance.now() - started })
       }
     },
-    close() {
-      if (database.isOpen) database.close()
-      return Promise.resolve()
-    },
+    close: () => thread.close(),
+  }
+}
+
+/** Prepares the statements once, so that a table or a column that is missing keeps the server from starting. */
+function check(path: string, statements: Statements): void {
+  const database = open(path)
+  try {
+    for (const sql of Object.values(statements)) database.prepare(sql)
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : 'unknown reason'
+    throw new Error(`The better-auth database at ${path} cannot be read: ${reason}.`, { cause })
+  } finally {
+    database.close()
   }
 }
 
 function open(path: string): DatabaseSync {
   try {
-    const database = new DatabaseSync(path, { readOnly: true })
-    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
-    return database
+    return new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS })
   } catch (cause) {
     throw new Error(`The better-auth database at ${path} cannot be opened: check that it is there and readable.`, {
       cause,
     })
-  }
-}
-
-function prepare(database: DatabaseSync, table: Table, path: string) {
-  const sql = statementsFor(table, dialect)
-  try {
-    return {
-      'better-auth.tokens': database.prepare(sql['better-auth.tokens']),
-      'better-auth.accounts': database.prepare(sql['better-auth.accounts']),
-    }
-  } catch (cause) {
-    database.close()
-    const reason = cause instanceof Error ? cause.message : 'unknown reason'
-    throw new Error(`The better-auth database at ${path} cannot be read: ${reason}.`, { cause })
   }
 }
 

@@ -2,13 +2,14 @@
  * The vault: the embedded platform for teams that have no other, with tokens in an encrypted SQLite file
  * (docs/platforms/vault.md).
  */
+import { openSqliteThread } from '../kit.ts'
 import type { Platform } from '../kit.ts'
 import { vaultOptions } from './options.ts'
 import type { VaultOptions } from './options.ts'
 import { createReader, tokenKeyId } from './read.ts'
-import { openStore } from './store.ts'
+import { openStore, stopWaiting } from './store.ts'
 
-/** Keys of one statement: bounds how long a synchronous read holds the thread. */
+/** Keys of one statement: bounds how long their rows take to decrypt, which holds the event loop. */
 const MAX_KEYS = 10_000
 
 export const vault: Platform<VaultOptions> = {
@@ -23,7 +24,9 @@ export const vault: Platform<VaultOptions> = {
   },
   open(options, { observe }) {
     const store = openStore(options)
-    const reader = createReader(store, observe)
+    stopWaiting(store)
+    const thread = openSqliteThread(store.path)
+    const reader = createReader(thread, store.keyring, observe)
     return {
       autoRefreshes: false,
       inProcess: true,
@@ -33,7 +36,7 @@ export const vault: Platform<VaultOptions> = {
         id: tokenKeyId,
         async many(keys, call) {
           call.signal.throwIfAborted()
-          return Promise.resolve(reader.tokens(keys))
+          return reader.tokens(keys, call)
         },
       },
       accounts: {
@@ -42,12 +45,12 @@ export const vault: Platform<VaultOptions> = {
         id: (userId) => userId,
         async many(userIds, call) {
           call.signal.throwIfAborted()
-          return Promise.resolve(reader.accounts(userIds))
+          return reader.accounts(userIds, call)
         },
       },
-      close: () => {
+      close: async () => {
+        await thread.close()
         store.close()
-        return Promise.resolve()
       },
     }
   },

@@ -1,10 +1,9 @@
 /** Batched reads: one constant statement for any number of keys, with the keys in a single JSON parameter. */
-import type { StatementSync } from 'node:sqlite'
-import { CodedError, wireProvider } from '../kit.ts'
-import type { ExternalAccount, OAuthAccessToken, TokenKey, UpstreamDeps } from '../kit.ts'
+import { CodedError, waitMs, wireProvider } from '../kit.ts'
+import type { Call, ExternalAccount, OAuthAccessToken, SqliteThread, TokenKey, UpstreamDeps } from '../kit.ts'
+import type { Keyring } from './crypto.ts'
 import { decodeProfile, decodeToken } from './rows.ts'
 import type { ProfileRow, TokenRow } from './rows.ts'
-import type { Store } from './store.ts'
 
 // CROSS JOIN makes SQLite read the keys first and then find each by the primary key
 // (https://www.sqlite.org/optoverview.html#manual_control_of_query_plans_using_cross_join).
@@ -28,50 +27,51 @@ type Answers<V> = Map<string, readonly V[] | Error>
 
 export interface Reader {
   /** Ids as `tokenKeyId` makes them. */
-  tokens(keys: readonly TokenKey[]): Answers<OAuthAccessToken>
+  tokens(keys: readonly TokenKey[], call: Call): Promise<Answers<OAuthAccessToken>>
   /** Ids are user ids. */
-  accounts(userIds: readonly string[]): Answers<ExternalAccount>
+  accounts(userIds: readonly string[], call: Call): Promise<Answers<ExternalAccount>>
 }
+
+/** Milliseconds that a read waits for another process that holds the lock. */
+const MAX_WAIT_MS = 5000
 
 /** One string for a key; JSON, so that no two keys share one. */
 export function tokenKeyId(key: TokenKey): string {
   return JSON.stringify([key.userId, key.provider])
 }
 
-/** Prepares the statements. The reads throw `CodedError` when the database fails as a whole. */
-export function createReader(store: Store, observe: UpstreamDeps['observe']): Reader {
-  const selectTokens = store.database.prepare(selectTokensSql)
-  const selectAccounts = store.database.prepare(selectAccountsSql)
+/** The reads reject with `CodedError` when the database fails as a whole, or stays locked until just before the deadline. */
+export function createReader(thread: SqliteThread, keyring: Keyring, observe: UpstreamDeps['observe']): Reader {
+  async function query<Row>(
+    operation: string,
+    sql: string,
+    keys: readonly unknown[],
+    call: Call,
+  ): Promise<readonly Positioned<Row>[]> {
+    const start = performance.now()
+    const report = (outcome: 'ok' | 'error') => {
+      observe({ operation, keys: keys.length, outcome, durationMs: performance.now() - start })
+    }
+    try {
+      const rows = await thread.all(sql, [JSON.stringify(keys)], waitMs(call, MAX_WAIT_MS))
+      report('ok')
+      return rows as unknown as readonly Positioned<Row>[]
+    } catch (cause) {
+      report('error')
+      throw new CodedError('UPSTREAM_UNAVAILABLE', 'The vault could not be read.', {}, { cause })
+    }
+  }
+
   return {
-    tokens(keys) {
+    async tokens(keys, call) {
       const wanted = keys.map(({ userId, provider }) => [userId, wireProvider(provider)])
-      const rows = query<TokenRow>(selectTokens, wanted, 'select tokens', observe)
-      return answer(keys.map(tokenKeyId), rows, (row) => decodeToken(row, store.keyring))
+      const rows = await query<TokenRow>('select tokens', selectTokensSql, wanted, call)
+      return answer(keys.map(tokenKeyId), rows, (row) => decodeToken(row, keyring))
     },
-    accounts(userIds) {
-      const rows = query<ProfileRow>(selectAccounts, userIds, 'select accounts', observe)
+    async accounts(userIds, call) {
+      const rows = await query<ProfileRow>('select accounts', selectAccountsSql, userIds, call)
       return answer(userIds, rows, decodeProfile)
     },
-  }
-}
-
-function query<Row>(
-  statement: StatementSync,
-  keys: readonly unknown[],
-  operation: string,
-  observe: UpstreamDeps['observe'],
-): readonly Positioned<Row>[] {
-  const start = performance.now()
-  const report = (outcome: 'ok' | 'error') => {
-    observe({ operation, keys: keys.length, outcome, durationMs: performance.now() - start })
-  }
-  try {
-    const rows = statement.all(JSON.stringify(keys)) as unknown as readonly Positioned<Row>[]
-    report('ok')
-    return rows
-  } catch (cause) {
-    report('error')
-    throw new CodedError('UPSTREAM_UNAVAILABLE', 'The vault could not be read.', {}, { cause })
   }
 }
 

@@ -68,6 +68,11 @@ function openDatabase(path: string, busyTimeoutMs: number, keyring: Keyring): Da
   }
 }
 
+/** From now on no call waits for another process: for a thread that has other work. */
+export function stopWaiting({ database }: Store): void {
+  database.exec('PRAGMA busy_timeout = 0')
+}
+
 function closeDatabase(database: DatabaseSync): void {
   if (database.isOpen) database.close()
 }

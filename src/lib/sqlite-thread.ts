@@ -1,0 +1,179 @@
+/**
+ * Reads of a SQLite file in a thread of their own. SQLite waits inside of its calls, and not only for as long as its
+ * busy timeout: a reader in WAL mode that finds the locks of the -shm file taken sleeps up to ten seconds in
+ * `walTryBeginRead`, whatever the timeout is. A wait of the event loop would stop every other request.
+ *
+ * This file is both sides: the thread loads it again, which works from `src` and from `dist` alike. It imports nothing
+ * but Node's modules, so that the thread starts fast.
+ */
+import { DatabaseSync } from 'node:sqlite'
+import type { StatementSync } from 'node:sqlite'
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+
+export type SqlRow = Readonly<Record<string, string | number | bigint | null | Uint8Array>>
+
+export interface SqliteThread {
+  /**
+   * The rows of one statement. Rejects with `SqliteError`: also with that of a busy file (SQLITE_BUSY, 5) where no
+   * answer came within `timeoutMs`.
+   */
+  all(sql: string, parameters: readonly string[], timeoutMs: number): Promise<readonly SqlRow[]>
+  /** Statements under way are rejected. */
+  close(): Promise<void>
+}
+
+/** https://www.sqlite.org/rescode.html */
+export interface SqliteError extends Error {
+  /** The extended result code; its low byte is the primary code. */
+  readonly errcode: number
+}
+
+const SQLITE_BUSY = 5
+const SQLITE_INTERRUPT = 9
+/** What SQLite says where its own retries were in vain: another process held the locks of the -shm file. */
+const SQLITE_PROTOCOL = 15
+/** Milliseconds between two attempts at a busy file. */
+const RETRY_MS = 10
+
+interface Task {
+  readonly id: number
+  readonly sql: string
+  readonly parameters: readonly string[]
+  /** Milliseconds on the clock of `process.hrtime`, which all threads share. */
+  readonly until: number
+}
+
+type Reply =
+  | { readonly id: number; readonly rows: readonly SqlRow[] }
+  | { readonly id: number; readonly errcode: number; readonly message: string }
+
+interface Waiting {
+  resolve(rows: readonly SqlRow[]): void
+  reject(error: Error): void
+  readonly timer: NodeJS.Timeout
+}
+
+/** Marks the thread as this module's own. */
+const ROLE = 'tokengraph-sqlite'
+
+/**
+ * Starts the thread; it opens the file, read-only, with the first statement. `path` is absolute. Throws `Error` for the
+ * operator where Node may start no thread.
+ */
+export function openSqliteThread(path: string): SqliteThread {
+  const waiting = new Map<number, Waiting>()
+  let last = 0
+
+  function settle(id: number): Waiting | undefined {
+    const found = waiting.get(id)
+    if (found === undefined) return undefined
+    clearTimeout(found.timer)
+    waiting.delete(id)
+    if (waiting.size === 0) worker?.unref()
+    return found
+  }
+
+  function rejectAll(reason: string): void {
+    for (const id of [...waiting.keys()]) settle(id)?.reject(sqliteError(SQLITE_INTERRUPT, reason))
+  }
+
+  function start(): Worker {
+    const started = startWorker(path)
+    started.unref()
+    started.on('message', (reply: Reply) => {
+      const found = settle(reply.id)
+      if ('rows' in reply) found?.resolve(reply.rows)
+      else found?.reject(sqliteError(reply.errcode, reply.message))
+    })
+    started.on('error', (error: unknown) => {
+      rejectAll(error instanceof Error ? error.message : 'the thread has failed')
+    })
+    started.on('exit', () => {
+      if (worker === started) worker = null
+      rejectAll('the thread has ended')
+    })
+    return started
+  }
+
+  let worker: Worker | null = start()
+  let isClosed = false
+
+  return {
+    async all(sql, parameters, timeoutMs) {
+      if (isClosed) throw sqliteError(SQLITE_INTERRUPT, 'the database is closed')
+      const { promise, resolve, reject } = Promise.withResolvers<readonly SqlRow[]>()
+      const id = ++last
+      const timer = setTimeout(() => {
+        settle(id)?.reject(sqliteError(SQLITE_BUSY, 'the database is locked'))
+      }, timeoutMs)
+      waiting.set(id, { resolve, reject, timer })
+      worker ??= start()
+      worker.ref()
+      worker.postMessage({ id, sql, parameters, until: sharedMs() + timeoutMs } satisfies Task)
+      return promise
+    },
+    async close() {
+      isClosed = true
+      const closing = worker
+      worker = null
+      rejectAll('the database is closed')
+      await closing?.terminate()
+    },
+  }
+}
+
+function sqliteError(errcode: number, message: string): SqliteError {
+  return Object.assign(new Error(message), { errcode })
+}
+
+function sharedMs(): number {
+  return Number(process.hrtime.bigint() / 1000n) / 1000
+}
+
+function startWorker(path: string): Worker {
+  try {
+    // Without the environment, which holds secrets.
+    return new Worker(new URL(import.meta.url), { workerData: { role: ROLE, path }, env: {}, execArgv: [] })
+  } catch (cause) {
+    throw new Error('The thread that reads the database cannot start: under --permission, Node needs --allow-worker.', {
+      cause,
+    })
+  }
+}
+
+/** The thread's side. */
+function serve(port: NonNullable<typeof parentPort>, path: string): void {
+  let database: DatabaseSync | null = null
+  const statements = new Map<string, StatementSync>()
+  const clock = new Int32Array(new SharedArrayBuffer(4))
+
+  function attempt({ sql, parameters }: Task): readonly SqlRow[] {
+    database ??= new DatabaseSync(path, { readOnly: true, timeout: 0 })
+    const statement = statements.get(sql) ?? database.prepare(sql)
+    statements.set(sql, statement)
+    return statement.all(...parameters)
+  }
+
+  function answer(task: Task): Reply {
+    for (;;) {
+      try {
+        return { id: task.id, rows: attempt(task) }
+      } catch (error) {
+        const { errcode = 0, message } = error as Partial<SqliteError>
+        const primary = errcode & 0xff
+        const isBusy = primary === SQLITE_BUSY || primary === SQLITE_PROTOCOL
+        if (!isBusy || sharedMs() + RETRY_MS >= task.until) return { id: task.id, errcode, message: message ?? '' }
+        Atomics.wait(clock, 0, 0, RETRY_MS)
+      }
+    }
+  }
+
+  port.on('message', (task: Task) => {
+    // Given up by whoever asked, while an earlier statement waited.
+    if (task.until > sharedMs()) port.postMessage(answer(task))
+  })
+}
+
+const own = workerData as { readonly role?: unknown; readonly path?: unknown } | null
+if (!isMainThread && parentPort !== null && own?.role === ROLE && typeof own.path === 'string')
+  serve(parentPort, own.path)
