@@ -7,6 +7,7 @@ import { startAcme } from './acme-server.ts'
 const text = { error: 'invented-upstream-text' }
 
 export const acme: PlatformFixture = {
+  essential: ['connections', 'id', 'service', 'access_token', 'expires'],
   unsupported: {
     'provider not configured':
       'an unknown service looks like one that is not connected (docs/platforms/acme.md section 5)',
@@ -48,6 +49,7 @@ export const acme: PlatformFixture = {
           if (connection.service === bare(provider)) connection.access_token = null
         return Promise.resolve()
       },
+      alter: (change) => server.alter(change),
       callCount: () => server.calls.length,
       fewestCalls: (count) => count,
       refuseKey: () => void server.misbehave(answers(401, text)),

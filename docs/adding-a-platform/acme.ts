@@ -4,23 +4,33 @@ import {
   account,
   answerError,
   CodedError,
-  filledText,
+  expiry,
   httpOptionFields,
   httpTuning,
-  isoSeconds,
   metadata,
   nullIfUnknown,
   openHttp,
+  optionalSecret,
   read,
   reveal,
+  rows,
+  rowsOf,
   scopeList,
   secret,
-  upstreamUrl,
+  settle,
   statusError,
   text,
   token,
+  upstreamUrl,
 } from '../../src/upstreams/kit.ts'
-import type { Call, ExternalAccount, OAuthAccessToken, Platform, Reading } from '../../src/upstreams/kit.ts'
+import type {
+  Call,
+  ExternalAccount,
+  OAuthAccessToken,
+  Platform,
+  Reading,
+  UnreadableRow,
+} from '../../src/upstreams/kit.ts'
 
 /** The keys below `upstreams.<name>`: descriptions become the rows of docs/configuration.md. */
 const options = z.strictObject({
@@ -29,24 +39,24 @@ const options = z.strictObject({
   ...httpOptionFields,
 })
 
-/** The documented answer; what is not named here, such as a refresh token, is not read. */
-const answerShape = z.object({
-  connections: z.array(
-    z.object({
-      id: z.string().min(1),
-      service: z.string().min(1),
-      /** null: the grant is dead, and the user has to consent again. */
-      access_token: filledText.transform((value) => (value === null ? null : secret(value))),
-      expires: isoSeconds,
-      scope: scopeList,
-      label: text,
-      data: metadata,
-    }),
-  ),
+/** The documented connection; what is not named here, such as a refresh token, is not read. */
+const connectionShape = z.object({
+  id: z.string().min(1),
+  service: z.string().min(1),
+  /** null: the grant is dead, and the user has to consent again. */
+  access_token: optionalSecret,
+  expires: expiry,
+  scope: scopeList,
+  label: text,
+  data: metadata,
 })
+type Connection = z.output<typeof connectionShape>
 
-type Connections = z.output<typeof answerShape>['connections']
-type Connection = Connections[number]
+/** The list is always there, as Acme documents. A connection that cannot be read hides no other. */
+const answerShape = z.object({
+  connections: rows(connectionShape, { provider: z.object({ service: z.string() }).transform((row) => row.service) }),
+})
+type Connections = readonly (Connection | UnreadableRow)[]
 
 const reading: Reading<z.output<typeof answerShape>> = {
   shape: answerShape,
@@ -87,16 +97,21 @@ export const acme: Platform<z.output<typeof options>> = {
         kind: 'all',
         parent: ({ userId }) => userId,
         all: readConnections,
-        pick({ provider }, rows) {
-          const asked = (rows as Connections).filter(({ service }) => service === provider)
-          const tokens = asked.flatMap(toToken)
-          if (tokens.length === 0 && asked.length > 0) throw new CodedError('REAUTHORIZATION_REQUIRED')
-          return tokens
+        pick({ provider }, found) {
+          const asked = rowsOf(
+            found as Connections,
+            ({ service }) => service === provider,
+            (name) => name === provider,
+          )
+          return settle(asked, toToken)
         },
       },
       accounts: {
         kind: 'one',
-        one: async (userId, call) => (await nullIfUnknown(readConnections(userId, call)))?.map(toAccount) ?? null,
+        async one(userId, call) {
+          const found = await nullIfUnknown(readConnections(userId, call))
+          return found && settle(found, toAccount)
+        },
       },
       state: () => http.state(),
       close: () => http.close(),
@@ -104,20 +119,18 @@ export const acme: Platform<z.output<typeof options>> = {
   },
 }
 
-function toToken({ access_token: accessToken, ...connection }: Connection): OAuthAccessToken[] {
-  if (accessToken === null) return []
+function toToken({ access_token: accessToken, ...connection }: Connection): OAuthAccessToken {
+  if (accessToken === null) throw new CodedError('REAUTHORIZATION_REQUIRED')
   const { id, service, expires, scope, label, data } = connection
-  return [
-    token({
-      external_account_id: id,
-      token: accessToken,
-      expires_at: expires,
-      provider: service,
-      public_metadata: data,
-      label,
-      scopes: scope,
-    }),
-  ]
+  return token({
+    external_account_id: id,
+    token: accessToken,
+    expires_at: expires,
+    provider: service,
+    public_metadata: data,
+    label,
+    scopes: scope,
+  })
 }
 
 function toAccount({ id, service, scope, label, data, access_token: accessToken }: Connection): ExternalAccount {

@@ -5,7 +5,6 @@
  */
 import type { ZodType } from 'zod'
 import { CodedError, Reason } from '../errors.ts'
-import type { ErrorCode } from '../errors.ts'
 import { monotonicMs } from '../lib/clock.ts'
 import { singleflight } from '../lib/singleflight.ts'
 import { checkId } from '../tokens/ids.ts'
@@ -13,6 +12,7 @@ import type { ExternalAccount, OAuthAccessToken } from '../tokens/types.ts'
 import { answerError, blameFor, describeMismatch, isTooLarge } from './http/errors.ts'
 import type { Blame, Http, HttpAnswer, RequestSpec } from './http/types.ts'
 import type { Call } from './platform.ts'
+import { readingAnswer } from './rows.ts'
 
 export { badUserInput, CodedError, withDetails } from '../errors.ts'
 export type { ErrorCode } from '../errors.ts'
@@ -31,11 +31,24 @@ export { bareProvider, checkId, checkProvider, joinIds, wireProvider } from '../
 export type { ExternalAccount, OAuthAccessToken, TokenKey } from '../tokens/types.ts'
 export { openHttp } from './http/client.ts'
 export { answerError, asTraceId, statusError } from './http/errors.ts'
+export type { AnswerFacts } from './http/errors.ts'
 export { createClientCredentials } from './http/oauth-client.ts'
 export { httpOptionFields, httpTuning } from './http/types.ts'
 export { checkPathSegment } from './http/url.ts'
 export type { Authorize, Http, HttpAnswer, HttpTuning, RequestSpec } from './http/types.ts'
 export type { All, Call, Grouped, Many, One, Platform, PlatformEvent, UpstreamDeps } from './platform.ts'
+export {
+  isUnreadable,
+  optionalRows,
+  readable,
+  rowReader,
+  rows,
+  rowsOf,
+  settle,
+  settleAccounts,
+  settleOrError,
+} from './rows.ts'
+export type { UnreadableRow } from './rows.ts'
 export * from './shapes.ts'
 
 /** How the answer of an endpoint is read. */
@@ -78,12 +91,10 @@ export function readAnswer<T>(answer: HttpAnswer, { shape, toError, valueIn, tra
     if (value === undefined) throw toError(answer)
     return value
   }
-  const parsed = shape.safeParse(answer.json)
-  if (!parsed.success)
-    throw answerError('UPSTREAM_PROTOCOL_ERROR', answer, {
-      traceId: traceOf?.(answer),
-      reason: describeMismatch(shape, parsed.error),
-    })
+  const toProtocolError = (reason: string): CodedError =>
+    answerError('UPSTREAM_PROTOCOL_ERROR', answer, { traceId: traceOf?.(answer), reason })
+  const parsed = readingAnswer(toProtocolError, () => shape.safeParse(answer.json))
+  if (!parsed.success) throw toProtocolError(describeMismatch(shape, parsed.error))
   return parsed.data
 }
 
@@ -151,8 +162,11 @@ export interface Page<Row, Cursor> {
 export interface Paging<Row> {
   /** More pages than this are a pager that never ends. */
   readonly maxPages: number
-  /** Left out: rows never repeat. Otherwise rows whose id came before are dropped: the list moved between two pages. */
-  readonly idOf?: (row: Row) => string
+  /**
+   * Left out: rows never repeat. Otherwise rows whose id came before are dropped: the list moved between two pages.
+   * null: the row cannot be read and has no id.
+   */
+  readonly idOf?: (row: Row) => string | null
 }
 
 /**
@@ -170,8 +184,14 @@ export async function paginate<Row, Cursor>(
   for (let cursor = first; !visited.has(cursor) && visited.size < maxPages;) {
     visited.add(cursor)
     const { rows, next } = await readPage(cursor)
-    const fresh = idOf === undefined ? rows : rows.filter((row) => !seen.has(idOf(row)))
-    if (idOf !== undefined) for (const row of fresh) seen.add(idOf(row))
+    const fresh = rows.filter((row) => {
+      const id = idOf?.(row) ?? null
+      return id === null || !seen.has(id)
+    })
+    for (const row of fresh) {
+      const id = idOf?.(row) ?? null
+      if (id !== null) seen.add(id)
+    }
     found.push(...fresh)
     if (next === null) return found
     if (idOf !== undefined && fresh.length === 0) break
@@ -246,26 +266,6 @@ function isDivisible(error: unknown): boolean {
   if (!(error instanceof CodedError)) return false
   const { upstream_status: status } = error.extensions
   return isTooLarge(error) || divisible.has(status ?? 0)
-}
-
-/** Failures that concern a single account; the others can still be returned. */
-const ofTheAccount: ReadonlySet<ErrorCode> = new Set(['REAUTHORIZATION_REQUIRED', 'UNSUPPORTED_CREDENTIAL'])
-
-/**
- * The accounts that answered; null is an account that is gone. A dead account hides no live one, but a failure that
- * may pass fails the whole: half a list would look like the whole.
- */
-export async function settleAccounts<T>(accounts: readonly Promise<T | null>[]): Promise<readonly T[]> {
-  const outcomes = await Promise.allSettled(accounts)
-  const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as Error] : []))
-  const found = outcomes.flatMap((outcome) =>
-    outcome.status === 'fulfilled' && outcome.value !== null ? [outcome.value] : [],
-  )
-  const whole = failures.find((error) => !(error instanceof CodedError && ofTheAccount.has(error.code)))
-  if (whole !== undefined) throw whole
-  const [first] = failures
-  if (found.length === 0 && first !== undefined) throw first
-  return found
 }
 
 /** Shares the calls in flight of a platform's own lookup (`lib/singleflight.ts`). */

@@ -1,4 +1,4 @@
-/** Ciphertext and plain text are told apart by the configuration, and neither is ever taken for the other. */
+/** Ciphertext is opened by the configured secret or refused; what was stored before the encryption is read as it is. */
 import { symmetricEncrypt } from 'better-auth/crypto'
 import { expect, test } from 'vitest'
 import { startTestServer } from '../kit/server.ts'
@@ -36,13 +36,18 @@ test('a hex token survives encryption', async () => {
 test.each([
   ['plain text', token],
   ['a hex token in plain text', hexToken],
-  ['a long hex token in plain text', longHexToken],
   ['an odd number of hex digits', `${longHexToken}a`],
+])('with encryption, %s was stored before it and is read', async (_, stored) => {
+  expect(await readOne(stored, encrypted)).toEqual([stored])
+})
+
+test.each([
+  ['a long hex token in plain text', longHexToken],
   ['an envelope without a version', `$ba$$${longHexToken}`],
   ['an envelope around plain text', `$ba$1$${token}`],
 ])('with encryption, %s is refused', async (_, stored) => {
   const answer = await readOne(stored, encrypted)
-  expect(answer).toMatchObject({ code: 'INTERNAL_SERVER_ERROR' })
+  expect(answer).toMatchObject({ code: 'UPSTREAM_REJECTED' })
   expect(everythingOf(answer as Error)).not.toContain(stored)
   expect(everythingOf(answer as Error)).not.toContain(appSecret)
 })
@@ -51,7 +56,7 @@ test('with another secret, nothing is read', async () => {
   const stored = await symmetricEncrypt({ key: 'invented-other-secret', data: token })
   const answer = await readOne(stored, encrypted)
   expect(answer).toMatchObject({
-    code: 'INTERNAL_SERVER_ERROR',
+    code: 'UPSTREAM_REJECTED',
     message: 'The stored token cannot be decrypted with the configured secret.',
   })
   expect(everythingOf(answer as Error)).not.toContain(stored)
@@ -60,7 +65,7 @@ test('with another secret, nothing is read', async () => {
 test('a changed byte is noticed', async () => {
   const stored = await symmetricEncrypt({ key: appSecret, data: token })
   const changed = stored.slice(0, -1) + (stored.endsWith('0') ? '1' : '0')
-  expect(await readOne(changed, encrypted)).toMatchObject({ code: 'INTERNAL_SERVER_ERROR' })
+  expect(await readOne(changed, encrypted)).toMatchObject({ code: 'UPSTREAM_REJECTED' })
 })
 
 test.each([token, hexToken, longHexToken])('without encryption, %s is the token', async (stored) => {
@@ -71,7 +76,7 @@ test('without encryption, an envelope of better-auth is refused', async () => {
   const key = { keys: new Map([[1, appSecret]]), currentVersion: 1 }
   const stored = await symmetricEncrypt({ key, data: token })
   expect(stored).toMatch(/^\$ba\$1\$/)
-  expect(await readOne(stored, { encrypted: false })).toMatchObject({ code: 'INTERNAL_SERVER_ERROR' })
+  expect(await readOne(stored, { encrypted: false })).toMatchObject({ code: 'UPSTREAM_REJECTED' })
 })
 
 test('versioned secrets read every version, and the single secret what came before', async () => {
@@ -90,13 +95,18 @@ test('versioned secrets read every version, and the single secret what came befo
   await using opened = openBetterAuth({ database, encrypted: true, secrets, secret: appSecret })
   const rows = (await opened.read('user_1', 'github')) as Parameters<typeof shown>[0][]
   expect(rows.map((row) => shown(row).token)).toEqual(['token-1', 'token-2', 'token-0'])
+  // The one whose secret is gone hides no other.
   await using retired = openBetterAuth({ database, encrypted: true, secrets: secrets.slice(1), secret: appSecret })
-  expect(await retired.read('user_1', 'github')).toMatchObject({ code: 'INTERNAL_SERVER_ERROR' })
+  const left = (await retired.read('user_1', 'github')) as Parameters<typeof shown>[0][]
+  expect(left.map((row) => shown(row).token)).toEqual(['token-2', 'token-0'])
+  await using without = openBetterAuth({ database, encrypted: true, secret: 'invented-other-secret' })
+  expect(await without.read('user_1', 'github')).toMatchObject({ code: 'UPSTREAM_REJECTED' })
 })
 
 test("one user's damaged row fails that user only, and shows nothing to the caller", async () => {
   using app = createAppFile()
-  app.add({ userId: 'user_1', accessToken: 'invented-plain-token' })
+  const damaged = await symmetricEncrypt({ key: 'invented-other-secret', data: 'invented-plain-token' })
+  app.add({ userId: 'user_1', accessToken: damaged })
   app.add({ userId: 'user_2', accessToken: await symmetricEncrypt({ key: appSecret, data: token }) })
   await using server = await startTestServer({
     file: { upstreams: { app: { platform: 'better-auth', database: { sqlite: app.path }, ...encrypted } } },
@@ -108,8 +118,44 @@ test("one user's damaged row fails that user only, and shows nothing to the call
   expect(errors).toMatchObject([
     {
       path: ['users', 0, 'oauth_access_tokens'],
-      extensions: { code: 'INTERNAL_SERVER_ERROR', upstream: 'app', provider: 'oauth_github' },
+      extensions: { code: 'UPSTREAM_REJECTED', upstream: 'app', provider: 'oauth_github' },
     },
   ])
-  expect(JSON.stringify(errors) + server.logged.join('')).not.toContain('invented-plain-token')
+  expect(JSON.stringify(errors) + server.logged.join('')).not.toMatch(new RegExp(`invented-plain-token|${damaged}`))
+})
+
+test.each([
+  ['encrypted, as newer versions store it', true, 'eyJ.invented.id-token', 'eyJ.invented.id-token'],
+  ['encrypted, where the configuration says that nothing is', false, 'eyJ.invented.id-token', null],
+])('an ID token that is %s', async (_, isEncrypted, data, expected) => {
+  const idToken = await symmetricEncrypt({ key: appSecret, data })
+  const accessToken = isEncrypted ? await symmetricEncrypt({ key: appSecret, data: token }) : token
+  using app = createAppFile()
+  app.add({ accessToken, idToken })
+  await using opened = openBetterAuth({
+    database: { sqlite: app.path },
+    ...(isEncrypted ? encrypted : { encrypted: false }),
+  })
+  const rows = (await opened.read('user_1', 'github')) as Parameters<typeof shown>[0][]
+  expect(rows.map(shown)).toMatchObject([{ token, id_token: expected }])
+})
+
+test('an ID token that another secret encrypted is none, and its ciphertext is not handed out', async () => {
+  using app = createAppFile()
+  app.add({
+    accessToken: await symmetricEncrypt({ key: appSecret, data: token }),
+    idToken: await symmetricEncrypt({ key: 'invented-other-secret', data: 'eyJ.invented.id-token' }),
+  })
+  await using opened = openBetterAuth({ database: { sqlite: app.path }, ...encrypted })
+  const rows = (await opened.read('user_1', 'github')) as Parameters<typeof shown>[0][]
+  expect(rows.map(shown)).toMatchObject([{ token, id_token: null }])
+})
+
+test('rows of both kinds are read beside each other', async () => {
+  using app = createAppFile()
+  app.add({ accessToken: await symmetricEncrypt({ key: appSecret, data: token }) })
+  app.add({ accessToken: 'invented-token-2' })
+  await using opened = openBetterAuth({ database: { sqlite: app.path }, ...encrypted })
+  const rows = (await opened.read('user_1', 'github')) as Parameters<typeof shown>[0][]
+  expect(rows.map((row) => shown(row).token)).toEqual([token, 'invented-token-2'])
 })

@@ -6,6 +6,7 @@ import { canary, invent } from './fixture.ts'
 import type { PlatformFixture } from './fixture.ts'
 
 export const auth0TokenVault: PlatformFixture = {
+  essential: ['access_token', 'expires_in', 'connected_accounts', 'id', 'connection', 'next'],
   unsupported: {
     'many accounts':
       'the exchange answers for one account of a user at a connection (docs/platforms/auth0-token-vault.md section 7)',
@@ -51,6 +52,7 @@ export const auth0TokenVault: PlatformFixture = {
         if (entry !== undefined) entry.refresh = 'refused'
         return Promise.resolve()
       },
+      alter: (change) => server.alter(change),
       callCount: () => server.calls.filter(({ body }) => body.includes('token-exchange')).length,
       fewestCalls: (users, providers) => users * providers,
       refuseKey: () => void server.misbehave(answers(401, oauthFailure(401, 'invalid_client').body), { path }),

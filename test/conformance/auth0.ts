@@ -8,6 +8,7 @@ import type { PlatformFixture } from './fixture.ts'
 const api = /^\/api\/v2\//
 
 export const auth0: PlatformFixture = {
+  essential: ['user_id', 'identities', 'connection', 'access_token', 'access_token_secret'],
   unsupported: {
     'provider not configured': 'identities name only what a user connected (docs/platforms/auth0.md section 5)',
   },
@@ -54,6 +55,7 @@ export const auth0: PlatformFixture = {
           if (identity.connection === nameOf(provider)) delete identity.access_token
         return Promise.resolve()
       },
+      alter: (change) => server.alter(change),
       callCount: () => server.calls.filter(({ path }) => path.startsWith('/api/v2/users')).length,
       fewestCalls: (users) => Math.ceil(users / 50),
       refuseKey: () => void server.misbehave(answers(401, managementFailure(401, 'Unauthorized').body), { path: api }),

@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { symmetricEncrypt } from 'better-auth/crypto'
 import { getMigrations } from 'better-auth/db/migration'
 import { makeFolder } from '../kit/folder.ts'
+import { columnsOf } from './columns.ts'
 import { canary, invent } from './fixture.ts'
 import type { Expected, PlatformFixture } from './fixture.ts'
 
@@ -12,6 +13,7 @@ const noServer =
 const secret = 'invented-better-auth-secret-of-enough-length'
 
 export const betterAuth: PlatformFixture = {
+  essential: ['id', 'providerId', 'userId', 'accessToken', 'accessTokenExpiresAt'],
   unsupported: {
     'unknown user': 'the account table has accounts and no users (docs/platforms/better-auth.md section 5)',
     'provider not configured':
@@ -62,7 +64,7 @@ export const betterAuth: PlatformFixture = {
         const expected = accounts.map((given, n) => ({
           ...invent(user_id, provider, n, given),
           external_account_id: `${user_id}-${provider}-${String(n)}`,
-          id_token: `invented-id-token-${user_id}`,
+          id_token: `invented-id-token-${encodeURIComponent(user_id)}`,
         }))
         for (const account of expected) await write(user_id, account)
         return expected
@@ -75,6 +77,7 @@ export const betterAuth: PlatformFixture = {
         const external_account_id = `${user_id}-${provider}-0`
         await write(user_id, invent(user_id, provider, 0, { external_account_id, expires_at: 1_000_000_000 }))
       },
+      columns: columnsOf(database, 'account', 'id'),
       callCount: (events) => events.filter(({ operation }) => operation === 'better-auth.tokens').length,
       fewestCalls: () => 1,
       refuseKey: unsupported,

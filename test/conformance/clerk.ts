@@ -7,6 +7,18 @@ import { canary, invent } from './fixture.ts'
 import type { Expected, PlatformFixture } from './fixture.ts'
 
 export const clerk: PlatformFixture = {
+  essential: [
+    'object',
+    'id',
+    'external_account_id',
+    'provider',
+    'token',
+    'token_secret',
+    'expires_at',
+    'data',
+    'total_count',
+    'external_accounts',
+  ],
   async start() {
     const server = await startClerk()
     return {
@@ -29,6 +41,7 @@ export const clerk: PlatformFixture = {
         })
         return Promise.resolve()
       },
+      alter: (change) => server.alter(change),
       callCount: () => server.calls.filter(({ path }) => path.includes('/oauth_access_tokens/')).length,
       fewestCalls: (users, providers) => users * providers,
       refuseKey: () => void server.misbehave(answers(401, clerkFailure('clerk_key_invalid'))),

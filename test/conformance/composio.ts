@@ -5,6 +5,19 @@ import { canary, invent } from './fixture.ts'
 import type { Expected, PlatformFixture } from './fixture.ts'
 
 export const composio: PlatformFixture = {
+  essential: [
+    'items',
+    'id',
+    'user_id',
+    'toolkit',
+    'slug',
+    'state',
+    'val',
+    'access_token',
+    'oauth_token',
+    'oauth_token_secret',
+    'next_cursor',
+  ],
   unsupported: {
     'unknown user': 'Composio has accounts and no users (docs/platforms/composio.md section 5)',
     'provider not configured':
@@ -39,6 +52,7 @@ export const composio: PlatformFixture = {
           if (account.user_id === user_id && `oauth_${account.toolkit.slug}` === provider) account.status = 'EXPIRED'
         return Promise.resolve()
       },
+      alter: (change) => server.alter(change),
       callCount: () => server.calls.length,
       // 50 users in one call, 50 accounts in one page.
       fewestCalls(users, providers) {

@@ -5,6 +5,7 @@ import { canary, invent } from './fixture.ts'
 import type { PlatformFixture } from './fixture.ts'
 
 export const descope: PlatformFixture = {
+  essential: ['token', 'id', 'appId', 'userId', 'accessToken', 'accessTokenExpiry', 'appIds'],
   unsupported: {
     'many accounts':
       'the newest token of an app is the only one that can be asked for (docs/platforms/descope.md section 2)',
@@ -39,6 +40,7 @@ export const descope: PlatformFixture = {
         server.dead.add(`${user_id}\n${provider.slice('oauth_'.length)}`)
         return Promise.resolve()
       },
+      alter: (change) => server.alter(change),
       callCount: () => server.calls.filter(({ path }) => path.endsWith('/token/latest')).length,
       fewestCalls: (users, providers) => users * providers,
       refuseKey: () => void server.misbehave(answers(401, descopeFailure(401, 'E011005').body)),

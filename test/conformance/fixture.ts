@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import type { PlatformName } from '../../src/upstreams/registry.ts'
 import type { UpstreamEvent } from '../../src/upstreams/platform.ts'
 import type { Misbehaviour } from '../servers/misbehaviour.ts'
+import type { LocalServer } from '../servers/local.ts'
 
 /** What a platform may not be able to express; the suite then expects `unsupported` to say why. */
 export type OptionalCase =
@@ -62,6 +63,9 @@ export interface Fixture extends AsyncDisposable {
   callCount(events: readonly UpstreamEvent[]): number
   /** The fewest calls in which so many tokens can be read. */
   fewestCalls(users: number, providers: number): number
+  /** Changes the answers of the platform's server; a platform without a server: its rows, one column at a time. */
+  readonly alter?: LocalServer['alter']
+  readonly columns?: Columns
   refuseKey(): void
   /** Documented rate limiting, with the documented way to say how long it lasts. */
   rateLimit(retry_after_seconds: number): void
@@ -76,9 +80,21 @@ export interface Fixture extends AsyncDisposable {
   canarySent(): boolean
 }
 
+/** The table of a platform that is a database. */
+export interface Columns {
+  readonly names: readonly string[]
+  /** Puts the value into the row of the account; returns a function that takes it back; null: the table refuses it. */
+  set(external_account_id: string, column: string, value: string | number | Uint8Array | null): (() => void) | null
+}
+
 export interface PlatformFixture {
   /** What the platform cannot express, each with the reason and the section of its contract. */
   readonly unsupported?: Readonly<Partial<Record<OptionalCase, string>>>
+  /**
+   * The fields by which an answer may fail an account: its id, its provider, its user, the token and its expiry, and what
+   * holds them. Every other field only decorates.
+   */
+  readonly essential: readonly string[]
   start(): Promise<Fixture>
 }
 

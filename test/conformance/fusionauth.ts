@@ -5,6 +5,14 @@ import { canary, invent, inventUuid } from './fixture.ts'
 import type { PlatformFixture } from './fixture.ts'
 
 export const fusionauth: PlatformFixture = {
+  essential: [
+    'identityProviderLinks',
+    'identityProviderId',
+    'identityProviderType',
+    'identityProviderUserId',
+    'userId',
+    'token',
+  ],
   async start() {
     const server = await startFusionAuth()
     const providers = ['oauth_google', 'oauth_github', 'oauth_slack'] as const
@@ -47,6 +55,7 @@ export const fusionauth: PlatformFixture = {
           if (link.userId === inventUuid(user_id) && link.identityProviderId === id) delete link.token
         return Promise.resolve()
       },
+      alter: (change) => server.alter(change),
       callCount: () => server.calls.filter(({ path }) => path === '/api/identity-provider/link').length,
       fewestCalls: (users) => users,
       refuseKey: () => void server.misbehave(answers(401, '')),

@@ -22,6 +22,7 @@ export async function startConformance(
   const fixture = await start()
   const server = await startTestServer({
     file: {
+      ...file,
       upstreams: { tokens: { platform, ...fixture.options, ...extra } },
       providers: { default: 'tokens', ...routesOf(fixture) },
       ...(fixture.auth && { auth: fixture.auth }),

@@ -7,6 +7,7 @@ import type { PlatformFixture } from './fixture.ts'
 const path = /\/broker\//
 
 export const keycloak: PlatformFixture = {
+  essential: ['access_token', 'identityProvider', 'userId'],
   unsupported: {
     'many accounts':
       'a user has one link to an identity provider; a second account needs a second alias (docs/platforms/keycloak.md section 3)',
@@ -63,6 +64,7 @@ export const keycloak: PlatformFixture = {
         server.link(user_id, aliasOf(provider), { stored: null })
         return Promise.resolve()
       },
+      alter: (change) => server.alter(change),
       callCount: () => server.calls.filter((call) => call.path.includes('/broker/')).length,
       fewestCalls: (users, providers) => users * providers,
       refuseKey: () => void server.misbehave(answers(400, failure(400, 'Invalid token.').body), { path }),

@@ -7,6 +7,17 @@ import type { PlatformFixture } from './fixture.ts'
 const api_key = 'ory_pat_invented_key'
 
 export const kratos: PlatformFixture = {
+  essential: [
+    'id',
+    'credentials',
+    'oidc',
+    'identifiers',
+    'config',
+    'providers',
+    'provider',
+    'subject',
+    'initial_access_token',
+  ],
   unsupported: {
     'provider not configured':
       'an unknown provider looks like one that nobody linked (docs/platforms/kratos.md section 5)',
@@ -44,6 +55,7 @@ export const kratos: PlatformFixture = {
           if (link.provider === name) link.initial_access_token = ''
         return Promise.resolve()
       },
+      alter: (change) => server.alter(change),
       callCount: () => server.calls.filter(({ query }) => query.has('include_credential')).length,
       fewestCalls: (users) => Math.ceil(users / 500),
       refuseKey: () => void server.misbehave(answers(401, kratosFailure(401, 'Unauthorized').body)),

@@ -7,6 +7,7 @@ import type { PlatformFixture } from './fixture.ts'
 const path = /\/access-token$/
 
 export const logto: PlatformFixture = {
+  essential: ['socialIdentities', 'ssoIdentities', 'target', 'identity', 'userId', 'access_token', 'expires_in'],
   unsupported: {
     'many accounts': 'a user has one identity of a target (docs/platforms/logto.md section 2)',
     'provider not configured':
@@ -46,6 +47,7 @@ export const logto: PlatformFixture = {
         server.link(user_id, provider.slice('oauth_'.length), { secret: null })
         return Promise.resolve()
       },
+      alter: (change) => server.alter(change),
       callCount: () => server.calls.filter((call) => call.path.endsWith('/access-token')).length,
       fewestCalls: (users, providers) => users * providers,
       refuseKey: () => void server.misbehave(answers(401, logtoFailure(401, 'auth.unauthorized').body)),

@@ -5,6 +5,19 @@ import { canary, invent } from './fixture.ts'
 import type { Expected, PlatformFixture } from './fixture.ts'
 
 export const nango: PlatformFixture = {
+  essential: [
+    'connections',
+    'connection_id',
+    'provider_config_key',
+    'tags',
+    'end_user_id',
+    'end_user',
+    'id',
+    'credentials',
+    'type',
+    'access_token',
+    'expires_at',
+  ],
   unsupported: {
     'unknown user': 'Nango has connections and no users (docs/platforms/nango.md section 1)',
     'provider not configured':
@@ -42,6 +55,7 @@ export const nango: PlatformFixture = {
             connection.errors = [{ type: 'auth', log_id: 'invented-log' }]
         return Promise.resolve()
       },
+      alter: (change) => server.alter(change),
       callCount: () => server.calls.length,
       fewestCalls: (users, providers) => users * (1 + providers),
       refuseKey: () => void server.misbehave(answers(401, nangoFailure('unknown_account'))),

@@ -5,6 +5,7 @@ import { canary, invent, inventUuid } from './fixture.ts'
 import type { PlatformFixture } from './fixture.ts'
 
 export const propelauth: PlatformFixture = {
+  essential: ['google', 'access_token', 'token_expiration'],
   unsupported: {
     'many accounts': 'the answer has one entry for each provider (docs/platforms/propelauth.md section 2)',
     'provider not configured':
@@ -45,6 +46,7 @@ export const propelauth: PlatformFixture = {
         server.connect(inventUuid(user_id), provider.slice('oauth_'.length), { token_expiration: 1_000_000_001 })
         return Promise.resolve()
       },
+      alter: (change) => server.alter(change),
       callCount: () => server.calls.length,
       fewestCalls: (users) => users,
       refuseKey: () => void server.misbehave(answers(401, text)),

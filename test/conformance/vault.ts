@@ -5,12 +5,25 @@ import { accountRecord } from '../../src/upstreams/vault/record.ts'
 import { openStore } from '../../src/upstreams/vault/store.ts'
 import { writeAccounts } from '../../src/upstreams/vault/write.ts'
 import { makeFolder } from '../kit/folder.ts'
+import { columnsOf } from './columns.ts'
 import { canary, invent } from './fixture.ts'
 import type { Expected, PlatformFixture } from './fixture.ts'
 
 const noServer = 'a file that this process reads by itself: test/vault has what can go wrong with it'
 
 export const vault: PlatformFixture = {
+  essential: [
+    'row_id',
+    'user_id',
+    'provider',
+    'external_account_id',
+    'expires_at',
+    'token',
+    'token_secret',
+    'id_token',
+    'key_id',
+    'wrapped_key',
+  ],
   unsupported: {
     'unknown user': 'the vault has accounts and no users',
     'provider not configured': 'the vault has accounts of whatever provider was imported',
@@ -48,6 +61,7 @@ export const vault: PlatformFixture = {
         write(user_id, [invent(user_id, provider, 0, { expires_at: 1_000_000_000 })])
         return Promise.resolve()
       },
+      columns: columnsOf(store.database, 'accounts', 'external_account_id'),
       callCount: (events) => events.filter(({ operation }) => operation === 'select tokens').length,
       fewestCalls: () => 1,
       refuseKey: unsupported,

@@ -5,6 +5,7 @@ import { canary, invent } from './fixture.ts'
 import type { PlatformFixture } from './fixture.ts'
 
 export const workos: PlatformFixture = {
+  essential: ['data', 'slug', 'connected_account', 'active', 'access_token', 'expires_at'],
   unsupported: {
     'many accounts':
       'the token call answers for one account of a user at a provider (docs/platforms/workos.md section 7)',
@@ -40,6 +41,7 @@ export const workos: PlatformFixture = {
         server.connect(user_id, provider.slice('oauth_'.length), { state: 'needs_reauthorization' })
         return Promise.resolve()
       },
+      alter: (change) => server.alter(change),
       callCount: () => server.calls.filter(({ path }) => path.startsWith('/data-integrations/')).length,
       fewestCalls: (users, providers) => users * providers,
       refuseKey: () => void server.misbehave(answers(401, { message: 'invented-upstream-text' })),

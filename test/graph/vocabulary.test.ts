@@ -13,7 +13,7 @@ const one = `query ($scopes: [String!]) {
 // The other statuses are in test/conformance, for every platform.
 it.each([
   ['too_many_requests', 429, 'RATE_LIMITED', 'UPSTREAM_RATE_LIMITED'],
-  ['form_param_value_invalid', 422, 'NOT_CONNECTED', 'BAD_USER_INPUT'],
+  ['form_param_value_invalid', 422, 'MISCONFIGURED', 'UPSTREAM_REJECTED'],
 ])('%s is %s', async (code, http, status, reason) => {
   await using graph = await startGraphOverClerk({ retries: 0 })
   graph.clerk.misbehave(answers(http, clerkFailure(code), { 'retry-after': '30' }))

@@ -96,12 +96,16 @@ export async function startKratos({ api_key }: KratosServerOptions = {}): Promis
 }
 
 /** The documented error body (herodot). */
-export function kratosFailure(code: number, status: string): Reply & { readonly body: object } {
+export function kratosFailure(
+  code: number,
+  status: string,
+  reason = 'invented-upstream-text',
+): Reply & { readonly body: object } {
   const error = {
     code,
     status,
     request: 'invented-request-1',
-    reason: 'invented-upstream-text',
+    reason,
     message: 'invented-upstream-text',
   }
   return { status: code, body: { error } }

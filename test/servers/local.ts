@@ -49,11 +49,16 @@ export interface LocalServer extends AsyncDisposable {
   arrived(count: number): Promise<void>
   /** The first rule that matches spoils a request; returns a function that takes the rule back. */
   misbehave(how: Misbehaviour, rule?: Rule): () => void
+  /** Changes what is sent from now on, as JSON; returns a function that takes the change back. */
+  alter(change: Alteration): () => void
   close(): Promise<void>
 }
 
 /** An answer for tests that do not read it. */
 export const fine = (): Reply => ({ status: 200, body: { fine: true } })
+
+/** Gets a fresh copy of the body, and returns what is sent in its place. */
+export type Alteration = (body: unknown, request: Received) => unknown
 
 /** Starts a server that answers with `reply`. */
 export async function startLocal(reply: (request: Received) => Reply | Promise<Reply>): Promise<LocalServer> {
@@ -62,6 +67,7 @@ export async function startLocal(reply: (request: Received) => Reply | Promise<R
   const rules: { how: Misbehaviour; path: RegExp; words: readonly string[]; left: number }[] = []
   const waiting: { count: number; resolve: () => void }[] = []
   const sockets = new Set<Socket>()
+  const alterations = new Set<Alteration>()
   let connections = 0
   let underWay = 0
   let maxConcurrent = 0
@@ -89,13 +95,24 @@ export async function startLocal(reply: (request: Received) => Reply | Promise<R
       if (rule !== undefined) rule.left--
       if (rule !== undefined && (await rule.how(response)) !== 'proceed') return
       const { status, body, raw, headers: extra } = await reply(received)
-      const content = raw ?? JSON.stringify(body)
+      const content =
+        alterations.size === 0 ? (raw ?? JSON.stringify(body)) : altered(raw ?? JSON.stringify(body), received)
       sent.push(content)
       response.writeHead(status, { 'content-type': 'application/json', ...extra }).end(content)
     }
     // A caller who leaves in the middle of the body wants no answer.
     answer().catch(() => response.destroy())
   })
+  function altered(content: string, request: Received): string {
+    let body: unknown
+    try {
+      body = JSON.parse(content)
+    } catch {
+      return content
+    }
+    for (const change of alterations) body = change(body, request)
+    return JSON.stringify(body)
+  }
   server.on('connection', (socket) => {
     connections++
     sockets.add(socket)
@@ -132,6 +149,10 @@ export async function startLocal(reply: (request: Received) => Reply | Promise<R
       return () => {
         rule.left = 0
       }
+    },
+    alter(change) {
+      alterations.add(change)
+      return () => void alterations.delete(change)
     },
     close,
     [Symbol.asyncDispose]: close,

@@ -85,7 +85,7 @@ test("the first identity has the user's own profile, the others theirs, without 
 })
 
 test.each([
-  [400, 'BAD_USER_INPUT'],
+  [400, 'UPSTREAM_REJECTED'],
   [401, 'UPSTREAM_REJECTED'],
   [403, 'UPSTREAM_REJECTED'],
   [404, 'USER_NOT_FOUND'],
@@ -98,8 +98,19 @@ test.each([
   server.misbehave(answers(status, failure, { 'retry-after': '60' }), { path: /users/ })
   await using client = openAuth0(server)
   const error = await failureOf(client.tokens('a|1', 'github'))
-  expect(error.extensions).toMatchObject({ code, upstream_status: status, upstream_code: 'invented_code' })
+  expect(error.extensions).toMatchObject({ code, upstream_status: status })
+  expect(error.extensions).not.toHaveProperty('upstream_code')
   expect(everythingOf(error)).not.toMatch(/upstream-text|127\.0\.0\.1|invented-client/)
+})
+
+test.each([
+  ['invalid_uri', 'BAD_USER_INPUT'],
+  ['invalid_query_string', 'UPSTREAM_REJECTED'],
+])('400 %s is %s: the path has nothing but the user id', async (upstream_code, code) => {
+  await using server = await startAuth0()
+  server.misbehave(answers(400, managementFailure(400, 'Bad Request', upstream_code).body), { path: /users/ })
+  await using client = openAuth0(server)
+  expect((await failureOf(client.tokens('a|1', 'github'))).extensions).toMatchObject({ code, upstream_code })
 })
 
 test('a 404 without the body of the API does not mean an unknown user', async () => {

@@ -134,16 +134,27 @@ test.each([
   expect((await client.accounts(['user_1'])).get('user_1')).toMatchObject([{ approved_scopes }])
 })
 
+const deep = JSON.parse('{"a":'.repeat(500) + '1' + '}'.repeat(500)) as object
+test.each([
+  ['scopes that are numbers', { approved_scopes: [1] }, { approved_scopes: null }],
+  ['a time that is a word', { created_at: 'today' }, { created_at: null }],
+  ['metadata without a bottom', { public_metadata: deep }, { public_metadata: {} }],
+  ['a name that is a list', { first_name: ['a', 'b'] }, { first_name: null }],
+])('%s costs no account', async (_, sent, expected) => {
+  await using server = await startClerk()
+  const [fine, odd] = [inventAccount('user_1', 0), { ...inventAccount('user_1', 1), ...sent }]
+  server.addUser('user_1').external_accounts = [fine, { ...fine, id: 7 }, odd]
+  await using client = openClerk(server)
+  const found = (await client.accounts(['user_1'])).get('user_1')
+  expect(found).toMatchObject([{ id: fine.id }, { id: odd.id, ...expected }])
+})
+
 describe('a malformed user fails only itself', () => {
-  const deep = JSON.parse('{"a":'.repeat(500) + '1' + '}'.repeat(500)) as object
   test.each([
     ['no list of accounts', undefined],
     ['accounts that are an object', {}],
     ['an account without an id', [{ ...inventAccount('user_1', 0), id: undefined }]],
     ['an account without a provider', [{ ...inventAccount('user_1', 0), provider: undefined }]],
-    ['scopes that are a list', [{ ...inventAccount('user_1', 0), approved_scopes: [] }]],
-    ['a time that is a word', [{ ...inventAccount('user_1', 0), created_at: 'today' }]],
-    ['metadata without a bottom', [{ ...inventAccount('user_1', 0), public_metadata: deep }]],
     ['an account that is null', [null]],
   ])('%s', async (_, external_accounts) => {
     await using server = await startClerk()
@@ -169,7 +180,8 @@ describe('a malformed user fails only itself', () => {
 test.each([
   [200, { data: [] }, 'UPSTREAM_PROTOCOL_ERROR'],
   [200, null, 'UPSTREAM_PROTOCOL_ERROR'],
-  [422, { errors: [{ code: 'form_param_value_invalid' }] }, 'BAD_USER_INPUT'],
+  [422, { errors: [{ code: 'form_param_value_invalid', meta: { param_name: 'user_id' } }] }, 'BAD_USER_INPUT'],
+  [422, { errors: [{ code: 'form_param_value_invalid' }] }, 'UPSTREAM_REJECTED'],
   [503, '', 'UPSTREAM_UNAVAILABLE'],
 ])('an answer %d %j fails every key with %s', async (status, body, code) => {
   await using server = await startClerk()

@@ -125,10 +125,8 @@ test.each([
   ['no external_account_id', [{ ...row, external_account_id: undefined }]],
   ['another object', [{ ...row, object: 'invented_object' }]],
   ['an expiry that is a word', [{ ...row, expires_at: 'soon' }]],
-  ['an expiry beyond every clock', [{ ...row, expires_at: 1e300 }]],
-  ['scopes that are a string', [{ ...row, scopes: 'openid' }]],
-  ['a label that is an object', [{ ...row, label: {} }]],
-  ['metadata that is a list', [{ ...row, public_metadata: [] }]],
+  ['an expiry that is an object', [{ ...row, expires_at: {} }]],
+  ['a token with a line break', [{ ...row, token: 'invented\r\nx: 1' }]],
   ['a row that is null', [null]],
   ['null', null],
   ['an object without data', { total_count: 0 }],
@@ -146,6 +144,41 @@ test.each([
     upstream_status: 200,
     trace_id: 'invented-ray-1',
   })
+})
+
+test.each([
+  ['an expiry beyond every clock', { expires_at: 1e300 }, { expires_at: null }],
+  ['the zero time of Go', { expires_at: -62_135_596_800 }, { expires_at: null }],
+  ['scopes in one text', { scopes: 'openid email' }, { scopes: ['openid', 'email'] }],
+  [
+    'one text in the list of scopes',
+    { scopes: ['user.info.basic,video.list'] },
+    { scopes: ['user.info.basic', 'video.list'] },
+  ],
+  ['scopes that are numbers', { scopes: [1] }, { scopes: null }],
+  ['a label that is an object', { label: {} }, { label: null }],
+  ['metadata that is a list', { public_metadata: [] }, { public_metadata: {} }],
+])('%s costs no token', async (_, sent, expected) => {
+  await using server = await startClerk()
+  server.misbehave(answers(200, [{ ...row, ...sent }]))
+  await using client = openClerk(server)
+  expect(await client.tokens('user_1', 'oauth_google')).toMatchObject([
+    { external_account_id: row.external_account_id, ...expected },
+  ])
+})
+
+test('a row of another provider is not handed out under the name of this one', async () => {
+  await using server = await startClerk()
+  server.misbehave(answers(200, [{ ...row, provider: 'oauth_github' }]))
+  await using client = openClerk(server)
+  expect(await failureOf(client.tokens('user_1', 'oauth_google'))).toMatchObject({ code: 'UPSTREAM_PROTOCOL_ERROR' })
+})
+
+test('a row that cannot be read hides no other', async () => {
+  await using server = await startClerk()
+  server.misbehave(answers(200, [{ ...row, token: 1 }, null, { ...row, external_account_id: 'eac_fine' }]))
+  await using client = openClerk(server)
+  expect(await client.tokens('user_1', 'oauth_google')).toMatchObject([{ external_account_id: 'eac_fine' }])
 })
 
 describe('public_metadata', () => {
@@ -189,11 +222,8 @@ describe('public_metadata', () => {
       ),
     )
     await using client = openClerk(server)
-    const outcome = await client.tokens('user_1', 'oauth_google').then(
-      (tokens) => JSON.stringify(tokens?.[0]?.public_metadata) === nested,
-      (error: unknown) => (error as { code: string }).code,
-    )
-    expect(outcome).toBe(served ? true : 'UPSTREAM_PROTOCOL_ERROR')
+    const [token] = (await client.tokens('user_1', 'oauth_google')) ?? []
+    expect(JSON.stringify(token?.public_metadata)).toBe(served ? nested : '{}')
   })
 })
 

@@ -61,6 +61,8 @@ test.each([
   ['null', null, null],
   ['nothing', undefined, null],
   ['the zero time of Go', '0001-01-01T00:00:00Z', null],
+  ['the zero time of Go in seconds', '-62135596800', null],
+  ['the greatest number of Java', '9223372036854775807', null],
 ])('accessTokenExpiry as %s', async (_, accessTokenExpiry, expires_at) => {
   await using server = await startDescope()
   server.connect('U2x', 'google', { accessTokenExpiry })
@@ -70,7 +72,7 @@ test.each([
 
 test.each([
   ['a word', { accessTokenExpiry: 'soon' }],
-  ['a number beyond every clock', { accessTokenExpiry: 1e300 }],
+  ['a time that is a list', { accessTokenExpiry: [] }],
   ['no id', { id: '' }],
   ['a token of another user', { userId: 'U2y' }],
   ['a token of another app', { appId: 'github' }],
@@ -148,19 +150,23 @@ describe('three apps of a user asked for together', () => {
 })
 
 test.each([
-  [400, 'E011001', 'BAD_USER_INPUT'],
-  [400, 'E011002', 'BAD_USER_INPUT'],
-  [400, 'E011003', 'BAD_USER_INPUT'],
-  [400, 'E011004', 'BAD_USER_INPUT'],
+  [400, 'E011001', 'UPSTREAM_REJECTED'],
+  [400, 'E011002', 'UPSTREAM_REJECTED'],
+  [400, 'E011003', 'UPSTREAM_REJECTED'],
+  [400, 'E011004', 'UPSTREAM_REJECTED'],
+  [400, 'E011002', 'BAD_USER_INPUT', 'invented-upstream-text: the userId field is too long'],
+  [400, 'E011003', 'UPSTREAM_REJECTED', 'invented-upstream-text: the tenantId field is too long'],
   [400, 'E112102', 'USER_NOT_FOUND'],
   [404, 'E112102', 'USER_NOT_FOUND'],
   [401, 'E011005', 'UPSTREAM_REJECTED'],
   [403, 'E112102', 'UPSTREAM_REJECTED'],
   [429, 'E130429', 'UPSTREAM_RATE_LIMITED'],
   [500, 'E999500', 'UPSTREAM_UNAVAILABLE'],
-])('%d %s is %s', async (status, upstream_code, code) => {
+])('%d %s is %s', async (status, upstream_code, code, errorMessage?: string) => {
   await using server = await startDescope()
-  server.misbehave(answers(status, descopeFailure(status, upstream_code).body, { 'retry-after': '3600' }))
+  const { body } = descopeFailure(status, upstream_code)
+  const said = { ...(body as object), ...(errorMessage !== undefined && { errorMessage }) }
+  server.misbehave(answers(status, said, { 'retry-after': '3600' }))
   await using client = open(server)
   const error = await failureOf(client.tokens('U2x', 'google'))
   expect(error.extensions).toMatchObject({ code, upstream_status: status, upstream_code })

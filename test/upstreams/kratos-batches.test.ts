@@ -34,7 +34,7 @@ function refuses(server: KratosServer, bad: readonly string[]): void {
   server.misbehave((response) => {
     const ids = server.calls.at(-1)?.query.getAll('ids') ?? []
     if (!ids.some((id) => bad.includes(id))) return 'proceed'
-    const { status, body } = kratosFailure(400, 'Bad Request')
+    const { status, body } = kratosFailure(400, 'Bad Request', 'Invalid UUID value for parameter `ids`.')
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     return 'spoiled'
   })

@@ -109,7 +109,7 @@ test('an id in capital letters is the same user', async () => {
 })
 
 test.each([
-  [400, 'BAD_USER_INPUT'],
+  [400, 'UPSTREAM_REJECTED'],
   [401, 'UPSTREAM_REJECTED'],
   [403, 'UPSTREAM_REJECTED'],
   [429, 'UPSTREAM_RATE_LIMITED'],

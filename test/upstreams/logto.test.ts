@@ -112,8 +112,8 @@ test.each<[number, string, string, unknown?]>([
   [400, 'connector.general', 'UPSTREAM_UNAVAILABLE', { status: 500 }],
   [400, 'connector.invalid_response', 'UPSTREAM_UNAVAILABLE'],
   [429, 'connector.rate_limit_exceeded', 'UPSTREAM_RATE_LIMITED'],
-  [400, 'connector.invented', 'UPSTREAM_PROTOCOL_ERROR'],
-  [500, 'invented.code', 'UPSTREAM_UNAVAILABLE'],
+  [400, 'connector.not_found', 'UPSTREAM_REJECTED'],
+  [500, 'connector.not_enabled', 'UPSTREAM_UNAVAILABLE'],
 ])('%d %s is %s (%j)', async (status, upstream_code, code, data) => {
   await using server = await startLogto()
   server.link('user_1', 'github')

@@ -14,11 +14,11 @@ const backingOff = 'invented-upstream-text: a recent refresh attempt failed. Bac
 
 describe('every row of the table of docs/platforms/nango.md section 5', () => {
   test.each([
-    [400, 'invalid_query_params', undefined, 'BAD_USER_INPUT'],
-    [400, 'invalid_uri_params', undefined, 'BAD_USER_INPUT'],
+    [400, 'invalid_query_params', undefined, 'UPSTREAM_REJECTED'],
+    [400, 'invalid_uri_params', undefined, 'UPSTREAM_REJECTED'],
     [400, 'unknown_provider_config', undefined, 'PROVIDER_NOT_CONFIGURED'],
     [400, 'invalid_credentials', undefined, 'REAUTHORIZATION_REQUIRED'],
-    [400, 'something_new', undefined, 'UPSTREAM_PROTOCOL_ERROR'],
+    [400, 'something_new', undefined, 'UPSTREAM_REJECTED'],
     [401, 'missing_auth_header', undefined, 'UPSTREAM_REJECTED'],
     [401, 'invalid_credentials', undefined, 'UPSTREAM_REJECTED'],
     [403, 'forbidden', undefined, 'UPSTREAM_REJECTED'],
@@ -32,7 +32,8 @@ describe('every row of the table of docs/platforms/nango.md section 5', () => {
     server.misbehave(answers(status, nangoFailure(upstream_code, message)), credentialsCall)
     await using client = open(server)
     const error = await failureOf(client.tokens('user_1', 'github'))
-    expect(error.extensions).toMatchObject({ code, upstream: 'upstream-test', upstream_status: status, upstream_code })
+    expect(error.extensions).toMatchObject({ code, upstream: 'upstream-test', upstream_status: status })
+    expect(error.extensions.upstream_code).toBe(upstream_code === 'something_new' ? undefined : upstream_code)
     expect(everythingOf(error)).not.toMatch(/invented-|127\.0\.0\.1/)
   })
 
@@ -79,6 +80,23 @@ test('a connection whose credentials are broken costs no credentials call', asyn
   expect(server.calls).toHaveLength(1)
 })
 
+test.each([
+  ['the filter, as versions before tags', { code: 'unrecognized_keys', path: [] }, 'UPSTREAM_REJECTED'],
+  ['the page', { code: 'invalid_type', path: ['page'] }, 'UPSTREAM_REJECTED'],
+  ['the user id', { code: 'too_big', path: ['tags', 'end_user_id'] }, 'BAD_USER_INPUT'],
+])('a list that refuses %s', async (_, problem, code) => {
+  await using server = await startNango()
+  server.misbehave(
+    answers(400, {
+      error: { code: 'invalid_query_params', errors: [{ ...problem, message: 'invented-upstream-text' }] },
+    }),
+  )
+  await using client = open(server)
+  const error = await failureOf(client.tokens('user_1', 'github'))
+  expect(error.extensions).toMatchObject({ code, upstream_code: 'invalid_query_params' })
+  expect(everythingOf(error)).not.toContain('upstream-text')
+})
+
 describe('credentials that are no OAuth token', () => {
   test.each([
     ['BASIC', { type: 'BASIC', username: 'u', password: 'invented-password' }, 'UNSUPPORTED_CREDENTIAL'],
@@ -88,7 +106,7 @@ describe('credentials that are no OAuth token', () => {
     ['without a token', { type: 'OAUTH2', access_token: '' }, 'UPSTREAM_PROTOCOL_ERROR'],
     [
       'with an expiry that is not a time',
-      { type: 'OAUTH2', access_token: 'x', expires_at: 7 },
+      { type: 'OAUTH2', access_token: 'x', expires_at: 'soon' },
       'UPSTREAM_PROTOCOL_ERROR',
     ],
   ])('%s', async (_, credentials, code) => {

@@ -49,7 +49,7 @@ describe('organization_id', () => {
 describe('failures with status 200', () => {
   test.each([
     ['needs_reauthorization', 'needs_reauthorization'],
-    ['something_new', 'something_new'],
+    ['something_new', undefined],
     [undefined, undefined],
     ['with a token: x', undefined],
   ])('%s needs consent', async (error, upstream_code) => {
@@ -65,7 +65,7 @@ describe('failures with status 200', () => {
     ['no discriminator', { access_token: { access_token: 'invented' } }],
     ['active without a token', { active: true }],
     ['an empty token', { active: true, access_token: { access_token: '', scopes: [] } }],
-    ['an expiry that is a number', { active: true, access_token: { access_token: 'invented', expires_at: 1 } }],
+    ['an expiry that is no time', { active: true, access_token: { access_token: 'invented', expires_at: {} } }],
     ['a list', []],
   ])('%s is a protocol error', async (_, body) => {
     await using server = await startWorkos()
@@ -89,11 +89,14 @@ test.each([
 
 describe('every row of the table of docs/platforms/workos.md section 5', () => {
   test.each([
-    [400, { message: 'invented-upstream-text' }, 'BAD_USER_INPUT'],
+    [400, { message: 'invented-upstream-text' }, 'UPSTREAM_REJECTED'],
+    [400, { message: 'invented-upstream-text', errors: [{ field: 'user_id', code: 'x' }] }, 'BAD_USER_INPUT'],
+    [422, { message: 'invented-upstream-text', errors: [{ field: 'user_id', code: 'x' }] }, 'BAD_USER_INPUT'],
+    [422, { message: 'invented-upstream-text', errors: [{ field: 'limit', code: 'x' }] }, 'UPSTREAM_REJECTED'],
     [401, {}, 'UPSTREAM_REJECTED'],
     [403, {}, 'UPSTREAM_REJECTED'],
     [422, { message: 'invented-upstream-text', code: 'auth_method_mismatch' }, 'UNSUPPORTED_CREDENTIAL'],
-    [422, { message: 'invented-upstream-text', code: 'other' }, 'UPSTREAM_PROTOCOL_ERROR'],
+    [422, { message: 'invented-upstream-text', code: 'other' }, 'UPSTREAM_REJECTED'],
     [500, '<html>invented-page</html>', 'UPSTREAM_UNAVAILABLE'],
   ])('%d %j is %s', async (status, body, code) => {
     await using server = await startWorkos()

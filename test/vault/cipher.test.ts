@@ -48,7 +48,14 @@ describe('a ciphertext moved to another row', () => {
       tamper(options, `UPDATE accounts SET ${column} = ? WHERE row_id = ?`, source?.[column] ?? null, row_id)
       const keys = [to, bystander].map((row) => keyOf(String(row.user_id), bareProvider(String(row.provider))))
       const answers = await tokens.many(keys, call)
-      expect([...answers.values()].map(texts)).toEqual([FAILURE, ['invented-9']])
+      // The account beside it is answered; where there is none, the failure is the answer.
+      const siblings = victims.filter((row) => row !== to && row.user_id === to.user_id && row.provider === to.provider)
+      const own = siblings.length === 0 ? FAILURE : siblings.map((row) => row.token)
+      expect([...answers.values()].map(texts)).toEqual([own, ['invented-9']])
+      const accounts = [...answers.values()].flatMap((rows) => (rows instanceof Error ? [] : rows))
+      expect(accounts.map((row) => row.external_account_id)).not.toContain(
+        siblings.length === 0 ? '' : to.external_account_id,
+      )
     },
   )
 

@@ -20,7 +20,7 @@ const record = fc.record({
   external_account_id: id,
   provider_user_id: text,
   token: printable,
-  expires_at: orNull(fc.integer({ min: 0, max: 99_999_999_999 })),
+  expires_at: orNull(fc.integer({ min: 31_536_000, max: 253_402_300_799 })),
   provider: fc.stringMatching(/^oauth_[A-Za-z0-9_-]{1,40}$/),
   public_metadata: metadata,
   label: orNull(text),

@@ -7,8 +7,19 @@ import { randomUUID } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { z } from 'zod'
 import { managementError } from '../auth0/tenant.ts'
-import { answerError, isoSeconds, read, remainingSeconds, reveal, scopeList, secret, statusError } from '../kit.ts'
-import type { Call, CodedError, ErrorCode, Http, HttpAnswer, Page, Secret } from '../kit.ts'
+import {
+  answerError,
+  listedScopes,
+  read,
+  remainingSeconds,
+  requiredSecret,
+  reveal,
+  rows,
+  scopeList,
+  statusError,
+  time,
+} from '../kit.ts'
+import type { Call, CodedError, ErrorCode, Http, HttpAnswer, Page, Secret, UnreadableRow } from '../kit.ts'
 
 const GRANT_TYPE = 'urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token'
 const SUBJECT_TYPE = 'urn:ietf:params:oauth:token-type:jwt'
@@ -107,7 +118,7 @@ function sign(jwt: SignJWT, { key, keyId, algorithm }: Worker, typ: string): Pro
 }
 
 const vaultToken = z
-  .object({ access_token: z.string().min(1).transform(secret), scope: scopeList, expires_in: remainingSeconds })
+  .object({ access_token: requiredSecret, scope: scopeList, expires_in: remainingSeconds })
   .transform(({ access_token: accessToken, scope: scopes, expires_in: expiresAt }) => ({
     accessToken,
     scopes,
@@ -120,11 +131,11 @@ export type ConnectedAccounts = (
   userId: string,
   from: string | null,
   call: Call,
-) => Promise<Page<ConnectedAccount, string>>
+) => Promise<Page<ConnectedAccount | UnreadableRow, string>>
 
 export function createConnectedAccounts(management: Http): ConnectedAccounts {
   return async (userId, from, call) => {
-    const { connected_accounts: rows, next = null } = await read(
+    const { connected_accounts: accounts, next = null } = await read(
       management,
       {
         operation: 'auth0.connected_accounts',
@@ -137,20 +148,21 @@ export function createConnectedAccounts(management: Http): ConnectedAccounts {
       { shape: accountPage, toError: managementError },
       call,
     )
-    return { rows, next: next === from ? null : next }
+    return { rows: accounts, next: next === from ? null : next }
   }
 }
 
 const connectedAccount = z.object({
   id: z.string().min(1),
   connection: z.string().min(1),
-  scopes: z.array(z.string()).nullish(),
-  created_at: isoSeconds,
+  scopes: listedScopes,
+  created_at: time,
 })
 export type ConnectedAccount = z.output<typeof connectedAccount>
 
 const accountPage = z.object({
-  connected_accounts: z.array(connectedAccount).max(1000),
+  // Required in the specification (docs/platforms/auth0-token-vault.md section 2).
+  connected_accounts: rows(connectedAccount),
   next: z.string().min(1).nullish(),
 })
 
@@ -159,7 +171,10 @@ const NOT_CONNECTED = 'federated_connection_refresh_token_not_found'
 // The codes come from public integrations; the documentation has only the statuses.
 const documented: ReadonlyMap<string, ErrorCode> = new Map([
   ['federated_connection_refresh_token_flow_failed', 'REAUTHORIZATION_REQUIRED'],
+  [NOT_CONNECTED, 'REAUTHORIZATION_REQUIRED'],
   ['invalid_client', 'UPSTREAM_REJECTED'],
+  // Parameters of ours, or a JWT that is too old or was used.
+  ['invalid_request', 'UPSTREAM_REJECTED'],
   ['invalid_grant', 'UPSTREAM_REJECTED'],
   ['unauthorized_client', 'UPSTREAM_REJECTED'],
   // The connection is not among the grants of the client; an address outside of its list looks the same.
@@ -175,9 +190,8 @@ function codeOf(answer: HttpAnswer): string | undefined {
 
 function exchangeError(answer: HttpAnswer): CodedError {
   const code = codeOf(answer)
+  const facts = { code, codes: documented }
   const known = documented.get(code ?? '')
-  if (known !== undefined) return answerError(known, answer, { code })
-  if (code === 'invalid_request')
-    return answerError('BAD_USER_INPUT', answer, { code }, 'The platform does not accept the user id or the provider.')
-  return statusError(answer, { code })
+  if (known !== undefined) return answerError(known, answer, facts)
+  return statusError(answer, facts)
 }

@@ -5,8 +5,8 @@
 import { createPrivateKey } from 'node:crypto'
 import { z } from 'zod'
 import { clientIdOption, clientSecretOption, managementAudience, openManagement, tenantUrl } from '../auth0/tenant.ts'
-import { account, httpOptionFields, httpTuning, nullIfUnknown, openHttp, paginate, token } from '../kit.ts'
-import type { ExternalAccount, OAuthAccessToken, One, Platform, TokenKey } from '../kit.ts'
+import { account, httpOptionFields, httpTuning, nullIfUnknown, openHttp, paginate, settle, token } from '../kit.ts'
+import type { ExternalAccount, OAuthAccessToken, One, Platform, TokenKey, UnreadableRow } from '../kit.ts'
 import { createConnectedAccounts, createExchange, fitsAlgorithm, workerAlgorithms } from './api.ts'
 import type { ConnectedAccount, ConnectedAccounts, Exchange } from './api.ts'
 
@@ -139,18 +139,22 @@ function accountsFetcher(readPage: ConnectedAccounts): One<string, readonly Exte
   return {
     kind: 'one',
     async one(userId, call) {
-      const pages = paginate<ConnectedAccount, string | null>(null, (from) => readPage(userId, from, call), {
-        maxPages: MAX_PAGES,
-      })
+      const pages = paginate<ConnectedAccount | UnreadableRow, string | null>(
+        null,
+        (from) => readPage(userId, from, call),
+        {
+          maxPages: MAX_PAGES,
+        },
+      )
       const rows = await nullIfUnknown(pages)
       return rows && toAccounts(rows, userId)
     },
   }
 }
 
-function toAccounts(rows: readonly ConnectedAccount[], userId: string): ExternalAccount[] {
+function toAccounts(rows: readonly (ConnectedAccount | UnreadableRow)[], userId: string): readonly ExternalAccount[] {
   const seen = new Set<string>()
-  return rows.map(({ id, connection, scopes = null, created_at }) => {
+  return settle(rows, ({ id, connection, scopes, created_at }: ConnectedAccount) => {
     // The first account of a connection has the id that its token has, because the exchange names no account.
     const isFirst = !seen.has(connection)
     seen.add(connection)

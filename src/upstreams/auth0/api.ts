@@ -7,15 +7,20 @@ import {
   answerError,
   checkIds,
   CodedError,
+  decorative,
   filledText,
-  isoSeconds,
+  isUnreadable,
   metadata,
+  opaqueId,
+  optionalSecret,
   readAnswer,
-  secret,
+  rows,
   splitOnFailure,
+  time,
+  toUnixSeconds,
   withoutSecrets,
 } from '../kit.ts'
-import type { Call, Http, HttpAnswer, JsonObject, Secret } from '../kit.ts'
+import type { Call, Http, HttpAnswer, JsonObject, Secret, UnreadableRow } from '../kit.ts'
 import { managementError } from './tenant.ts'
 
 /** Ids in one search, and characters of their list in the URL; Auth0 names no limit, servers have one. */
@@ -85,10 +90,10 @@ export function openApi(http: Http, { search }: { readonly search: boolean }): A
 }
 
 function readList(answer: HttpAnswer, userIds: readonly string[]): ReadonlyMap<string, User | Error> {
-  const rows = readAnswer(answer, { shape: z.array(z.unknown()), toError: managementError })
+  const users = readAnswer(answer, { shape: z.array(z.unknown()), toError: managementError })
   const malformed = answerError('UPSTREAM_PROTOCOL_ERROR', answer)
   const found = new Map(
-    rows.map((row) => {
+    users.map((row) => {
       const id = namedShape.safeParse(row).data?.user_id
       // A row without an id may be any of those that are missing.
       if (id === undefined) throw malformed
@@ -123,7 +128,7 @@ function quote(id: string): string {
 
 export interface User {
   readonly id: string
-  readonly identities: readonly Identity[]
+  readonly identities: readonly (Identity | UnreadableRow)[]
 }
 
 /** A login of the user through one connection. */
@@ -149,19 +154,17 @@ export interface Identity {
 /** Strategies whose identities never hold an OAuth token: passwords, passwordless and SAML. */
 const withoutTokens = new Set(['auth0', 'email', 'sms', 'samlp'])
 
-const secretText = filledText.transform((value) => (value === null ? null : secret(value)))
-
 // Refresh tokens are dropped here.
 const identityFields = z.object({
   connection: z.string().min(1),
   /** The strategy: `google-oauth2`, `waad`, `auth0` for a password. */
-  provider: z.string(),
-  user_id: z.union([z.string(), z.number()]).transform(String),
+  provider: filledText,
+  user_id: opaqueId,
   // Both are absent without the scope read:user_idp_tokens.
-  access_token: secretText,
-  access_token_secret: secretText,
+  access_token: optionalSecret,
+  access_token_secret: optionalSecret,
   // Seconds, at the time of the login: no type of an SDK has it, the example in the documentation does.
-  expires_in: z.number().positive().nullish().catch(null),
+  expires_in: decorative(z.number().positive()),
   profileData: metadata.transform(withoutSecrets),
 })
 
@@ -177,22 +180,29 @@ type OwnFields = z.output<typeof ownFields>
 
 const userFields = ownFields.extend({
   user_id: z.string().min(1),
-  identities: z.array(identityFields).max(1000),
-  last_login: isoSeconds.catch(null),
+  // Always there: a user has at least one identity (docs/platforms/auth0.md section 2).
+  identities: rows(identityFields, {
+    provider: z.looseObject({ connection: z.string() }).transform((row) => row.connection),
+  }),
+  last_login: time,
 })
 const namedShape = z.object({ user_id: z.string().min(1) })
 
 // The first identity is the one that the user's own fields are about; the others carry theirs in `profileData`.
 const userShape = userFields.transform(({ user_id: id, identities, last_login: lastLogin, ...own }): User => ({
   id,
-  identities: identities.map((identity, position) => ({
-    ...toIdentity(identity, position === 0 ? own : null),
-    // The lifetime counts from the login, which is only known for the only identity of a user.
-    expiresAt:
-      identity.expires_in == null || lastLogin === null || identities.length > 1
-        ? null
-        : lastLogin + Math.floor(identity.expires_in),
-  })),
+  identities: identities.map((identity, position) =>
+    isUnreadable(identity)
+      ? identity
+      : {
+          ...toIdentity(identity, position === 0 ? own : null),
+          // The lifetime counts from the login, which is only known for the only identity of a user.
+          expiresAt:
+            identity.expires_in === null || lastLogin === null || identities.length > 1
+              ? null
+              : toUnixSeconds(lastLogin + identity.expires_in),
+        },
+  ),
 }))
 
 function toIdentity(identity: z.output<typeof identityFields>, own: OwnFields | null): Omit<Identity, 'expiresAt'> {
@@ -201,7 +211,7 @@ function toIdentity(identity: z.output<typeof identityFields>, own: OwnFields | 
   return {
     connection,
     subject,
-    isOAuth: !withoutTokens.has(strategy),
+    isOAuth: strategy === null || !withoutTokens.has(strategy),
     accessToken: identity.access_token,
     tokenSecret: identity.access_token_secret,
     email: fieldOf('email'),

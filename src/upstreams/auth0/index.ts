@@ -4,7 +4,17 @@
  */
 import { decodeJwt } from 'jose'
 import { z } from 'zod'
-import { account, CodedError, httpOptionFields, httpTuning, joinIds, token } from '../kit.ts'
+import {
+  account,
+  CodedError,
+  httpOptionFields,
+  httpTuning,
+  joinIds,
+  token,
+  readable,
+  rowsOf,
+  settleOrError,
+} from '../kit.ts'
 import type { Authorize, Call, ExternalAccount, Many, OAuthAccessToken, Platform, TokenKey } from '../kit.ts'
 import { openApi } from './api.ts'
 import type { Auth0Api, Identity, User } from './api.ts'
@@ -78,11 +88,15 @@ function tokensFetcher(api: Auth0Api, authorize: Authorize): Many<TokenKey, read
   }
 
   type Entry = readonly [id: string, readonly OAuthAccessToken[] | Error]
+  function answerKey(user: User, key: TokenKey): Entry {
+    return [id(key), readTokens(user, key.provider)]
+  }
+
   async function answerUser(keys: readonly TokenKey[], found: User | Error, call: Call): Promise<Entry[]> {
     try {
       if (found instanceof Error) throw found
       const user = await complete(found, keys, call)
-      return keys.map((key) => [id(key), readTokens(user, key.provider)] as const)
+      return keys.map((key) => answerKey(user, key))
     } catch (error) {
       if (!(error instanceof Error)) throw error
       return keys.map((key) => [id(key), error] as const)
@@ -106,33 +120,33 @@ function tokensFetcher(api: Auth0Api, authorize: Authorize): Many<TokenKey, read
 
 /** What the user connected through a connection of this name; an error where a token should be and is not. */
 function readTokens({ identities }: User, connection: string): readonly OAuthAccessToken[] | CodedError {
-  const asked = identities.filter((identity) => identity.connection === connection)
-  const tokens = asked.flatMap(toToken)
-  if (tokens.length > 0 || asked.length === 0) return tokens
-  return new CodedError(asked.some(({ isOAuth }) => isOAuth) ? 'REAUTHORIZATION_REQUIRED' : 'UNSUPPORTED_CREDENTIAL')
+  const asked = rowsOf(
+    identities,
+    (identity) => identity.connection === connection,
+    (name) => name === connection,
+  )
+  return settleOrError(asked, toToken)
 }
 
 function lacksToken({ identities }: User, connection: string): boolean {
-  return identities.some(
+  return readable(identities).some(
     (identity) => identity.connection === connection && identity.isOAuth && identity.accessToken === null,
   )
 }
 
-function toToken(identity: Identity): OAuthAccessToken[] {
-  const { connection, subject, accessToken, tokenSecret, expiresAt, email, profile } = identity
-  if (accessToken === null) return []
-  return [
-    token({
-      external_account_id: accountId(identity),
-      provider_user_id: subject,
-      token: accessToken,
-      expires_at: expiresAt,
-      provider: connection,
-      public_metadata: profile,
-      label: email,
-      token_secret: tokenSecret,
-    }),
-  ]
+function toToken(identity: Identity): OAuthAccessToken {
+  const { connection, subject, isOAuth, accessToken, tokenSecret, expiresAt, email, profile } = identity
+  if (accessToken === null) throw new CodedError(isOAuth ? 'REAUTHORIZATION_REQUIRED' : 'UNSUPPORTED_CREDENTIAL')
+  return token({
+    external_account_id: accountId(identity),
+    provider_user_id: subject,
+    token: accessToken,
+    expires_at: expiresAt,
+    provider: connection,
+    public_metadata: profile,
+    label: email,
+    token_secret: tokenSecret,
+  })
 }
 
 /** Whether a token of the Management API is known to lack the scope without which the token fields are absent. */
@@ -159,23 +173,25 @@ function accountsFetcher(api: Auth0Api): Many<string, readonly ExternalAccount[]
   }
 }
 
-function readAccounts({ identities }: User): readonly ExternalAccount[] {
-  return identities
-    .filter(({ isOAuth }) => isOAuth)
-    .map((identity) =>
-      account({
-        id: accountId(identity),
-        provider: identity.connection,
-        provider_user_id: identity.subject,
-        email_address: identity.email,
-        username: identity.username,
-        first_name: identity.firstName,
-        last_name: identity.lastName,
-        image_url: identity.imageUrl,
-        label: identity.email,
-        public_metadata: identity.profile,
-      }),
-    )
+function readAccounts({ identities }: User): readonly ExternalAccount[] | CodedError {
+  return settleOrError(identities, toAccount)
+}
+
+/** null: a login without a token, which is no connected account. */
+function toAccount(identity: Identity): ExternalAccount | null {
+  if (!identity.isOAuth) return null
+  return account({
+    id: accountId(identity),
+    provider: identity.connection,
+    provider_user_id: identity.subject,
+    email_address: identity.email,
+    username: identity.username,
+    first_name: identity.firstName,
+    last_name: identity.lastName,
+    image_url: identity.imageUrl,
+    label: identity.email,
+    public_metadata: identity.profile,
+  })
 }
 
 function accountId({ connection, subject }: Identity): string {

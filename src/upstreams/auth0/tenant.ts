@@ -71,15 +71,25 @@ export function openManagement(
 }
 
 // The names of the error codes are UNVERIFIED: the status decides, and the body proves that it is the API that answers.
+const codes = new Set([
+  'inexistent_user',
+  'insufficient_scope',
+  'invalid_query_string',
+  'invalid_token',
+  'invalid_uri',
+  'operation_not_supported',
+  'too_many_requests',
+])
 const errorBody = z.object({ statusCode: z.number(), errorCode: z.unknown().optional() })
 
 /** The error of the Management API. Its texts name users and connections and are dropped. */
 export function managementError(answer: HttpAnswer): CodedError {
   const body = errorBody.safeParse(answer.json).data
-  const facts = { code: body?.errorCode }
+  const facts = { code: body?.errorCode, codes }
   if (body === undefined) return statusError(answer, facts)
   if (answer.status === 404) return answerError('USER_NOT_FOUND', answer, facts)
-  if (answer.status === 400)
+  // The path has nothing but the user id; what is wrong with a query is wrong with what this server asks for.
+  if (answer.status === 400 && body.errorCode === 'invalid_uri')
     return answerError('BAD_USER_INPUT', answer, facts, 'The platform does not accept the user id.')
   return statusError(answer, facts)
 }

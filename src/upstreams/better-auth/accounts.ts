@@ -1,5 +1,5 @@
 /** The connected accounts of up to 1000 users out of one statement. */
-import { account, parsePart, unixSeconds, valueOrError } from '../kit.ts'
+import { account, parsePart, unixSeconds, settleOrError } from '../kit.ts'
 import type { ExternalAccount, Many } from '../kit.ts'
 import { accountRow, ownerRow } from './api.ts'
 import type { AccountRow, Database, StorableIds } from './api.ts'
@@ -15,12 +15,13 @@ export function accountsFetcher(database: Database, storable: StorableIds): Many
       const users = storable(userIds)
       const query = { operation: 'better-auth.accounts', keys: userIds.length, values: [users] } as const
       const rows = users.length === 0 ? [] : await database.select(query, call)
-      const byUser = Map.groupBy(rows, (row) => parsePart(ownerRow, row).user_id)
-      const outcomes = userIds.map(async (userId) => {
-        const parsed = await valueOrError(() => parsePart(accountRow.array(), byUser.get(userId) ?? []))
-        return [userId, parsed instanceof Error ? parsed : parsed.map(toAccount)] as const
-      })
-      return new Map(await Promise.all(outcomes))
+      const byUser = Map.groupBy(rows, (row) => ownerRow.safeParse(row).data?.user_id)
+      return new Map(
+        userIds.map((userId) => {
+          const found = settleOrError(byUser.get(userId) ?? [], (row) => toAccount(parsePart(accountRow, row)))
+          return [userId, found] as const
+        }),
+      )
     },
   }
 }

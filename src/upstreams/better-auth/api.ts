@@ -3,7 +3,7 @@
  * the rows that come back (docs/platforms/better-auth.md 2).
  */
 import { z } from 'zod'
-import { filledText, toUnixSeconds } from '../kit.ts'
+import { decorativeId, expiry, opaqueId, scopeList, text, time } from '../kit.ts'
 import type { Call } from '../kit.ts'
 import type { BetterAuthOptions, Columns, UserIdType } from './options.ts'
 
@@ -66,41 +66,24 @@ export function statementsFor({ schema, table, columns, userIdType }: Table, dia
   }
 }
 
-// Kysely keeps ISO text in SQLite, Drizzle and Prisma keep numbers; PostgreSQL answers seconds (postgres.ts).
-const isoTime = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?) ?(Z|[+-]\d{2}:?\d{2})?$/
-
-/** A time as whole Unix seconds; null and zero mean that none is known. A text without a time zone is UTC. */
-const instant = z
-  .union([z.number(), z.string()])
-  .nullable()
-  .transform((value, context) => {
-    if (value === null || value === '') return null
-    const milliseconds = typeof value === 'string' ? parseTime(value) : toUnixSeconds(value) * 1000
-    if (Number.isFinite(milliseconds)) return Math.floor(milliseconds / 1000) || null
-    context.addIssue('not a time')
-    return z.NEVER
-  })
-
-function parseTime(text: string): number {
-  if (/^\d{1,16}(\.\d+)?$/.test(text)) return toUnixSeconds(Number(text)) * 1000
-  const [, date, time, zone = 'Z'] = isoTime.exec(text) ?? []
-  return date === undefined || time === undefined ? NaN : Date.parse(`${date}T${time}${zone}`)
-}
-
-/** Whose connection a row is; every row has this much. */
-export const ownerRow = z.object({ user_id: z.string(), provider: z.string() })
+/** Whose connection a row is. */
+export const ownerRow = z.object({ user_id: z.string(), provider: z.string().catch('') })
 
 const connectionRow = z.object({
-  id: z.string().min(1),
+  id: opaqueId,
   user_id: z.string(),
   provider: z.string().min(1),
-  provider_user_id: z.string().nullable(),
-  expires_at: instant,
+  provider_user_id: decorativeId,
   /** better-auth joins with commas; newer versions accept spaces as well. */
-  scope: filledText.transform((value) => value?.split(/[\s,]+/).filter((scope) => scope !== '') ?? null),
+  scope: scopeList,
 })
 
-export const tokenRow = connectionRow.extend({ access_token: filledText, id_token: filledText })
+// Kysely keeps ISO text in SQLite, Drizzle and Prisma keep numbers; PostgreSQL answers seconds (postgres.ts).
+export const tokenRow = connectionRow.extend({
+  access_token: z.string().nullable(),
+  id_token: text,
+  expires_at: expiry,
+})
 export type TokenRow = z.output<typeof tokenRow>
 
 const flag = z.literal([0, 1]).transform((value) => value === 1)
@@ -108,8 +91,9 @@ const flag = z.literal([0, 1]).transform((value) => value === 1)
 export const accountRow = connectionRow.extend({
   has_access_token: flag,
   has_refresh_token: flag,
-  created_at: instant,
-  updated_at: instant,
+  expires_at: time,
+  created_at: time,
+  updated_at: time,
 })
 export type AccountRow = z.output<typeof accountRow>
 

@@ -3,7 +3,10 @@ import { CodedError, reveal } from '../kit.ts'
 import { loadOptionalPackage } from './optional-package.ts'
 import type { BetterAuthOptions } from './options.ts'
 
-/** Rejects with a CodedError where the stored value is not what the configuration says. */
+/**
+ * The value that is stored. Rejects with UPSTREAM_REJECTED where it is ciphertext that the configuration does not open:
+ * the operator has to act.
+ */
 export type ReadStored = (stored: string) => Promise<string>
 
 /** better-auth's `SecretConfig`. */
@@ -22,17 +25,22 @@ interface Crypto {
 const ENVELOPE = '$ba$'
 const ciphertext = /^(\$ba\$\d{1,9}\$)?([0-9a-f]{2}){40,}$/i
 
+/** Whether a value looks like ciphertext. An ID token never does: it has dots. */
+export function isCiphertext(value: string): boolean {
+  return ciphertext.test(value) || value.startsWith(ENVELOPE)
+}
+
 /**
- * better-auth itself takes any hex for ciphertext and anything else for a token; here the configuration decides. Loads
- * the package only where tokens are encrypted.
+ * Rows from before `encryptOAuthTokens` was switched on stay in plain text, and better-auth reads both kinds
+ * (better-auth#6018): what does not look like ciphertext is the value itself. Without `encrypted`, only the envelope is
+ * known to be ciphertext: a token may be nothing but hex digits. Loads the package only where tokens are encrypted.
  */
 export function createReadStored({ encrypted, secret, secrets }: BetterAuthOptions): ReadStored {
   if (!encrypted) return readPlain
   const { symmetricDecrypt } = loadOptionalPackage('better-auth/crypto', 'better-auth with encrypted tokens') as Crypto
   const key = keyOf(secret, secrets)
   return async (stored) => {
-    if (!ciphertext.test(stored))
-      throw unreadable('The stored token is not encrypted, although the configuration says so.')
+    if (!isCiphertext(stored)) return stored
     try {
       return await symmetricDecrypt({ key, data: stored })
     } catch {
@@ -58,7 +66,7 @@ function keyOf(secret: BetterAuthOptions['secret'], secrets: BetterAuthOptions['
   }
 }
 
-/** INTERNAL_SERVER_ERROR: only the operator can correct the configuration or the data. */
+/** Only the operator can correct the configuration or the data. */
 function unreadable(message: string): CodedError {
-  return new CodedError('INTERNAL_SERVER_ERROR', message)
+  return new CodedError('UPSTREAM_REJECTED', message)
 }

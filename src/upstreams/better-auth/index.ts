@@ -26,7 +26,7 @@ export const betterAuth: Platform<BetterAuthOptions> = {
   open(options, { observe }) {
     const { sqlite, postgres } = options.database
     const { schema, table, columns, user_id_type: userIdType, concurrency, timeout_ms: timeoutMs } = options
-    const decrypt = createReadStored(options)
+    const readStored = createReadStored(options)
     const where = { schema, table, columns, userIdType }
     const isPostgres = postgres !== undefined
     const database = isPostgres
@@ -37,7 +37,7 @@ export const betterAuth: Platform<BetterAuthOptions> = {
     return {
       autoRefreshes: false,
       inProcess: !isPostgres,
-      tokens: tokensFetcher(database, storable, decrypt),
+      tokens: tokensFetcher(database, storable, readStored),
       accounts: accountsFetcher(database, storable),
       close: () => database.close(),
     }

@@ -115,7 +115,7 @@ export const betterAuthOptions = z
     encrypted: z
       .boolean()
       .describe(
-        'What `account.encryptOAuthTokens` is at better-auth. It has no default: with `false`, ciphertext would be handed out as tokens; with `true`, a token in plain text is refused.',
+        'What `account.encryptOAuthTokens` is at better-auth. It has no default: with `false`, ciphertext would be handed out as tokens; with `true`, a token that was stored before the encryption is read as it is.',
       ),
     secret: secretText.optional().describe("better-auth's `secret`, for `encrypted: true`."),
     secrets: z

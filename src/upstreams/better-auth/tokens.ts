@@ -1,8 +1,9 @@
 /** The tokens of up to 1000 keys out of one statement. */
-import { CodedError, parsePart, secret, token, valueOrError } from '../kit.ts'
-import type { Many, OAuthAccessToken, TokenKey } from '../kit.ts'
+import { CodedError, decorativeSecret, parsePart, requiredSecret, settleAccounts, token, valueOrError } from '../kit.ts'
+import type { Many, OAuthAccessToken, Secret, TokenKey } from '../kit.ts'
 import { ownerRow, tokenRow } from './api.ts'
-import type { Database, StorableIds, TokenRow } from './api.ts'
+import type { Database, StorableIds } from './api.ts'
+import { isCiphertext } from './decrypt.ts'
 import type { ReadStored } from './decrypt.ts'
 
 /** For one statement: bounds the size of an answer, and how long a synchronous read holds the thread. */
@@ -13,11 +14,10 @@ function idOf(userId: string, provider: string): string {
   return JSON.stringify([userId, provider])
 }
 
-/** `decrypt` turns what is stored into the token. */
 export function tokensFetcher(
   database: Database,
   storable: StorableIds,
-  decrypt: ReadStored,
+  readStored: ReadStored,
 ): Many<TokenKey, readonly OAuthAccessToken[]> {
   const id = ({ userId, provider }: TokenKey): string => idOf(userId, provider)
   return {
@@ -30,43 +30,43 @@ export function tokensFetcher(
       const query = { operation: 'better-auth.tokens', keys: keys.length, values: [users, providers] } as const
       const rows = users.length === 0 ? [] : await database.select(query, call)
       const byKey = Map.groupBy(rows, (row) => {
-        const owner = parsePart(ownerRow, row)
-        return idOf(owner.user_id, owner.provider)
+        // The statement compares both: a row without them is of no key.
+        const owner = ownerRow.safeParse(row).data
+        return owner === undefined ? '' : idOf(owner.user_id, owner.provider)
       })
       const ids = [...new Set(keys.map(id))]
       const outcomes = ids.map(async (each) => {
-        return [each, await valueOrError(() => toTokens(byKey.get(each) ?? [], decrypt))] as const
+        return [each, await valueOrError(() => toTokens(byKey.get(each) ?? [], readStored))] as const
       })
       return new Map(await Promise.all(outcomes))
     },
   }
 }
 
-/** Accounts without a token are left out, unless there is no other. */
-async function toTokens(rows: readonly unknown[], decrypt: ReadStored): Promise<readonly OAuthAccessToken[]> {
-  const parsed = parsePart(tokenRow.array(), rows)
-  const tokens = (await Promise.all(parsed.map((row) => toToken(row, decrypt)))).filter((each) => each !== null)
-  if (tokens.length === 0 && parsed.length > 0) throw nothingStored(parsed)
-  return tokens
+/** Accounts without a token are left out, unless there is no other; a row that cannot be read is an error of its own. */
+function toTokens(rows: readonly unknown[], readStored: ReadStored): Promise<readonly OAuthAccessToken[]> {
+  return settleAccounts(rows.map((row) => toToken(row, readStored)))
 }
 
-async function toToken(row: TokenRow, decrypt: ReadStored): Promise<OAuthAccessToken | null> {
-  const value = row.access_token === null ? '' : await decrypt(row.access_token)
-  if (value === '') return null
+async function toToken(given: unknown, readStored: ReadStored): Promise<OAuthAccessToken> {
+  const row = parsePart(tokenRow, given)
+  const value = row.access_token === null ? '' : await readStored(row.access_token)
+  // A sign-in with the provider's ID token leaves a row with that token and no other.
+  if (value === '') throw new CodedError(row.id_token === null ? 'REAUTHORIZATION_REQUIRED' : 'UNSUPPORTED_CREDENTIAL')
   return token({
     external_account_id: row.id,
     provider_user_id: row.provider_user_id ?? '',
-    token: secret(value),
+    token: parsePart(requiredSecret, value),
     expires_at: row.expires_at,
     provider: row.provider,
     scopes: row.scope,
-    // Stored in plain text even where the others are encrypted.
-    id_token: row.id_token === null ? null : secret(row.id_token),
+    id_token: await readIdToken(row.id_token, readStored),
   })
 }
 
-/** A sign-in with the provider's ID token leaves a row with that token and no other. */
-function nothingStored(rows: readonly TokenRow[]): CodedError {
-  const haveIdTokens = rows.every((row) => row.id_token !== null)
-  return new CodedError(haveIdTokens ? 'UNSUPPORTED_CREDENTIAL' : 'REAUTHORIZATION_REQUIRED')
+/** Newer versions encrypt it, too (better-auth#10766); null where it cannot be opened: ciphertext is no ID token. */
+async function readIdToken(stored: string | null, readStored: ReadStored): Promise<Secret | null> {
+  if (stored === null || !isCiphertext(stored)) return decorativeSecret.parse(stored)
+  const value = await valueOrError(() => readStored(stored))
+  return value instanceof CodedError || isCiphertext(value) ? null : decorativeSecret.parse(value)
 }

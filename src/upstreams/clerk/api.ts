@@ -1,7 +1,25 @@
 /** Two reads of the Clerk Backend API, their shapes and their error table (docs/platforms/clerk.md sections 2, 3 and 5). */
 import { z } from 'zod'
-import { answerError, asTraceId, metadata, read, readAnswer, statusError, text, toUnixSeconds } from '../kit.ts'
-import type { Call, CodedError, ErrorCode, Http, HttpAnswer } from '../kit.ts'
+import {
+  answerError,
+  asTraceId,
+  decorative,
+  decorativeId,
+  decorativeSecret,
+  expiry,
+  listedScopes,
+  metadata,
+  optionalSecret,
+  read,
+  readAnswer,
+  requiredSecret,
+  rows,
+  settleOrError,
+  statusError,
+  text,
+  time,
+} from '../kit.ts'
+import type { AnswerFacts, Call, CodedError, ErrorCode, Http, HttpAnswer } from '../kit.ts'
 
 /** The documented maximum; the default of ten would hide accounts. */
 const PAGE_SIZE = 500
@@ -46,8 +64,8 @@ export function openApi(http: Http): ClerkApi {
     async users(ids, call) {
       const query = [...ids.map((id) => ['user_id', id] as const), ['limit', String(MAX_USERS)] as const]
       const answer = await http.request({ operation: 'clerk.users', keys: ids.length, template: '/users', query }, call)
-      const rows = readAnswer(answer, { shape: z.array(z.unknown()), toError, traceOf })
-      return byUser(rows, ids, answerError('UPSTREAM_PROTOCOL_ERROR', answer, { traceId: traceOf(answer) }))
+      const users = readAnswer(answer, { shape: z.array(z.unknown()), toError, traceOf })
+      return byUser(users, ids, answerError('UPSTREAM_PROTOCOL_ERROR', answer, { traceId: traceOf(answer) }))
     },
   }
 }
@@ -56,26 +74,22 @@ export function openApi(http: Http): ClerkApi {
 const tokenRow = z.object({
   object: z.literal('oauth_access_token').optional(),
   external_account_id: z.string().min(1),
-  provider_user_id: text,
-  token: z.string().min(1),
-  // Zero means unknown at other platforms, and no token expired in 1970.
-  expires_at: z
-    .int()
-    .nullish()
-    .transform((value) => (value ? toUnixSeconds(value) : null)),
+  provider_user_id: decorativeId,
+  token: requiredSecret,
+  expires_at: expiry,
   provider: z.string().min(1),
   public_metadata: metadata,
   label: text,
-  scopes: z.array(z.string()).nullish(),
-  token_secret: text,
-  id_token: text,
+  scopes: listedScopes,
+  token_secret: optionalSecret,
+  id_token: decorativeSecret,
 })
 export type TokenRow = z.output<typeof tokenRow>
 
-const tokenRows = z.array(tokenRow).max(PAGE_SIZE)
-// The specification has only the bare array; the SDKs read the envelope.
+// Always there: the specification has only the bare array, the SDKs read the envelope (docs/platforms/clerk.md section 2).
+const tokenRows = rows(tokenRow, { max: PAGE_SIZE })
 const tokenPage = z.union([
-  tokenRows.transform((rows) => ({ rows, isLast: (_: number) => rows.length < PAGE_SIZE })),
+  tokenRows.transform((found) => ({ rows: found, isLast: (_: number) => found.length < PAGE_SIZE })),
   z
     .object({ data: tokenRows, total_count: z.int().min(0) })
     .transform(({ data, total_count: total }) => ({ rows: data, isLast: (read: number) => read >= total })),
@@ -90,21 +104,16 @@ const providerOfObject: ReadonlyMap<string | null, string> = new Map([
   ['facebook_account', 'oauth_facebook'],
 ])
 
-const milliseconds = z
-  .int()
-  .nullish()
-  .transform((value) => (value ? toUnixSeconds(value) : null))
-
 const accountRow = z
   .object({
     object: text,
     id: z.string().min(1),
-    external_account_id: text,
-    provider: text,
-    provider_user_id: text,
-    google_id: text,
-    facebook_id: text,
-    approved_scopes: text,
+    external_account_id: z.string().nullish(),
+    provider: z.string().nullish(),
+    provider_user_id: decorativeId,
+    google_id: decorativeId,
+    facebook_id: decorativeId,
+    approved_scopes: listedScopes,
     email_address: text,
     username: text,
     first_name: text,
@@ -115,34 +124,54 @@ const accountRow = z
     picture: text,
     label: text,
     public_metadata: metadata,
-    created_at: milliseconds,
-    updated_at: milliseconds,
+    created_at: time,
+    updated_at: time,
   })
   .transform((row, context) => {
     const named = row.provider === '' ? null : row.provider
     const provider = named ?? providerOfObject.get(row.object) ?? row.provider
-    if (provider === null) context.addIssue('an account without a provider')
+    if (provider == null) context.addIssue('an account without a provider')
     return { ...row, provider: provider ?? '' }
   })
 export type AccountRow = z.output<typeof accountRow>
 
 const userId = z.object({ id: z.string() })
-const userAccounts = z.object({ external_accounts: z.array(accountRow).max(1000) })
+// Required in the specification of `User`.
+const userAccounts = z.object({ external_accounts: rows(accountRow) })
 
-function byUser(rows: readonly unknown[], ids: readonly string[], malformed: CodedError) {
+function byUser(users: readonly unknown[], ids: readonly string[], malformed: CodedError) {
   const asked = new Set(ids)
   const found = new Map<string, readonly AccountRow[] | CodedError>()
   let nameless = false
-  for (const row of rows) {
+  for (const row of users) {
     const id = userId.safeParse(row).data?.id
     nameless ||= id === undefined
     if (id === undefined || !asked.has(id)) continue
-    found.set(id, userAccounts.safeParse(row).data?.external_accounts ?? malformed)
+    found.set(id, accountsOf(row, malformed))
   }
   // A row without an id may be any of the missing users, so none of them is known to be unknown.
   if (nameless) for (const id of asked) if (!found.has(id)) found.set(id, malformed)
   return found
 }
+
+/** An account that cannot be read is left out where others can; where none can, the user is malformed. */
+function accountsOf(user: unknown, malformed: CodedError): readonly AccountRow[] | CodedError {
+  const accounts = userAccounts.safeParse(user).data?.external_accounts
+  const settled = accounts && settleOrError(accounts, (row: AccountRow) => row)
+  return settled === undefined || settled instanceof Error ? malformed : settled
+}
+
+/** What is refused is the request, unless the parameter is what the caller gave. */
+const formCodes = new Set([
+  'form_data_missing',
+  'form_param_format_invalid',
+  'form_param_missing',
+  'form_param_nil',
+  'form_param_unknown',
+  'form_param_value_invalid',
+  'form_param_value_too_large',
+])
+const parametersOfCaller = new Set(['user_id', 'provider'])
 
 const documented: ReadonlyMap<string, ErrorCode> = new Map([
   ['clerk_key_invalid', 'UPSTREAM_REJECTED'],
@@ -158,10 +187,9 @@ const documented: ReadonlyMap<string, ErrorCode> = new Map([
   ['internal_clerk_error', 'UPSTREAM_UNAVAILABLE'],
 ])
 
-const meta = z
-  .object({ provider_error: z.string().optional().catch(undefined) })
-  .optional()
-  .catch(undefined)
+const codes = new Set([...documented.keys(), ...formCodes, 'oauth_token_retrieval_error', 'external_account_not_found'])
+
+const meta = decorative(z.object({ provider_error: text, param_name: text }))
 const errorBody = z.object({
   errors: z.array(z.object({ code: z.string(), meta })).min(1),
   meta,
@@ -183,14 +211,18 @@ function isNotConnected(answer: HttpAnswer): boolean {
 function toError(answer: HttpAnswer): CodedError {
   const body = errorBody.safeParse(answer.json).data
   const first = body?.errors[0]
-  const facts = { code: first?.code, traceId: asTraceId(body?.clerk_trace_id) ?? traceOf(answer) }
+  const facts = { code: first?.code, codes, traceId: asTraceId(body?.clerk_trace_id) ?? traceOf(answer) }
   if (first === undefined) return statusError(answer, facts)
   if (first.code === REFRESH_FAILED)
     return answerError(refreshFailure(first.meta?.provider_error ?? body?.meta?.provider_error ?? ''), answer, facts)
-  if (first.code.startsWith('form_'))
-    return answerError('BAD_USER_INPUT', answer, facts, 'The platform does not accept the user id or the provider.')
+  if (first.code.startsWith('form_')) return formError(first.meta?.param_name ?? '', answer, facts)
   const code = documented.get(first.code)
   return code === undefined ? statusError(answer, facts) : answerError(code, answer, facts)
+}
+
+function formError(parameter: string, answer: HttpAnswer, facts: AnswerFacts): CodedError {
+  if (!parametersOfCaller.has(parameter)) return answerError('UPSTREAM_REJECTED', answer, facts)
+  return answerError('BAD_USER_INPUT', answer, facts, 'The platform does not accept the user id or the provider.')
 }
 
 function traceOf(answer: HttpAnswer): string | undefined {

@@ -4,18 +4,21 @@ import {
   account,
   bareProvider,
   checkIds,
+  CodedError,
   httpOptionFields,
   httpTuning,
+  isUnreadable,
   openHttp,
   paginate,
   reveal,
   secret,
   upstreamUrl,
+  settle,
   splitOnFailure,
   token,
   wireProvider,
 } from '../kit.ts'
-import type { ExternalAccount, Many, OAuthAccessToken, One, Platform, TokenKey } from '../kit.ts'
+import type { ExternalAccount, Many, OAuthAccessToken, One, Platform, TokenKey, UnreadableRow } from '../kit.ts'
 import { MAX_USERS, openApi } from './api.ts'
 import type { AccountRow, ClerkApi, TokenRow } from './api.ts'
 
@@ -88,25 +91,30 @@ function tokensFetcher(api: ClerkApi): One<TokenKey, readonly OAuthAccessToken[]
           return { rows: page.rows, next: page.isLast(end) ? null : end }
         },
         // An account that is connected between two pages moves the others by one, so that one of them comes twice.
-        { maxPages: MAX_PAGES, idOf: (row: TokenRow) => row.external_account_id },
+        {
+          maxPages: MAX_PAGES,
+          idOf: (row: TokenRow | UnreadableRow) => (isUnreadable(row) ? null : row.external_account_id),
+        },
       )
-      return rows.map(toToken)
+      return settle(rows, (row: TokenRow) => toToken(row, provider))
     },
   }
 }
 
-function toToken(row: TokenRow): OAuthAccessToken {
+function toToken(row: TokenRow, asked: string): OAuthAccessToken {
+  // A row of another provider must not be handed out under a grant for this one.
+  if (bareProvider(row.provider) !== asked) throw new CodedError('UPSTREAM_PROTOCOL_ERROR')
   return token({
     external_account_id: row.external_account_id,
     provider_user_id: row.provider_user_id ?? '',
-    token: secret(row.token),
+    token: row.token,
     expires_at: row.expires_at,
-    provider: bareProvider(row.provider),
+    provider: asked,
     public_metadata: row.public_metadata,
     label: row.label,
-    scopes: row.scopes ?? null,
-    token_secret: row.token_secret ? secret(row.token_secret) : null,
-    id_token: row.id_token ? secret(row.id_token) : null,
+    scopes: row.scopes,
+    token_secret: row.token_secret,
+    id_token: row.id_token,
   })
 }
 
@@ -131,7 +139,7 @@ function accountsFetcher(api: ClerkApi): Many<string, readonly ExternalAccount[]
 function toAccount(row: AccountRow): ExternalAccount {
   return account({
     // The `id` of a google or facebook account is its `idn_…` identification; tokens carry the `eac_…` id.
-    id: firstOf(row.external_account_id, row.id) ?? row.id,
+    id: firstOf(row.external_account_id ?? null, row.id) ?? row.id,
     provider: bareProvider(row.provider),
     provider_user_id: firstOf(row.provider_user_id, row.google_id, row.facebook_id) ?? '',
     email_address: row.email_address,
@@ -140,7 +148,7 @@ function toAccount(row: AccountRow): ExternalAccount {
     last_name: firstOf(row.last_name, row.family_name),
     image_url: firstOf(row.image_url, row.picture),
     label: row.label,
-    approved_scopes: row.approved_scopes?.split(/\s+/).filter((scope) => scope !== '') ?? null,
+    approved_scopes: row.approved_scopes,
     public_metadata: row.public_metadata,
     created_at: row.created_at,
     updated_at: row.updated_at,

@@ -3,16 +3,19 @@ import { z } from 'zod'
 import {
   badUserInput,
   checkIds,
+  decorative,
+  decorativeSecret,
   filledText,
-  isoSeconds,
+  listedScopes,
+  optionalSecret,
   paginate,
-  parsePart,
   read,
+  rowReader,
   splitOnFailure,
   statusError,
-  valueOrError,
+  time,
 } from '../kit.ts'
-import type { Call, Http, Reading } from '../kit.ts'
+import type { Call, Http, Reading, UnreadableRow } from '../kit.ts'
 
 /** Users of one call: keeps a URL of the longest ids within what servers accept. */
 const MAX_USERS = 50
@@ -22,33 +25,29 @@ const STATUSES = ['ACTIVE', 'EXPIRED', 'INACTIVE', 'REVOKED']
 
 // `val` also has the provider's own values and refresh tokens: only what is named here is read.
 const values = z.object({
-  access_token: filledText.catch(null),
-  oauth_token: filledText.catch(null),
-  oauth_token_secret: filledText.catch(null),
-  id_token: filledText.catch(null),
-  scope: z
-    .union([z.string().transform((text) => text.split(/[\s,]+/).filter((scope) => scope !== '')), z.array(z.string())])
-    .nullish()
-    .catch(null)
-    .transform((scopes) => scopes ?? null),
+  access_token: optionalSecret,
+  oauth_token: optionalSecret,
+  oauth_token_secret: optionalSecret,
+  id_token: decorativeSecret,
+  scope: listedScopes,
 })
 
 const connectedAccount = z
   .object({
     id: z.string().min(1),
-    status: z.string(),
+    status: filledText,
     alias: filledText,
     toolkit: z.object({ slug: z.string().min(1) }),
-    is_disabled: z.boolean().nullish(),
-    created_at: isoSeconds.catch(null),
-    updated_at: isoSeconds.catch(null),
-    state: z.object({ authScheme: filledText, val: values }).nullish().catch(null),
+    is_disabled: decorative(z.boolean()),
+    created_at: time,
+    updated_at: time,
+    state: z.object({ authScheme: filledText, val: values }).nullish(),
   })
   .transform((item) => ({
     id: item.id,
     label: item.alias,
     toolkit: item.toolkit.slug.toLowerCase(),
-    isActive: item.status === 'ACTIVE' && item.is_disabled !== true,
+    isActive: (item.status === null || item.status === 'ACTIVE') && item.is_disabled !== true,
     createdAt: item.created_at,
     updatedAt: item.updated_at,
     scheme: item.state?.authScheme ?? null,
@@ -57,8 +56,17 @@ const connectedAccount = z
 
 export type ConnectedAccount = z.output<typeof connectedAccount>
 
-/** Items are parsed one by one, so that a malformed item fails its own user. */
-const accountPage = z.object({ items: z.array(z.unknown()).max(1000), next_cursor: filledText })
+const readAccount = rowReader(connectedAccount, {
+  provider: z
+    .looseObject({ toolkit: z.looseObject({ slug: z.string() }) })
+    .transform(({ toolkit }) => toolkit.slug.toLowerCase()),
+})
+
+/**
+ * The list has to be there: required in the specification (docs/platforms/composio.md section 2). Items are parsed one by
+ * one, because their owner is read first.
+ */
+const accountPage = z.object({ items: z.array(z.unknown()).max(1000), next_cursor: z.string().nullish() })
 
 /** The owner of an item; null where it is missing or the item is malformed. `user_id` is deprecated in list items. */
 const itemOwner = z
@@ -72,12 +80,13 @@ const pageReading: Reading<z.output<typeof accountPage>> = {
   shape: accountPage,
   toError(answer) {
     const error = errorBody.safeParse(answer.json).data?.error
+    // No source has a list of its codes: none reaches a caller.
     return statusError(answer, { code: error?.slug, traceId: error?.request_id })
   },
 }
 
 /** By user id: the accounts, or the Error of this user. */
-export type FoundAccounts = ReadonlyMap<string, readonly ConnectedAccount[] | Error>
+export type FoundAccounts = ReadonlyMap<string, readonly (ConnectedAccount | UnreadableRow)[] | Error>
 
 /** The accounts of the users at these toolkits; `toolkits` null: at all of them. */
 export type ListAccounts = (
@@ -112,7 +121,7 @@ export function accountLister(http: Http, pageSize: number): ListAccounts {
           ],
         } as const
         const page = await read(http, spec, pageReading, call)
-        return { rows: page.items, next: page.next_cursor }
+        return { rows: page.items, next: page.next_cursor === '' ? null : (page.next_cursor ?? null) }
       },
       { maxPages: MAX_PAGES },
     )
@@ -131,16 +140,12 @@ export function accountLister(http: Http, pageSize: number): ListAccounts {
       return new Map((await Promise.all(parts)).flatMap((part) => [...part]))
     }
     const byUser = Map.groupBy(items, (_, position) => owners[position] ?? userIds[0])
-    const outcomes = userIds.map(async (userId) => {
-      const found = await valueOrError(() => parsePart(connectedAccount.array(), byUser.get(userId) ?? []))
-      return [userId, found] as const
-    })
-    return new Map(await Promise.all(outcomes))
+    return new Map(userIds.map((userId) => [userId, (byUser.get(userId) ?? []).map(readAccount)]))
   }
 
   return async (userIds, toolkits, call) => {
     const { valid: ids, refused } = checkIds(userIds)
-    const found = new Map<string, readonly ConnectedAccount[] | Error>(refused)
+    const found = new Map<string, readonly (ConnectedAccount | UnreadableRow)[] | Error>(refused)
     // Ids go into a list between commas: one with a comma would be two.
     const valid = ids.filter((id) => !hasComma(id))
     for (const id of ids.filter(hasComma))

@@ -8,13 +8,13 @@ import {
   joinIds,
   openHttp,
   reveal,
+  rowsOf,
   secret,
   upstreamUrl,
-  settleAccounts,
+  settleOrError,
   token,
-  valueOrError,
 } from '../kit.ts'
-import type { ExternalAccount, Many, OAuthAccessToken, Platform, TokenKey } from '../kit.ts'
+import type { ExternalAccount, Many, OAuthAccessToken, Platform, Secret, TokenKey, UnreadableRow } from '../kit.ts'
 import { accountLister } from './api.ts'
 import type { ConnectedAccount, ListAccounts } from './api.ts'
 
@@ -81,10 +81,15 @@ function tokensFetcher(listAccounts: ListAccounts): Many<TokenKey, readonly OAut
   const toolkitOf = ({ provider }: TokenKey): string => provider.toLowerCase()
   const id = (key: TokenKey): string => joinIds(key.userId, toolkitOf(key))
 
-  function pick(key: TokenKey, accounts: readonly ConnectedAccount[] | Error) {
-    if (accounts instanceof Error) throw accounts
-    const asked = accounts.filter(({ toolkit }) => toolkit === toolkitOf(key))
-    return settleAccounts(asked.map(async (each) => Promise.resolve(toToken(each))))
+  function pick(key: TokenKey, accounts: readonly (ConnectedAccount | UnreadableRow)[] | Error) {
+    if (accounts instanceof Error) return accounts
+    const name = toolkitOf(key)
+    const asked = rowsOf(
+      accounts,
+      ({ toolkit }) => toolkit === name,
+      (toolkit) => toolkit === name,
+    )
+    return settleOrError(asked, toToken)
   }
 
   return {
@@ -97,10 +102,7 @@ function tokensFetcher(listAccounts: ListAccounts): Many<TokenKey, readonly OAut
       const toolkits = [...new Set(asked.map(toolkitOf))]
       const users = asked.map(({ userId }) => userId)
       const found = await listAccounts(users, toolkits, call)
-      const outcomes = keys.map(async (key) => {
-        return [id(key), await valueOrError(() => pick(key, found.get(key.userId) ?? []))] as const
-      })
-      return new Map(await Promise.all(outcomes))
+      return new Map(keys.map((key) => [id(key), pick(key, found.get(key.userId) ?? [])]))
     },
   }
 }
@@ -112,7 +114,9 @@ function accountsFetcher(listAccounts: ListAccounts): Many<string, readonly Exte
     id: (userId) => userId,
     async many(userIds, call) {
       const found = await listAccounts(userIds, null, call)
-      return new Map([...found].map(([id, rows]) => [id, rows instanceof Error ? rows : rows.map(toAccount)]))
+      return new Map(
+        [...found].map(([id, rows]) => [id, rows instanceof Error ? rows : settleOrError(rows, toAccount)]),
+      )
     },
   }
 }
@@ -122,23 +126,27 @@ const oauth2 = new Set<string | null>(['OAUTH2', 'DCR_OAUTH', null])
 // `abcd...`, asterisks or one word, where the project or the auth config withholds secrets.
 const mask = /^(\[?redacted\]?|\*+|.{0,8}\.{3})$/i
 
+function isMasked(value: Secret): boolean {
+  return mask.test(reveal(value))
+}
+
 function toToken({ id, toolkit, label, isActive, scheme, values }: ConnectedAccount): OAuthAccessToken {
   const isOAuth1 = scheme === 'OAUTH1' || (scheme === null && values?.oauth_token_secret != null)
   if (!isOAuth1 && !oauth2.has(scheme)) throw new CodedError('UNSUPPORTED_CREDENTIAL')
   const value = (isOAuth1 ? values?.oauth_token : values?.access_token) ?? null
   const tokenSecret = isOAuth1 ? (values?.oauth_token_secret ?? null) : null
   if (!isActive || value === null) throw new CodedError('REAUTHORIZATION_REQUIRED')
-  if (mask.test(value) || (tokenSecret !== null && mask.test(tokenSecret)))
+  if (isMasked(value) || (tokenSecret !== null && isMasked(tokenSecret)))
     throw new CodedError('UPSTREAM_REJECTED', 'The platform masks the tokens of this account.')
   const idToken = values?.id_token ?? null
   return token({
     external_account_id: id,
-    token: secret(value),
+    token: value,
     provider: toolkit,
     label,
     scopes: isOAuth1 ? null : (values?.scope ?? null),
-    token_secret: tokenSecret === null ? null : secret(tokenSecret),
-    id_token: idToken === null || mask.test(idToken) ? null : secret(idToken),
+    token_secret: tokenSecret,
+    id_token: idToken === null || isMasked(idToken) ? null : idToken,
   })
 }
 

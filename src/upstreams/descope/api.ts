@@ -4,21 +4,24 @@ import {
   answerError,
   blameOf,
   CodedError,
+  expiry,
   filledText,
   joinIds,
+  isUnreadable,
+  listedScopes,
+  optionalRows,
+  optionalSecret,
   read,
   readAnswer,
-  secret,
   shareCalls,
   statusError,
-  toUnixSeconds,
   unixSeconds,
 } from '../kit.ts'
-import type { Call, ErrorCode, Http, HttpAnswer, Reading } from '../kit.ts'
+import type { AnswerFacts, Call, ErrorCode, Http, HttpAnswer, Reading, UnreadableRow } from '../kit.ts'
 
 export interface DescopeApi {
   /** The ids of the apps that a user has connected; USER_NOT_FOUND: Descope does not know the user. */
-  apps(userId: string, call: Call): Promise<readonly string[]>
+  apps(userId: string, call: Call): Promise<readonly (string | UnreadableRow)[]>
   /** Whether the project has this app; only needed where the user has not connected it. */
   hasApp(appId: string, call: Call): Promise<boolean>
   /** The newest token; null: not connected. Never reads one token twice at the same time: each read may refresh it. */
@@ -43,7 +46,7 @@ export function openApi(http: Http, tenantId: string | null): DescopeApi {
     if (answer.status >= 300 && answer.status !== 403 && !isUndocumented(answer)) throw toError(answer)
   }
 
-  const apps = shareCalls<string, readonly string[]>(
+  const apps = shareCalls<string, readonly (string | UnreadableRow)[]>(
     async (userId, call) => {
       const { appIds } = await read(
         http,
@@ -79,7 +82,9 @@ export function openApi(http: Http, tenantId: string | null): DescopeApi {
   /** No source documents the codes of "not connected" and of a failed refresh; the list of apps tells them apart. */
   async function explain(answer: HttpAnswer, { appId, userId }: LatestTokenKey, call: Call): Promise<null> {
     const connected = await apps(userId, call)
-    if (connected.includes(appId)) throw verdict('REAUTHORIZATION_REQUIRED', answer)
+    // One that cannot be read may be this one.
+    if (connected.some((each) => each === appId || isUnreadable(each)))
+      throw verdict('REAUTHORIZATION_REQUIRED', answer)
     if (await hasApp(appId, call)) return null
     throw verdict('PROVIDER_NOT_CONFIGURED', answer)
   }
@@ -111,7 +116,7 @@ export function openApi(http: Http, tenantId: string | null): DescopeApi {
       )
       if (isUndocumented(answer)) return explain(answer, key, call)
       const { token } = readAnswer(answer, ofToken)
-      if ((token.appId ?? appId) !== appId || (token.userId ?? userId) !== userId)
+      if (isAnother(token.appId, appId) || isAnother(token.userId, userId))
         throw verdict('UPSTREAM_PROTOCOL_ERROR', answer)
       return usable(token)
     },
@@ -121,35 +126,27 @@ export function openApi(http: Http, tenantId: string | null): DescopeApi {
   return { apps, hasApp, latestToken }
 }
 
-const appList = z
-  .object({ appIds: z.array(z.string().min(1)).max(1000).nullish() })
-  .transform(({ appIds }) => ({ appIds: appIds ?? [] }))
+// JSON of protobuf leaves out empty lists (docs/platforms/descope.md section 2).
+const appList = z.object({ appIds: optionalRows(z.string().min(1)) })
 
-/**
- * Descope types it as a number in one SDK, as a numeric string in another and on the wire (int64 in protobuf JSON), and
- * as an ISO date in a third. Zero, nothing and the zero time of Go mean unknown.
- */
-const expiry = z
-  .union([z.number().max(1e14), z.string().regex(/^\d{0,14}$/), z.iso.datetime({ offset: true })])
-  .nullish()
-  .transform((value) => {
-    if (value === null || value === undefined || value === '') return null
-    const isNumber = typeof value === 'number' || /^\d+$/.test(value)
-    const seconds = isNumber ? toUnixSeconds(Number(value)) : Math.floor(Date.parse(value) / 1000)
-    return seconds > 0 ? seconds : null
-  })
+/** Empty and absent say nothing. */
+function isAnother(found: string | null | undefined, asked: string): boolean {
+  return found !== null && found !== undefined && found !== '' && found !== asked
+}
 
 // A refresh token is dropped here.
 const outboundToken = z.object({
   id: z.string().min(1),
-  appId: filledText,
-  userId: filledText,
+  // Compared with what was asked for.
+  appId: z.string().nullish(),
+  userId: z.string().nullish(),
   tokenSub: filledText,
-  accessToken: filledText.transform((value) => (value === null ? null : secret(value))),
+  accessToken: optionalSecret,
   accessTokenType: filledText,
+  // A number in one SDK, text on the wire (int64 in protobuf JSON), an ISO date in a third.
   accessTokenExpiry: expiry,
   lastRefreshError: filledText,
-  scopes: z.array(z.string()).nullish(),
+  scopes: listedScopes,
   externalIdentifier: filledText,
 })
 const tokenAnswer = z.object({ token: outboundToken })
@@ -168,13 +165,17 @@ function usable(token: RawToken): OutboundToken {
   return { ...token, accessToken }
 }
 
-const errorBody = z.object({ errorCode: z.string() })
+const errorBody = z.object({ errorCode: z.string(), errorMessage: filledText })
 
+// No list is published: all have this form, which no credential has.
+const codes = { has: (code: string) => /^E\d{6}$/.test(code) }
+
+// E01100x: the request or its arguments.
 const documented: ReadonlyMap<string, ErrorCode> = new Map([
-  ['E011001', 'BAD_USER_INPUT'],
-  ['E011002', 'BAD_USER_INPUT'],
-  ['E011003', 'BAD_USER_INPUT'],
-  ['E011004', 'BAD_USER_INPUT'],
+  ['E011001', 'UPSTREAM_REJECTED'],
+  ['E011002', 'UPSTREAM_REJECTED'],
+  ['E011003', 'UPSTREAM_REJECTED'],
+  ['E011004', 'UPSTREAM_REJECTED'],
   ['E112102', 'USER_NOT_FOUND'],
   ['E130429', 'UPSTREAM_RATE_LIMITED'],
 ])
@@ -182,14 +183,26 @@ const documented: ReadonlyMap<string, ErrorCode> = new Map([
 function toError(answer: HttpAnswer): CodedError {
   // A status that speaks of our key or of an outage counts whatever the code says.
   const byStatus = answer.status === 401 || answer.status === 403 || answer.status >= 500
-  const code = codeOf(answer)
-  const meaning = byStatus ? undefined : documented.get(code ?? '')
-  return meaning === undefined ? statusError(answer, { code }) : answerError(meaning, answer, { code })
+  const facts = factsOf(answer)
+  const meaning = byStatus ? undefined : documented.get(codeOf(answer) ?? '')
+  if (meaning === undefined) return statusError(answer, facts)
+  return meaning === 'UPSTREAM_REJECTED' && namesCallersInput(answer)
+    ? answerError('BAD_USER_INPUT', answer, facts, 'The platform does not accept the user id or the provider.')
+    : answerError(meaning, answer, facts)
+}
+
+/** What the caller gave: Descope names the argument in its message only, which is matched and never shown. */
+function namesCallersInput(answer: HttpAnswer): boolean {
+  return /\b(userId|appId)\b/.test(errorBody.safeParse(answer.json).data?.errorMessage ?? '')
+}
+
+function factsOf(answer: HttpAnswer): AnswerFacts {
+  return { code: codeOf(answer), codes }
 }
 
 /** The error that was read out of an answer, whatever its status. */
 function verdict(meaning: ErrorCode, answer: HttpAnswer): CodedError {
-  return answerError(meaning, answer, { code: codeOf(answer) })
+  return answerError(meaning, answer, factsOf(answer))
 }
 
 /** Whether the answer refuses the request for a reason that no source documents. */

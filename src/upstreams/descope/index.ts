@@ -8,15 +8,26 @@ import {
   CodedError,
   httpOptionFields,
   httpTuning,
+  isUnreadable,
   listIfWorthwhile,
   nullIfUnknown,
   openHttp,
   reveal,
   secret,
   upstreamUrl,
+  settleAccounts,
   token,
 } from '../kit.ts'
-import type { Call, ExternalAccount, Grouped, OAuthAccessToken, One, Platform, TokenKey } from '../kit.ts'
+import type {
+  Call,
+  ExternalAccount,
+  Grouped,
+  OAuthAccessToken,
+  One,
+  Platform,
+  TokenKey,
+  UnreadableRow,
+} from '../kit.ts'
 import { openApi } from './api.ts'
 import type { DescopeApi } from './api.ts'
 
@@ -92,7 +103,8 @@ function tokensFetcher(api: DescopeApi): Grouped<TokenKey, readonly OAuthAccessT
     by: ({ userId }) => userId,
     async one({ userId, provider: appId }, call, siblings) {
       const connected = await listIfWorthwhile(siblings, () => api.apps(userId, call))
-      if (connected?.includes(appId) === false) {
+      // An app that cannot be read may be this one.
+      if (connected?.some((each) => each === appId || isUnreadable(each)) === false) {
         if (await api.hasApp(appId, call)) return []
         throw new CodedError('PROVIDER_NOT_CONFIGURED')
       }
@@ -106,7 +118,7 @@ function tokensFetcher(api: DescopeApi): Grouped<TokenKey, readonly OAuthAccessT
           expires_at: found.accessTokenExpiry,
           provider: appId,
           label: found.externalIdentifier,
-          scopes: found.scopes ?? null,
+          scopes: found.scopes,
         }),
       ]
     },
@@ -123,14 +135,20 @@ function accountsFetcher(api: DescopeApi): One<string, readonly ExternalAccount[
     one: (userId, call) =>
       nullIfUnknown(
         api.apps(userId, call).then(async (appIds) => {
-          const accounts = await Promise.all(appIds.map((appId) => readAccount(api, userId, appId, call)))
+          const accounts = await settleAccounts(appIds.map((appId) => readAccount(api, userId, appId, call)))
           return accounts.flat()
         }),
       ),
   }
 }
 
-async function readAccount(api: DescopeApi, userId: string, appId: string, call: Call): Promise<ExternalAccount[]> {
+async function readAccount(
+  api: DescopeApi,
+  userId: string,
+  appId: string | UnreadableRow,
+  call: Call,
+): Promise<ExternalAccount[]> {
+  if (isUnreadable(appId)) throw appId.unreadable
   try {
     const found = await api.latestToken({ userId, appId }, call)
     if (found === null) return []
@@ -140,7 +158,7 @@ async function readAccount(api: DescopeApi, userId: string, appId: string, call:
         provider: appId,
         provider_user_id: found.tokenSub ?? '',
         label: found.externalIdentifier,
-        approved_scopes: found.scopes ?? null,
+        approved_scopes: found.scopes,
       }),
     ]
   } catch (error) {

@@ -5,15 +5,18 @@ import {
   checkUuid,
   CodedError,
   filledText,
+  isUnreadable,
   jwtExpiry,
   metadata,
+  optionalRows,
+  optionalSecret,
   readAnswer,
-  secret,
+  reveal,
   statusError,
-  toUnixSeconds,
+  time,
   withoutSecrets,
 } from '../kit.ts'
-import type { Call, Http, HttpAnswer, JsonObject, Reading, Secret } from '../kit.ts'
+import type { Call, Http, HttpAnswer, JsonObject, Reading, Secret, UnreadableRow } from '../kit.ts'
 import type { Providers } from './providers.ts'
 
 export interface Link {
@@ -38,11 +41,6 @@ export interface Link {
 
 const lowerCase = z.string().transform((value) => value.toLowerCase())
 
-const milliseconds = z
-  .int()
-  .nullish()
-  .transform((value) => (value ? toUnixSeconds(value) : null))
-
 const linkRow = z.object({
   identityProviderId: lowerCase.pipe(z.string().min(1)),
   // Since 1.46.
@@ -51,17 +49,21 @@ const linkRow = z.object({
   userId: lowerCase,
   displayName: filledText,
   data: metadata,
-  token: filledText,
-  insertInstant: milliseconds,
-  lastLoginInstant: milliseconds,
+  token: optionalSecret,
+  insertInstant: time,
+  lastLoginInstant: time,
 })
 
 type LinkRow = z.output<typeof linkRow>
 
-const ofLinks: Reading<readonly LinkRow[]> = {
+// By its id: the name that the caller gives may be another.
+const linkProvider = z.object({ identityProviderId: lowerCase }).transform((row) => row.identityProviderId)
+
+const ofLinks: Reading<readonly (LinkRow | UnreadableRow)[]> = {
+  // Left out where it is empty: so are all lists of FusionAuth (FusionAuth/fusionauth-issues#1275).
   shape: z
-    .object({ identityProviderLinks: z.array(linkRow).max(1000).nullish() })
-    .transform(({ identityProviderLinks }) => identityProviderLinks ?? []),
+    .object({ identityProviderLinks: optionalRows(linkRow, { provider: linkProvider }) })
+    .transform(({ identityProviderLinks }) => identityProviderLinks),
   valueIn: (answer) => (answer.status === 404 ? [] : undefined),
   toError,
 }
@@ -78,15 +80,15 @@ function toLink(row: LinkRow, providers: Providers): Link {
     label: row.displayName,
     data: withoutSecrets(row.data),
     holdsAccessToken,
-    accessToken: token === null ? null : secret(token),
-    expiresAt: token === null ? null : jwtExpiry(token),
+    accessToken: token,
+    expiresAt: token === null ? null : jwtExpiry(reveal(token)),
     createdAt: row.insertInstant,
     updatedAt: row.lastLoginInstant,
   }
 }
 
 /** All links of a user. Rejects with USER_NOT_FOUND, and with BAD_USER_INPUT for an id that is no UUID. */
-export type ReadLinks = (userId: string, call: Call) => Promise<readonly Link[]>
+export type ReadLinks = (userId: string, call: Call) => Promise<readonly (Link | UnreadableRow)[]>
 
 export function openLinks(http: Http, providers: Providers): ReadLinks {
   /** Whether an unknown user gives a 404 or an empty list is not documented: without links, the user API is asked. */
@@ -119,9 +121,14 @@ export function openLinks(http: Http, providers: Providers): ReadLinks {
       call,
     )
     const rows = readAnswer(answer, ofLinks)
-    if (rows.some((row) => row.userId !== userId)) throw answerError('UPSTREAM_PROTOCOL_ERROR', answer)
     if (rows.length === 0) await checkUser(userId, call)
-    return rows.map((row) => toLink(row, providers))
+    return rows.map((row) => {
+      // Without its type, only a name of the configuration is sure.
+      if (isUnreadable(row)) return { ...row, provider: row.provider && providers.aliasOf(row.provider) }
+      const link = toLink(row, providers)
+      if (row.userId === userId) return link
+      return { provider: link.provider, unreadable: answerError('UPSTREAM_PROTOCOL_ERROR', answer) }
+    })
   }
 }
 

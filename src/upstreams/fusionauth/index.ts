@@ -9,11 +9,13 @@ import {
   nullIfUnknown,
   openHttp,
   reveal,
+  rowsOf,
   secret,
   upstreamUrl,
+  settle,
   token,
 } from '../kit.ts'
-import type { All, ExternalAccount, OAuthAccessToken, One, Platform, TokenKey } from '../kit.ts'
+import type { All, ExternalAccount, OAuthAccessToken, One, Platform, TokenKey, UnreadableRow } from '../kit.ts'
 import { openLinks } from './api.ts'
 import type { Link, ReadLinks } from './api.ts'
 import { knownProviders, tokenKinds } from './providers.ts'
@@ -89,36 +91,40 @@ export const fusionauth: Platform<FusionAuthOptions> = {
   },
 }
 
-function tokensFetcher(links: ReadLinks, providers: Providers): All<TokenKey, readonly OAuthAccessToken[], Link> {
+function tokensFetcher(
+  links: ReadLinks,
+  providers: Providers,
+): All<TokenKey, readonly OAuthAccessToken[], Link | UnreadableRow> {
   return {
     kind: 'all',
     parent: ({ userId }) => userId,
     all: links,
     pick({ provider }, rows) {
       const id = provider.toLowerCase()
-      const asked = rows.filter((link) => link.provider === provider || link.identityProviderId === id)
+      const asked = rowsOf(
+        rows,
+        (link) => link.provider === provider || link.identityProviderId === id,
+        (name) => name === provider || name === id,
+      )
       if (asked.length === 0 && !providers.knows(provider)) throw new CodedError('PROVIDER_NOT_CONFIGURED')
-      const tokens = asked.flatMap(toToken)
-      if (tokens.length > 0 || asked.length === 0) return tokens
-      const isDead = asked.some(({ holdsAccessToken }) => holdsAccessToken)
-      throw new CodedError(isDead ? 'REAUTHORIZATION_REQUIRED' : 'UNSUPPORTED_CREDENTIAL')
+      return settle(asked, toToken)
     },
   }
 }
 
-function toToken({ id, provider, providerUserId, label, data, accessToken, expiresAt }: Link): OAuthAccessToken[] {
-  if (accessToken === null) return []
-  return [
-    token({
-      external_account_id: id,
-      provider_user_id: providerUserId,
-      token: accessToken,
-      expires_at: expiresAt,
-      provider,
-      public_metadata: data,
-      label,
-    }),
-  ]
+function toToken(link: Link): OAuthAccessToken {
+  const { id, provider, providerUserId, label, data, holdsAccessToken, accessToken, expiresAt } = link
+  if (accessToken === null)
+    throw new CodedError(holdsAccessToken ? 'REAUTHORIZATION_REQUIRED' : 'UNSUPPORTED_CREDENTIAL')
+  return token({
+    external_account_id: id,
+    provider_user_id: providerUserId,
+    token: accessToken,
+    expires_at: expiresAt,
+    provider,
+    public_metadata: data,
+    label,
+  })
 }
 
 /** An id that is no UUID belongs to a user of another upstream, who is unknown here: that is not an error. */
@@ -127,7 +133,8 @@ function accountsFetcher(links: ReadLinks): One<string, readonly ExternalAccount
     kind: 'one',
     async one(userId, call) {
       if (!isUuid(userId)) return null
-      return (await nullIfUnknown(links(userId, call)))?.map(toAccount) ?? null
+      const found = await nullIfUnknown(links(userId, call))
+      return found && settle(found, toAccount)
     },
   }
 }

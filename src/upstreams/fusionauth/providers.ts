@@ -25,6 +25,8 @@ export interface Providers {
   knows(name: string): boolean
   /** The name of a link's provider: the configured name, else its type, else its id. */
   nameOf(provider: LinkedProvider): string
+  /** The name that the configuration gives to an id; null: none. */
+  aliasOf(id: string): string | null
   /** null: neither the configuration nor the documentation says what the token of the link is. */
   kindOf(provider: LinkedProvider): TokenKind | null
 }
@@ -58,6 +60,7 @@ export function knownProviders(configured: Readonly<Record<string, Configured>>)
   const byId = new Map([...byName].map(([name, { id, token }]) => [id, { name, token }]))
   return {
     knows: (name) => byName.has(name) || singleTypes.has(name) || isUuid(name),
+    aliasOf: (id) => byId.get(id)?.name ?? null,
     nameOf({ id, type }) {
       const alias = byId.get(id)?.name
       return alias ?? (type !== null && singleTypes.has(type) ? type : id)

@@ -9,21 +9,21 @@ import { flattenUnions } from '../../lib/issues.ts'
 import { rateLimitMs } from './retry.ts'
 import type { Blame, HttpAnswer } from './types.ts'
 
-/** What a platform read out of its answer; both are checked here and dropped where they are no short identifier. */
+/** What a platform read out of its answer. */
 export interface AnswerFacts {
+  /** The platform's error code. Callers see one of `codes`; any other is kept in the cause of the error, for the log. */
   readonly code?: unknown
+  /** The codes that the platform is known to answer with: a `Set`, or a `Map` by code. */
+  readonly codes?: { has(code: string): boolean }
+  /** Dropped where it does not look like one. */
   readonly traceId?: unknown
   /** For the log alone, in words of ours. */
   readonly reason?: string
 }
 
-const identifier = /^[a-z0-9_.-]{1,64}$/i
+// Words of a code, none of them as long as a credential: nothing else of an answer may reach a log.
+const identifier = /^(?=.{1,64}$)[a-z0-9]{1,24}(?:[_.-][a-z0-9]{1,24})*$/i
 const shortTrace = /^[A-Za-z0-9_-]{1,64}$/
-
-/** The value where it is a short identifier: nothing else of an answer may reach a caller or a log. */
-function upstreamCode(value: unknown): string | undefined {
-  return typeof value === 'string' && identifier.test(value) ? value : undefined
-}
 
 /** The value where it looks like a trace id. */
 export function asTraceId(value: unknown): string | undefined {
@@ -34,22 +34,20 @@ export function asTraceId(value: unknown): string | undefined {
 export function answerError(
   code: ErrorCode,
   answer: HttpAnswer,
-  facts: AnswerFacts = {},
+  { code: platformCode, codes, traceId, reason }: AnswerFacts = {},
   message?: string,
 ): CodedError {
-  const platformCode = upstreamCode(facts.code)
-  const trace = asTraceId(facts.traceId)
-  return new CodedError(
-    code,
-    message,
-    {
-      upstream_status: answer.status,
-      ...(platformCode !== undefined && { upstream_code: platformCode }),
-      ...(trace !== undefined && { trace_id: trace }),
-      ...(code === 'UPSTREAM_RATE_LIMITED' && { retry_after_ms: rateLimitMs(answer.header, unixMs()) }),
-    },
-    { ...(facts.reason !== undefined && { cause: new Reason(facts.reason) }) },
-  )
+  const isCode = typeof platformCode === 'string' && identifier.test(platformCode)
+  const isKnown = isCode && codes?.has(platformCode) === true
+  const trace = asTraceId(traceId)
+  const details = {
+    upstream_status: answer.status,
+    ...(isKnown && { upstream_code: platformCode }),
+    ...(trace !== undefined && { trace_id: trace }),
+    ...(code === 'UPSTREAM_RATE_LIMITED' && { retry_after_ms: rateLimitMs(answer.header, unixMs()) }),
+  }
+  const told = reason ?? (isCode && !isKnown ? `upstream code ${platformCode}` : undefined)
+  return new CodedError(code, message, details, { ...(told !== undefined && { cause: new Reason(told) }) })
 }
 
 /** The error that the HTTP status stands for. */
@@ -58,7 +56,9 @@ export function statusError(answer: HttpAnswer, facts: AnswerFacts = {}): CodedE
 }
 
 function codeOfStatus(status: number): ErrorCode {
-  if (status === 401 || status === 403) return 'UPSTREAM_REJECTED'
+  // 400 and 422: the platform refuses what this server made of the request. Only where it names the user id or the
+  // provider is that the caller's mistake, which the platform's own file then says.
+  if (status === 400 || status === 401 || status === 403 || status === 422) return 'UPSTREAM_REJECTED'
   if (status === 429) return 'UPSTREAM_RATE_LIMITED'
   if (status === 408 || status >= 500) return 'UPSTREAM_UNAVAILABLE'
   return 'UPSTREAM_PROTOCOL_ERROR'

@@ -132,10 +132,21 @@ function holdToken(answer: HttpAnswer, started: number): Held {
   }
 }
 
-/** The platform refused the client; of its answer only the code of RFC 6749 section 5.2 is kept. */
+const codes = new Set([
+  'access_denied',
+  'invalid_client',
+  'invalid_grant',
+  'invalid_request',
+  'invalid_scope',
+  'invalid_target',
+  'unauthorized_client',
+  'unsupported_grant_type',
+])
+
+/** The platform refused the client; of its answer only the code of RFC 6749 section 5.2 is kept, or of RFC 8707. */
 function refusal(answer: HttpAnswer): CodedError {
   const code = errorBody.safeParse(answer.json).data?.error
-  return answer.status === 400 ? answerError('UPSTREAM_REJECTED', answer, { code }) : statusError(answer, { code })
+  return statusError(answer, { code, codes })
 }
 
 /** Form-encodes both parts before it joins them (RFC 6749 section 2.3.1). */

@@ -13,12 +13,13 @@ import {
   read,
   readAnswer,
   remainingSeconds,
+  requiredSecret,
   reveal,
-  secret,
+  rows,
   shareCalls,
   statusError,
 } from '../kit.ts'
-import type { Call, ErrorCode, Http, HttpAnswer, Reading, Secret, TokenKey } from '../kit.ts'
+import type { Call, ErrorCode, Http, HttpAnswer, Reading, Secret, TokenKey, UnreadableRow } from '../kit.ts'
 import { bareToken, isAssertion, storedAnswer } from './stored.ts'
 import type { Stored } from './stored.ts'
 
@@ -71,7 +72,7 @@ export function readByBroker(realm: Realm, client: Client | null): ReadStored {
         { parameters: [], reading: forClient, asksProvider: false },
         call,
       )
-      return secret(token)
+      return token
     },
     ({ userId, credential }) => joinIds(userId, credential?.id ?? ''),
   )
@@ -154,7 +155,7 @@ export function readByExchange(realm: Realm, client: Client): ReadStored {
     )
     if (exchanged === null) return null
     const { access_token: token, expires_in: expiresAt } = exchanged
-    return readNested(token) ?? { ...bareToken(token), expiresAt }
+    return readNested(reveal(token)) ?? { ...bareToken(token), expiresAt }
   }
 }
 
@@ -230,7 +231,7 @@ function exchangeCode(answer: HttpAnswer): string | null {
   return oauthBody.safeParse(answer.json).data?.error ?? null
 }
 
-const tokenBody = z.object({ access_token: z.string().min(1), expires_in: remainingSeconds })
+const tokenBody = z.object({ access_token: requiredSecret, expires_in: remainingSeconds })
 
 type ExchangedToken = z.output<typeof tokenBody>
 
@@ -239,7 +240,8 @@ const forClient: Reading<ExchangedToken> = {
   toError(answer) {
     const code = exchangeCode(answer)
     const known = exchangeCodes.get(code ?? '')
-    return known === undefined ? statusError(answer, { code }) : answerError(known, answer, { code })
+    const facts = { code, codes: exchangeCodes }
+    return known === undefined ? statusError(answer, facts) : answerError(known, answer, facts)
   },
 }
 
@@ -248,14 +250,16 @@ const forProvider: Reading<ExchangedToken | null> = {
   valueIn: (answer) => (exchangeCode(answer) === 'not_linked' ? null : undefined),
 }
 
-const links = z
-  .array(z.object({ identityProvider: z.string().min(1), userId: z.string(), userName: filledText }))
-  .max(1000)
+const link = z.object({ identityProvider: z.string().min(1), userId: z.string().min(1), userName: filledText })
+// The list is the whole answer, and there without links (docs/platforms/keycloak.md section 2).
+const links = rows(link, {
+  provider: z.object({ identityProvider: z.string() }).transform((row) => row.identityProvider),
+})
 
-export type Link = z.output<typeof links>[number]
+export type Link = z.output<typeof link>
 
 /** Rejects with USER_NOT_FOUND where the realm does not know the user. */
-export type ReadLinks = (userId: string, call: Call) => Promise<readonly Link[]>
+export type ReadLinks = (userId: string, call: Call) => Promise<readonly (Link | UnreadableRow)[]>
 
 /** `GET /admin/…/federated-identity`: what a user has linked, without tokens; for a client with `view-users`. */
 export function openLinks(http: Http, realm: string): ReadLinks {
@@ -277,7 +281,7 @@ export function openLinks(http: Http, realm: string): ReadLinks {
   )
 }
 
-const ofLinks: Reading<readonly Link[]> = {
+const ofLinks: Reading<readonly (Link | UnreadableRow)[]> = {
   shape: links,
   toError: (answer) =>
     // A 404 without JSON comes from a proxy or from another path.

@@ -9,16 +9,28 @@ import {
   createClientCredentials,
   httpOptionFields,
   httpTuning,
+  isUnreadable,
   listIfWorthwhile,
   nullIfUnknown,
   openHttp,
+  readable,
   secret,
   upstreamUrl,
+  settle,
   token,
   unixSeconds,
   withoutTrailingSlashes,
 } from '../kit.ts'
-import type { Call, ExternalAccount, Grouped, OAuthAccessToken, One, Platform, TokenKey } from '../kit.ts'
+import type {
+  Call,
+  ExternalAccount,
+  Grouped,
+  OAuthAccessToken,
+  One,
+  Platform,
+  TokenKey,
+  UnreadableRow,
+} from '../kit.ts'
 import { openLinks, readByBroker, readByExchange } from './api.ts'
 import type { Link, ReadLinks, ReadStored } from './api.ts'
 import type { Stored } from './stored.ts'
@@ -140,7 +152,8 @@ function tokensFetcher(read: ReadStored, links: ReadLinks | null): Grouped<Token
     async one(key, call, siblings) {
       const linked = links && (await listIfWorthwhile(siblings, () => links(key.userId, call)))
       const link = linked && linkOf(linked, key)
-      if (linked !== null && link === null) return []
+      // A link that cannot be read may be this one.
+      if (linked !== null && link === null && !linked.some(isUnreadable)) return []
       const stored = await read(key, call)
       if (stored === null) return []
       // Keycloak refreshes what it can before it answers: what is expired now stays expired.
@@ -151,8 +164,8 @@ function tokensFetcher(read: ReadStored, links: ReadLinks | null): Grouped<Token
   }
 }
 
-function linkOf(links: readonly Link[], { provider }: TokenKey): Link | null {
-  return links.find(({ identityProvider }) => identityProvider === provider) ?? null
+function linkOf(links: readonly (Link | UnreadableRow)[], { provider }: TokenKey): Link | null {
+  return readable(links).find(({ identityProvider }) => identityProvider === provider) ?? null
 }
 
 function toToken(stored: Stored, { userId, provider }: TokenKey, link: Link | null): OAuthAccessToken {
@@ -179,7 +192,10 @@ function accountId(alias: string, providerUserId: string): string {
 function accountsFetcher(links: ReadLinks): One<string, readonly ExternalAccount[]> {
   return {
     kind: 'one',
-    one: async (userId, call) => (await nullIfUnknown(links(userId, call)))?.map(toAccount) ?? null,
+    async one(userId, call) {
+      const found = await nullIfUnknown(links(userId, call))
+      return found && settle(found, toAccount)
+    },
   }
 }
 

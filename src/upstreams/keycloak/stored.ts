@@ -4,7 +4,16 @@
  */
 import { decodeJwt } from 'jose'
 import { z } from 'zod'
-import { filledText, scopeList, secret } from '../kit.ts'
+import {
+  decorativeId,
+  decorativeSecret,
+  filledText,
+  optionalSecret,
+  requiredSecret,
+  reveal,
+  scopeList,
+  time,
+} from '../kit.ts'
 import type { JsonObject, Secret } from '../kit.ts'
 
 /** The parts of a token record that the stored answer holds. */
@@ -22,9 +31,9 @@ export interface Stored {
 }
 
 /** A stored answer that says no more than this. */
-export function bareToken(token: string): Stored {
+export function bareToken(token: Secret): Stored {
   return {
-    token: secret(token),
+    token,
     tokenSecret: null,
     idToken: null,
     expiresAt: null,
@@ -38,30 +47,31 @@ export function bareToken(token: string): Stored {
 /** `expires_in` is not read: it counts from a login of unknown time. Keycloak's own key is absolute. */
 const oauth2 = z
   .object({
-    access_token: z.string().min(1),
-    accessTokenExpiration: z.coerce.number().positive().nullish().catch(null),
-    scope: scopeList.catch(null),
-    id_token: filledText,
+    access_token: requiredSecret,
+    // What the provider wrote under this name is no expiry that the token would be refused for.
+    accessTokenExpiration: time,
+    scope: scopeList,
+    id_token: decorativeSecret,
   })
   .transform(({ access_token: token, accessTokenExpiration, scope, id_token: idToken }): Stored => ({
     ...bareToken(token),
-    idToken: idToken === null ? null : secret(idToken),
-    expiresAt: accessTokenExpiration == null ? null : Math.floor(accessTokenExpiration),
+    idToken,
+    expiresAt: accessTokenExpiration,
     scopes: scope,
-    providerUserId: idToken === null ? null : subjectOf(idToken),
+    providerUserId: idToken === null ? null : subjectOf(reveal(idToken)),
   }))
 
 const oauth1 = z
   .object({
-    oauth_token: z.string().min(1),
-    oauth_token_secret: filledText,
-    user_id: z.union([z.string(), z.number()]).transform(String).nullish(),
+    oauth_token: requiredSecret,
+    oauth_token_secret: optionalSecret,
+    user_id: decorativeId,
     screen_name: filledText,
   })
   .transform(({ oauth_token: token, oauth_token_secret: tokenSecret, user_id: userId, screen_name }): Stored => ({
     ...bareToken(token),
-    tokenSecret: tokenSecret === null ? null : secret(tokenSecret),
-    providerUserId: userId ?? null,
+    tokenSecret,
+    providerUserId: userId,
     label: screen_name,
     publicMetadata: screen_name === null ? {} : { screen_name },
   }))

@@ -4,16 +4,19 @@ import {
   answerError,
   checkUuid,
   CodedError,
+  decorativeSecret,
   filledText,
-  isoSeconds,
   jwtExpiry,
+  optionalRows,
+  optionalSecret,
   readAnswer,
-  secret,
+  reveal,
   splitOnFailure,
   statusError,
+  time,
   valueOrError,
 } from '../kit.ts'
-import type { Call, Http, HttpAnswer, Reading, Secret } from '../kit.ts'
+import type { Call, Http, HttpAnswer, Reading, Secret, UnreadableRow } from '../kit.ts'
 
 /** One social login that is linked to an identity. */
 export interface Link {
@@ -34,39 +37,33 @@ const storedLink = z
     provider: z.string().min(1),
     subject: z.string(),
     organization: filledText,
-    initial_access_token: filledText,
-    initial_id_token: filledText,
+    initial_access_token: optionalSecret,
+    initial_id_token: decorativeSecret,
   })
   .transform(
     ({ provider, subject, organization, initial_access_token: accessToken, initial_id_token: idToken }): Link => ({
       provider,
       subject,
       organization,
-      accessToken: accessToken === null ? null : secret(accessToken),
-      idToken: idToken === null ? null : secret(idToken),
-      expiresAt: accessToken === null ? null : jwtExpiry(accessToken),
+      accessToken,
+      idToken,
+      expiresAt: accessToken === null ? null : jwtExpiry(reveal(accessToken)),
     }),
   )
 
-// `provider:subject`; the subject may hold colons itself.
-const identifiers = z
-  .array(z.string().regex(/^[^:]+:/))
-  .max(1000)
-  .nullish()
-  .transform((list) =>
-    (list ?? []).map((identifier) => {
-      const colon = identifier.indexOf(':')
-      return { provider: identifier.slice(0, colon), subject: identifier.slice(colon + 1) }
-    }),
-  )
+const linkProvider = z.object({ provider: z.string().min(1) }).transform((row) => row.provider)
+
+// Go leaves out empty lists and objects marked `omitempty` (docs/platforms/kratos.md section 2): both lists are optional.
+const identifiers = optionalRows(z.string().regex(/^[^:]+:/))
+const stored = optionalRows(storedLink, { provider: linkProvider })
 
 const oidc = z
   .object({
     identifiers,
     // Empty where the tokens were not asked for.
-    config: z.object({ providers: z.array(storedLink).max(1000).nullish() }).nullish(),
-    created_at: isoSeconds,
-    updated_at: isoSeconds,
+    config: z.object({ providers: stored }).nullish(),
+    created_at: time,
+    updated_at: time,
   })
   .transform((given) => ({
     identifiers: given.identifiers,
@@ -75,25 +72,51 @@ const oidc = z
     updatedAt: given.updated_at,
   }))
 
-const credentials = z.object({ oidc: oidc.nullish(), saml: z.object({ identifiers }).nullish() })
+const saml = z.object({ identifiers })
+const credentials = z.object({ oidc: oidc.nullish(), saml: saml.nullish().catch(null) })
 
 const identity = z
   .object({ credentials: credentials.nullish() })
   .transform(({ credentials: held }) => ({ oidc: held?.oidc ?? null, saml: held?.saml?.identifiers ?? [] }))
 
 export type Identity = z.output<typeof identity>
+export type Identifier = string | UnreadableRow
 
 const identityId = z.object({ id: z.string().min(1) })
 
-const herodot = z.object({ error: z.object({ id: z.unknown().optional(), request: z.unknown().optional() }) })
+const herodot = z.object({
+  error: z.object({ id: z.unknown().optional(), request: z.unknown().optional(), reason: filledText }),
+})
 
-// The elements are read one by one: a bad identity concerns one user of the batch.
+/** What a user has linked: the identifier is `provider:subject`, and both may hold colons. */
+export interface Linked {
+  readonly provider: string
+  readonly subject: string
+}
+
+/**
+ * Where the identifier is divided. Only what is stored beside it tells for sure; without it, at the first colon.
+ */
+export function splitIdentifier(identifier: string, known: readonly Linked[]): Linked {
+  const stored = known.find(({ provider, subject }) => identifier === `${provider}:${subject}`)
+  const colon = identifier.indexOf(':')
+  return stored ?? { provider: identifier.slice(0, colon), subject: identifier.slice(colon + 1) }
+}
+
+/** Whether the identifier can be divided in more than one way. */
+export function isAmbiguous(identifier: string): boolean {
+  return identifier.indexOf(':') !== identifier.lastIndexOf(':')
+}
+
+// The identities are read one by one: a bad one concerns one user of the batch. The list is the whole answer.
 const reading: Reading<readonly unknown[]> = {
   shape: z.array(z.unknown()),
   toError(answer: HttpAnswer) {
     const error = herodot.safeParse(answer.json).data?.error
+    // No code of Kratos is documented for this call.
     const facts = { code: error?.id, traceId: error?.request }
-    return answer.status === 400
+    // Where its reason names the parameter; any other 400 is about what this server asks for.
+    return answer.status === 400 && /parameter .?ids\b/.test(error?.reason ?? '')
       ? answerError('BAD_USER_INPUT', answer, facts, 'The platform does not accept the user id.')
       : statusError(answer, facts)
   },

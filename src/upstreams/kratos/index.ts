@@ -8,17 +8,21 @@ import {
   CodedError,
   httpOptionFields,
   httpTuning,
+  isUnreadable,
   isUuid,
   joinIds,
   openHttp,
+  readable,
   reveal,
+  rowsOf,
   secret,
   upstreamUrl,
+  settleOrError,
   token,
 } from '../kit.ts'
 import type { ExternalAccount, Many, OAuthAccessToken, Platform, TokenKey } from '../kit.ts'
-import { openApi } from './api.ts'
-import type { Identity, KratosApi, Link } from './api.ts'
+import { isAmbiguous, openApi, splitIdentifier } from './api.ts'
+import type { Identifier, Identity, KratosApi, Link, Linked } from './api.ts'
 
 /** The documented maximum: Kratos refuses more. */
 const MAX_IDS = 500
@@ -96,29 +100,41 @@ function tokensFetcher(api: KratosApi): Many<TokenKey, readonly OAuthAccessToken
 function pick(user: Identity | Error | undefined, { provider }: TokenKey): readonly OAuthAccessToken[] | Error {
   if (user === undefined) return new CodedError('USER_NOT_FOUND')
   if (user instanceof Error) return user
-  const isAsked = (link: { readonly provider: string }): boolean => link.provider === provider
-  const stored = user.oidc?.stored.filter(isAsked) ?? []
-  const tokens = stored.flatMap(toToken)
-  if (tokens.length > 0) return tokens
-  // Linked, and nothing stored: Kratos also writes an empty string where it could not decrypt.
-  if (stored.length > 0 || user.oidc?.identifiers.some(isAsked) === true)
-    return new CodedError('REAUTHORIZATION_REQUIRED')
-  return user.saml.some(isAsked) ? new CodedError('UNSUPPORTED_CREDENTIAL') : []
+  const { identifiers = [], stored = [] } = user.oidc ?? {}
+  const asked = rowsOf(
+    stored,
+    (link) => link.provider === provider,
+    (name) => name === provider,
+  )
+  if (asked.some((row) => !isUnreadable(row) || row.provider !== null)) return settleOrError(asked, toToken)
+  if (isLinked(identifiers, readable(stored), provider))
+    // Linked, and nothing stored, or nothing that can be read.
+    return asked.length > 0 ? settleOrError(asked, toToken) : new CodedError('REAUTHORIZATION_REQUIRED')
+  if (isLinked(user.saml, [], provider)) return new CodedError('UNSUPPORTED_CREDENTIAL')
+  // The identifiers name every link, unless one of them is missing.
+  const isWhole = identifiers.length >= stored.length && !identifiers.some(isUnreadable)
+  return isWhole ? [] : settleOrError([...asked, ...identifiers.filter(isUnreadable)], toToken)
 }
 
-function toToken({ provider, subject, organization, accessToken, idToken, expiresAt }: Link): OAuthAccessToken[] {
-  if (accessToken === null) return []
-  return [
-    token({
-      external_account_id: `${provider}:${subject}`,
-      provider_user_id: subject,
-      token: accessToken,
-      expires_at: expiresAt,
-      provider,
-      public_metadata: organization === null ? {} : { organization },
-      id_token: idToken,
-    }),
-  ]
+function isLinked(identifiers: readonly Identifier[], known: readonly Linked[], provider: string): boolean {
+  return readable<string>(identifiers).some((identifier) => {
+    const stored = known.find((each) => identifier === `${each.provider}:${each.subject}`)
+    return stored === undefined ? identifier.startsWith(`${provider}:`) : stored.provider === provider
+  })
+}
+
+function toToken({ provider, subject, organization, accessToken, idToken, expiresAt }: Link): OAuthAccessToken {
+  // Kratos also writes an empty string where it could not decrypt.
+  if (accessToken === null) throw new CodedError('REAUTHORIZATION_REQUIRED')
+  return token({
+    external_account_id: `${provider}:${subject}`,
+    provider_user_id: subject,
+    token: accessToken,
+    expires_at: expiresAt,
+    provider,
+    public_metadata: organization === null ? {} : { organization },
+    id_token: idToken,
+  })
 }
 
 function accountsFetcher(api: KratosApi): Many<string, readonly ExternalAccount[]> {
@@ -128,22 +144,40 @@ function accountsFetcher(api: KratosApi): Many<string, readonly ExternalAccount[
     id: (userId) => userId,
     async many(userIds, call) {
       // An id that is no UUID belongs to a user of another upstream, who is unknown here: that is not an error.
-      const users = await api.identities(userIds.filter(isUuid), { withTokens: false }, call)
-      return new Map([...users].map(([userId, user]) => [userId, user instanceof Error ? user : toAccounts(user)]))
+      const ids = userIds.filter(isUuid)
+      const users = await api.identities(ids, { withTokens: false }, call)
+      // An identifier with several colons is divided by what is stored beside it, which comes with the tokens alone.
+      const unclear = ids.filter((id) => hasAmbiguous(users.get(id)))
+      const exact = unclear.length === 0 ? users : await api.identities(unclear, { withTokens: true }, call)
+      return new Map(
+        [...users].map(([userId, user]) => [
+          userId,
+          user instanceof Error ? user : toAccounts(user, unclear.includes(userId) ? exact.get(userId) : user),
+        ]),
+      )
     },
   }
 }
 
-function toAccounts({ oidc }: Identity): ExternalAccount[] {
+function hasAmbiguous(user: Identity | Error | undefined): boolean {
+  if (user === undefined || user instanceof Error) return false
+  return readable<string>(user.oidc?.identifiers ?? []).some(isAmbiguous)
+}
+
+/** `exact`: the identity with what is stored. */
+function toAccounts({ oidc }: Identity, exact: Identity | Error | undefined): readonly ExternalAccount[] | Error {
   if (oidc === null) return []
+  if (exact instanceof Error) return exact
   const { identifiers, createdAt, updatedAt } = oidc
-  return identifiers.map(({ provider, subject }) =>
-    account({
+  const known = readable(exact?.oidc?.stored ?? [])
+  return settleOrError(identifiers, (identifier: string) => {
+    const { provider, subject } = splitIdentifier(identifier, known)
+    return account({
       id: `${provider}:${subject}`,
       provider,
       provider_user_id: subject,
       created_at: createdAt,
       updated_at: updatedAt,
-    }),
-  )
+    })
+  })
 }

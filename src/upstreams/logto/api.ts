@@ -5,21 +5,25 @@
 import { z } from 'zod'
 import {
   answerError,
+  decorative,
   filledText,
+  optionalRows,
   read,
   remainingSeconds,
+  requiredSecret,
   reveal,
+  rows,
   scopeList,
   secret,
   shareCalls,
   statusError,
-  toUnixSeconds,
+  time,
 } from '../kit.ts'
-import type { Call, CodedError, ErrorCode, Http, HttpAnswer, Reading, Secret } from '../kit.ts'
+import type { Call, CodedError, ErrorCode, Http, HttpAnswer, Reading, Secret, UnreadableRow } from '../kit.ts'
 
 export interface LogtoApi {
   /** What a user has linked. Rejects with USER_NOT_FOUND; callers at the same time share the call. */
-  identities(userId: string, call: Call): Promise<readonly Identity[]>
+  identities(userId: string, call: Call): Promise<readonly (Identity | UnreadableRow)[]>
   /** A token that speaks for the user. Rejects with USER_NOT_FOUND, and with UPSTREAM_REJECTED for our application. */
   userToken(userId: string, call: Call): Promise<UserToken>
   /** The token of the user at the provider of the identity. Rejects with `USER_TOKEN_REFUSED` as the upstream's code. */
@@ -81,7 +85,7 @@ const accessTokenPaths = {
 } as const
 
 export function openApi({ management, http, exchange }: ApiOptions): LogtoApi {
-  function askIdentities(userId: string, call: Call): Promise<readonly Identity[]> {
+  function askIdentities(userId: string, call: Call): Promise<readonly (Identity | UnreadableRow)[]> {
     return read(
       management,
       {
@@ -163,31 +167,33 @@ export function openApi({ management, http, exchange }: ApiOptions): LogtoApi {
   }
 }
 
-const milliseconds = z
-  .int()
-  .positive()
-  .nullish()
-  .transform((value) => (value == null ? null : toUnixSeconds(value)))
-
 // Logto leaves the ciphertext out; every other member is dropped here.
 const tokenSecret = z
   .object({
-    metadata: z.object({
-      scope: scopeList,
-      // Seconds, unlike the two below.
-      expiresAt: z.number().positive().nullish().catch(null),
-      hasRefreshToken: z.boolean().nullish(),
-    }),
-    createdAt: milliseconds,
-    updatedAt: milliseconds,
+    metadata: z
+      .object({
+        scope: scopeList,
+        // Seconds, unlike the two below.
+        expiresAt: time,
+        hasRefreshToken: decorative(z.boolean()),
+      })
+      .catch({ scope: null, expiresAt: null, hasRefreshToken: null }),
+    createdAt: time,
+    updatedAt: time,
   })
   .transform(({ metadata: { scope: scopes, expiresAt, hasRefreshToken }, createdAt, updatedAt }): StoredToken => ({
     scopes,
-    expiresAt: expiresAt == null ? null : Math.floor(expiresAt),
+    expiresAt,
     canRefresh: hasRefreshToken !== false,
     createdAt,
     updatedAt,
   }))
+
+// What cannot be read is a token of which nothing is known: it is there to be asked for.
+const stored = tokenSecret
+  .nullish()
+  .catch({ scopes: null, expiresAt: null, canRefresh: true, createdAt: null, updatedAt: null })
+  .transform((value) => value ?? null)
 
 const details = z.object({ email: filledText, name: filledText, avatar: filledText })
 const noDetails = { email: null, name: null, avatar: null }
@@ -195,29 +201,29 @@ const noDetails = { email: null, name: null, avatar: null }
 const social = z
   .object({
     target: z.string().min(1),
-    identity: z.object({ userId: z.string(), details: details.nullish().catch(null) }),
-    tokenSecret: tokenSecret.nullish(),
+    identity: z.object({ userId: z.string().min(1), details: decorative(details) }),
+    tokenSecret: stored,
   })
-  .transform(({ target, identity, tokenSecret: stored }): Identity => ({
+  .transform(({ target, identity, tokenSecret: token }): Identity => ({
     kind: 'social',
     provider: target,
     providerUserId: identity.userId,
     ...(identity.details ?? noDetails),
-    stored: stored ?? null,
+    stored: token,
   }))
 
 const sso = z
   .object({
     ssoConnectorId: z.string().min(1),
-    ssoIdentity: z.object({ identityId: z.string(), detail: details.nullish().catch(null) }),
-    tokenSecret: tokenSecret.nullish(),
+    ssoIdentity: z.object({ identityId: z.string().min(1), detail: decorative(details) }),
+    tokenSecret: stored,
   })
-  .transform(({ ssoConnectorId, ssoIdentity, tokenSecret: stored }): Identity => ({
+  .transform(({ ssoConnectorId, ssoIdentity, tokenSecret: token }): Identity => ({
     kind: 'sso',
     provider: ssoConnectorId,
     providerUserId: ssoIdentity.identityId,
     ...(ssoIdentity.detail ?? noDetails),
-    stored: stored ?? null,
+    stored: token,
   }))
 
 // `/oidc/token` has `error`, as OAuth has.
@@ -233,18 +239,64 @@ function codeOf(answer: HttpAnswer): string | undefined {
   return body?.code ?? body?.error
 }
 
+const documented: ReadonlyMap<string, ErrorCode> = new Map([
+  [USER_TOKEN_REFUSED, 'UPSTREAM_REJECTED'],
+  ['auth.forbidden', 'UPSTREAM_REJECTED'],
+  ['account_center.not_enabled', 'UPSTREAM_REJECTED'],
+  ['secrets.third_party_token_set.token_not_found', 'REAUTHORIZATION_REQUIRED'],
+  ['secrets.third_party_token_set.access_token_expired', 'REAUTHORIZATION_REQUIRED'],
+  ['connector.token_storage_not_supported', 'PROVIDER_NOT_CONFIGURED'],
+  ['connector.rate_limit_exceeded', 'UPSTREAM_RATE_LIMITED'],
+])
+
+/** The codes that callers may see: those that are read, those around them, and those of RFC 6749 section 5.2. */
+const codes = new Set([
+  ...documented.keys(),
+  'auth.expected_role_not_found',
+  'auth.jwt_sub_missing',
+  'connector.authorization_failed',
+  'connector.general',
+  'connector.insufficient_request_parameters',
+  'connector.invalid_config',
+  'connector.invalid_response',
+  'connector.not_enabled',
+  'connector.not_found',
+  'connector.social_access_token_invalid',
+  'connector.social_auth_code_invalid',
+  'connector.social_id_token_invalid',
+  'entity.not_found',
+  'entity.not_exists_with_id',
+  'guard.invalid_input',
+  'oidc.access_denied',
+  'oidc.invalid_client',
+  'oidc.invalid_grant',
+  'oidc.invalid_request',
+  'oidc.invalid_scope',
+  'oidc.invalid_target',
+  'oidc.unauthorized_client',
+  'oidc.unsupported_grant_type',
+  'invalid_client',
+  'invalid_grant',
+  'invalid_request',
+  'invalid_scope',
+  'unauthorized_client',
+])
+
 /** An answer to this server's own applications: what it refuses is for the operator. */
 function clientError(answer: HttpAnswer): CodedError {
-  const facts = { code: codeOf(answer) }
-  return answer.status === 400 || answer.status === 422
-    ? answerError('UPSTREAM_REJECTED', answer, facts)
-    : statusError(answer, facts)
+  return statusError(answer, { code: codeOf(answer), codes })
 }
 
-const ofIdentities: Reading<readonly Identity[]> = {
+const ofIdentities: Reading<readonly (Identity | UnreadableRow)[]> = {
+  // Both are required in the specification; older versions have no enterprise identities (docs/platforms/logto.md 2).
   shape: z
-    .object({ socialIdentities: z.array(social).max(1000), ssoIdentities: z.array(sso).max(1000).nullish() })
-    .transform(({ socialIdentities, ssoIdentities }) => [...socialIdentities, ...(ssoIdentities ?? [])]),
+    .object({
+      socialIdentities: rows(social, { provider: z.object({ target: z.string() }).transform((row) => row.target) }),
+      ssoIdentities: optionalRows(sso, {
+        provider: z.object({ ssoConnectorId: z.string() }).transform((row) => row.ssoConnectorId),
+      }),
+    })
+    .transform(({ socialIdentities, ssoIdentities }) => [...socialIdentities, ...ssoIdentities]),
   toError: (answer) =>
     // A 404 without JSON comes from a proxy or from another path.
     answer.status === 404 && answer.json !== undefined ? answerError('USER_NOT_FOUND', answer) : clientError(answer),
@@ -257,26 +309,19 @@ const ofSubjectToken: Reading<string> = {
 
 const ofUserToken: Reading<UserToken> = {
   shape: z
-    .object({ access_token: z.string().regex(/^[\x21-\x7e]+$/), expires_in: z.number().positive().optional() })
-    .transform(({ access_token: token, expires_in: lifeSeconds = 0 }) => ({ token: secret(token), lifeSeconds })),
+    .object({ access_token: z.string().regex(/^[\x21-\x7e]+$/), expires_in: decorative(z.number().positive()) })
+    .transform(({ access_token: token, expires_in: lifeSeconds }) => ({
+      token: secret(token),
+      lifeSeconds: lifeSeconds ?? 0,
+    })),
   toError: clientError,
 }
 
-const documented: ReadonlyMap<string, ErrorCode> = new Map([
-  [USER_TOKEN_REFUSED, 'UPSTREAM_REJECTED'],
-  ['auth.forbidden', 'UPSTREAM_REJECTED'],
-  ['account_center.not_enabled', 'UPSTREAM_REJECTED'],
-  ['secrets.third_party_token_set.token_not_found', 'REAUTHORIZATION_REQUIRED'],
-  ['secrets.third_party_token_set.access_token_expired', 'REAUTHORIZATION_REQUIRED'],
-  ['connector.token_storage_not_supported', 'PROVIDER_NOT_CONFIGURED'],
-  ['connector.rate_limit_exceeded', 'UPSTREAM_RATE_LIMITED'],
-])
-
 const ofAccessToken: Reading<AccessToken> = {
   shape: z
-    .object({ access_token: z.string().min(1), scope: scopeList, expires_in: remainingSeconds })
+    .object({ access_token: requiredSecret, scope: scopeList, expires_in: remainingSeconds })
     .transform(({ access_token: token, scope: scopes, expires_in: expiresAt }) => ({
-      token: secret(token),
+      token,
       scopes,
       expiresAt,
     })),
@@ -286,7 +331,8 @@ const ofAccessToken: Reading<AccessToken> = {
   toError(answer) {
     const code = codeOf(answer)
     const known = code === undefined ? null : (documented.get(code) ?? connectorCode(code, answer))
-    return known === null ? statusError(answer, { code }) : answerError(known, answer, { code })
+    const facts = { code, codes }
+    return known === null ? statusError(answer, facts) : answerError(known, answer, facts)
   },
 }
 

@@ -10,6 +10,7 @@ import {
   secret,
   upstreamUrl,
   withoutTrailingSlashes,
+  settle,
 } from '../kit.ts'
 import type { ExternalAccount, One, Platform } from '../kit.ts'
 import { openApi } from './api.ts'
@@ -92,7 +93,10 @@ export const logto: Platform<LogtoOptions> = {
 function accountsFetcher(api: LogtoApi): One<string, readonly ExternalAccount[]> {
   return {
     kind: 'one',
-    one: async (userId, call) => (await nullIfUnknown(api.identities(userId, call)))?.map(toAccount) ?? null,
+    async one(userId, call) {
+      const found = await nullIfUnknown(api.identities(userId, call))
+      return found && settle(found, toAccount)
+    },
   }
 }
 

@@ -4,7 +4,7 @@
  * request in place of three.
  */
 import { LRUCache } from 'lru-cache'
-import { CodedError, shareCalls, token, unixSeconds } from '../kit.ts'
+import { CodedError, shareCalls, token, unixSeconds, rowsOf, settle } from '../kit.ts'
 import type { Call, OAuthAccessToken, One, Secret, TokenKey } from '../kit.ts'
 import { USER_TOKEN_REFUSED } from './api.ts'
 import type { AccessToken, Identity, LogtoApi, StoredToken } from './api.ts'
@@ -51,7 +51,14 @@ export function tokensFetcher(api: LogtoApi): One<TokenKey, readonly OAuthAccess
     kind: 'one',
     async one({ userId, provider }, call) {
       const identities = await api.identities(userId, call)
-      const identity = identities.find((each) => each.provider === provider)
+      const [identity] = settle(
+        rowsOf(
+          identities,
+          (each) => each.provider === provider,
+          (name) => name === provider,
+        ),
+        (each: Identity) => each,
+      )
       if (identity === undefined) return []
       if (needsConsent(identity)) throw new CodedError('REAUTHORIZATION_REQUIRED')
       return [toToken(await askAs(userId, identity, call), identity)]

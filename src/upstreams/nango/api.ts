@@ -5,19 +5,26 @@ import {
   blameOf,
   checkPathSegment,
   CodedError,
+  decorative,
+  decorativeSecret,
+  expiry,
   filledText,
-  isoSeconds,
+  isUnreadable,
+  listedScopes,
   metadata,
+  optionalSecret,
   paginate,
   read,
   readAnswer,
-  secret,
+  requiredSecret,
+  rows,
   shareCalls,
   statusError,
+  time,
   withDetails,
   withoutSecrets,
 } from '../kit.ts'
-import type { Call, ErrorCode, Http, HttpAnswer, Reading, Secret } from '../kit.ts'
+import type { Call, ErrorCode, Http, HttpAnswer, Reading, Secret, UnreadableRow } from '../kit.ts'
 
 /** Far below the maximum of 2000, whose answer would be too large. */
 const PAGE_SIZE = 500
@@ -29,7 +36,7 @@ const SHORTEST_WAIT_MS = 1000
 
 export interface NangoApi {
   /** All connections of a user, without credentials. Callers at the same time share the calls. */
-  connections(userId: string, call: Call): Promise<readonly Connection[]>
+  connections(userId: string, call: Call): Promise<readonly (Connection | UnreadableRow)[]>
   /**
    * The credentials of a connection; null: it went away after it was listed. Rejects with UNSUPPORTED_CREDENTIAL where
    * they are no OAuth token, and with UPSTREAM_REJECTED where the key may not read them.
@@ -46,14 +53,15 @@ export function openApi(http: Http, userTag: string): NangoApi {
       ['page', String(page)],
     ] as const
     const spec = { operation: 'nango.connections', keys: 1, template: '/connections', query, user: userId }
-    const { connections: rows } = await read(http, spec, { shape: connectionList, toError }, call)
-    return { rows, next: rows.length < PAGE_SIZE ? null : page + 1 }
+    const toError = (answer: HttpAnswer): CodedError => errorOfList(answer, userTag)
+    const { connections } = await read(http, spec, { shape: connectionList, toError }, call)
+    return { rows: connections, next: connections.length < PAGE_SIZE ? null : page + 1 }
   }
 
-  async function readAll(userId: string, call: Call): Promise<readonly Connection[]> {
-    const rows = await paginate(0, (page) => readPage(userId, page, call), { maxPages: MAX_PAGES })
+  async function readAll(userId: string, call: Call): Promise<readonly (Connection | UnreadableRow)[]> {
+    const found = await paginate(0, (page) => readPage(userId, page, call), { maxPages: MAX_PAGES })
     // Whatever the filter did, only those of the user: a connection of another user would be a leak.
-    return rows.filter((row) => belongsTo(row, userId, userTag))
+    return found.filter((row) => isUnreadable(row) || belongsTo(row, userId, userTag))
   }
 
   return {
@@ -104,11 +112,12 @@ const connection = z
   .object({
     connection_id: z.string().min(1),
     provider_config_key: z.string().min(1),
-    created: isoSeconds,
+    created: time,
     metadata,
     tags,
-    errors: z.array(z.object({ type: z.string() })).nullish(),
-    end_user: z.object({ id: filledText, email: filledText, display_name: filledText }).nullish(),
+    // Only an error of a refresh is acted on.
+    errors: decorative(z.array(z.looseObject({ type: z.unknown() }))),
+    end_user: z.object({ id: z.string().nullish(), email: filledText, display_name: filledText }).nullish(),
   })
   .transform((row) => ({
     id: row.connection_id,
@@ -128,7 +137,13 @@ const connection = z
 
 export type Connection = z.output<typeof connection>
 
-const connectionList = z.object({ connections: z.array(connection).max(PAGE_SIZE) })
+// Required in `docs/spec.yaml` of Nango.
+const connectionList = z.object({
+  connections: rows(connection, {
+    provider: z.object({ provider_config_key: z.string() }).transform((row) => row.provider_config_key),
+    max: PAGE_SIZE,
+  }),
+})
 
 function filled(value: unknown): string | null {
   return typeof value === 'string' && value !== '' ? value : null
@@ -151,33 +166,24 @@ export interface OAuthCredentials {
 }
 
 // The provider's own answer, in whatever form it was.
-const raw = z
-  .object({
-    scope: z
-      .union([z.string(), z.array(z.string())])
-      .optional()
-      .catch(undefined),
-    id_token: filledText.catch(null),
-  })
-  .nullish()
-  .catch(null)
+const raw = decorative(z.object({ scope: listedScopes, id_token: decorativeSecret }))
 
 // Refresh tokens, client secrets and unknown members are dropped here.
 const oauth2 = z
-  .object({ type: z.enum(['OAUTH2', 'APP']), access_token: z.string().min(1), expires_at: isoSeconds, raw })
+  .object({ type: z.enum(['OAUTH2', 'APP']), access_token: requiredSecret, expires_at: expiry, raw })
   .transform((given): OAuthCredentials => ({
-    token: secret(given.access_token),
+    token: given.access_token,
     tokenSecret: null,
-    idToken: given.raw?.id_token ? secret(given.raw.id_token) : null,
+    idToken: given.raw?.id_token ?? null,
     expiresAt: given.expires_at,
-    scopes: splitScopes(given.raw?.scope),
+    scopes: given.raw?.scope ?? null,
   }))
 
 const oauth1 = z
-  .object({ type: z.literal('OAUTH1'), oauth_token: z.string().min(1), oauth_token_secret: filledText })
+  .object({ type: z.literal('OAUTH1'), oauth_token: requiredSecret, oauth_token_secret: optionalSecret })
   .transform(({ oauth_token: token, oauth_token_secret: tokenSecret }): OAuthCredentials => ({
-    token: secret(token),
-    tokenSecret: tokenSecret === null ? null : secret(tokenSecret),
+    token,
+    tokenSecret,
     idToken: null,
     expiresAt: null,
     scopes: null,
@@ -206,14 +212,13 @@ const ofCredentials: Reading<z.output<typeof credentialsBody> | null> = {
   toError,
 }
 
-/** By spaces or commas, as the provider writes them; null where it says nothing. */
-function splitScopes(scope: string | readonly string[] | undefined): readonly string[] | null {
-  if (scope === undefined) return null
-  return typeof scope === 'string' ? scope.split(/[\s,]+/).filter((each) => each !== '') : scope
-}
-
 const errorBody = z.object({
-  error: z.object({ code: z.string(), message: z.string().optional().catch(undefined) }),
+  error: z.object({
+    code: z.string(),
+    message: filledText,
+    // Which parameter was refused, where one was (docs/platforms/nango.md section 5).
+    errors: decorative(z.array(z.object({ path: z.array(z.unknown()) }))),
+  }),
 })
 
 function errorOf(answer: HttpAnswer): z.output<typeof errorBody>['error'] | null {
@@ -221,16 +226,38 @@ function errorOf(answer: HttpAnswer): z.output<typeof errorBody>['error'] | null
 }
 
 const documented: ReadonlyMap<string, ErrorCode> = new Map([
-  ['invalid_query_params', 'BAD_USER_INPUT'],
-  ['invalid_uri_params', 'BAD_USER_INPUT'],
+  // Versions before tags refuse the filter as an unknown parameter.
+  ['invalid_query_params', 'UPSTREAM_REJECTED'],
+  // The id of a connection, as the list gave it.
+  ['invalid_uri_params', 'UPSTREAM_REJECTED'],
   ['unknown_provider_config', 'PROVIDER_NOT_CONFIGURED'],
   ['invalid_credentials', 'REAUTHORIZATION_REQUIRED'],
   ['server_error', 'UPSTREAM_UNAVAILABLE'],
 ])
 
+const codes = new Set([
+  ...documented.keys(),
+  'forbidden',
+  'malformed_auth_header',
+  'missing_auth_header',
+  'not_found',
+  'too_many_request',
+  'unknown_account',
+  'unknown_connection',
+])
+
+/** The list is asked for with the user id as the value of a tag: where that is named, the id is not accepted. */
+function errorOfList(answer: HttpAnswer, userTag: string): CodedError {
+  const error = errorOf(answer)
+  const isOfUser = error?.errors?.some(({ path: [first, second] }) => first === 'tags' && second === userTag) ?? false
+  return answer.status === 400 && error?.code === 'invalid_query_params' && isOfUser
+    ? answerError('BAD_USER_INPUT', answer, { code: error.code, codes }, 'The platform does not accept the user id.')
+    : toError(answer)
+}
+
 function toError(answer: HttpAnswer): CodedError {
   const error = errorOf(answer)
-  const facts = { code: error?.code }
+  const facts = { code: error?.code, codes }
   if (answer.status === 429) {
     const limited = statusError(answer, facts)
     const { retry_after_ms: asked = 0 } = limited.extensions

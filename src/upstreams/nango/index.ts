@@ -5,14 +5,17 @@ import {
   CodedError,
   httpOptionFields,
   httpTuning,
+  isUnreadable,
   openHttp,
   reveal,
+  rowsOf,
   secret,
   upstreamUrl,
+  settle,
   settleAccounts,
   token,
 } from '../kit.ts'
-import type { Call, ExternalAccount, OAuthAccessToken, One, Platform, TokenKey } from '../kit.ts'
+import type { Call, ExternalAccount, OAuthAccessToken, One, Platform, TokenKey, UnreadableRow } from '../kit.ts'
 import { openApi } from './api.ts'
 import type { Connection, NangoApi } from './api.ts'
 
@@ -71,7 +74,8 @@ export const nango: Platform<NangoOptions> = {
 
 function tokensFetcher(api: NangoApi): One<TokenKey, readonly OAuthAccessToken[]> {
   /** null: the connection went away after it was listed. */
-  async function readToken(connection: Connection, call: Call): Promise<OAuthAccessToken | null> {
+  async function readToken(connection: Connection | UnreadableRow, call: Call): Promise<OAuthAccessToken | null> {
+    if (isUnreadable(connection)) throw connection.unreadable
     if (connection.isBroken) throw new CodedError('REAUTHORIZATION_REQUIRED')
     const credentials = await api.credentials(connection, call)
     if (credentials === null) return null
@@ -92,14 +96,18 @@ function tokensFetcher(api: NangoApi): One<TokenKey, readonly OAuthAccessToken[]
     kind: 'one',
     async one({ userId, provider }, call) {
       const connections = await api.connections(userId, call)
-      const asked = connections.filter(({ integration }) => integration === provider)
+      const asked = rowsOf(
+        connections,
+        ({ integration }) => integration === provider,
+        (name) => name === provider,
+      )
       return settleAccounts(asked.map((connection) => readToken(connection, call)))
     },
   }
 }
 
 function accountsFetcher(api: NangoApi): One<string, readonly ExternalAccount[]> {
-  return { kind: 'one', one: async (userId, call) => (await api.connections(userId, call)).map(toAccount) }
+  return { kind: 'one', one: async (userId, call) => settle(await api.connections(userId, call), toAccount) }
 }
 
 /** The names and addresses that Nango has are those of the user at the operator's app, not at the provider. */

@@ -5,11 +5,13 @@ import {
   answerError,
   checkUuid,
   CodedError,
-  filledText,
+  expiry,
   httpOptionFields,
   httpTuning,
+  listedScopes,
   nullIfUnknown,
   openHttp,
+  optionalSecret,
   parsePart,
   read,
   reveal,
@@ -18,8 +20,8 @@ import {
   shareCalls,
   statusError,
   token,
-  toUnixSeconds,
   unixSeconds,
+  settle,
 } from '../kit.ts'
 import type { Call, ExternalAccount, Http, OAuthAccessToken, One, Platform, Reading, TokenKey } from '../kit.ts'
 
@@ -87,24 +89,18 @@ export const propelauth: Platform<PropelAuthOptions> = {
 const FIRST_TIME = 1e9
 
 const storedEntry = z.object({
-  access_token: filledText,
-  token_expiration: z
-    .number()
-    .nullish()
-    .transform((value) => (value == null || value < FIRST_TIME ? null : toUnixSeconds(value))),
-  authorized_scopes: z
-    .union([
-      z.array(z.string()),
-      z.string().transform((value) => value.split(/[\s,]+/).filter((scope) => scope !== '')),
-    ])
-    .nullish()
-    .transform((value) => value ?? null),
+  access_token: optionalSecret,
+  token_expiration: expiry.transform((value) => (value === null || value < FIRST_TIME ? null : value)),
+  authorized_scopes: listedScopes,
 })
 
 /** What is stored of one provider, without its refresh token. */
 type StoredEntry = z.output<typeof storedEntry>
 
-/** By provider, as they came: each is parsed when it is asked for, so that a malformed entry fails only its provider. */
+/**
+ * By provider, as they came: each is parsed when it is asked for, so that a malformed entry fails only its provider. The
+ * object is the whole answer, and there without entries (docs/platforms/propelauth.md section 2).
+ */
 type Stored = ReadonlyMap<string, unknown>
 
 type ReadStored = (userId: string, call: Call) => Promise<Stored>
@@ -176,7 +172,9 @@ function accountsFetcher(readStored: ReadStored): One<string, readonly ExternalA
       const stored = await nullIfUnknown(readStored(userId, call))
       if (stored === null) return null
       const entries = [...stored].filter(([, value]) => value !== null)
-      return entries.map(([provider, value]) => toAccount(userId, provider, parsePart(storedEntry, value)))
+      return settle(entries, ([provider, value]: readonly [string, unknown]) =>
+        toAccount(userId, provider, parsePart(storedEntry, value)),
+      )
     },
   }
 }
@@ -195,7 +193,7 @@ function toToken({ userId, provider }: TokenKey, entry: StoredEntry): OAuthAcces
   if (entry.access_token === null) throw new CodedError('REAUTHORIZATION_REQUIRED')
   return token({
     external_account_id: accountId(userId, provider),
-    token: secret(entry.access_token),
+    token: entry.access_token,
     expires_at: entry.token_expiration,
     provider,
     scopes: entry.authorized_scopes,

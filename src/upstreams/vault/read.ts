@@ -1,5 +1,5 @@
 /** Batched reads: one constant statement for any number of keys, with the keys in a single JSON parameter. */
-import { CodedError, waitMs, wireProvider } from '../kit.ts'
+import { CodedError, settleOrError, waitMs, wireProvider } from '../kit.ts'
 import type { Call, ExternalAccount, OAuthAccessToken, SqliteThread, TokenKey, UpstreamDeps } from '../kit.ts'
 import type { Keyring } from './crypto.ts'
 import { decodeProfile, decodeToken } from './rows.ts'
@@ -80,11 +80,14 @@ function answer<Row, V>(ids: readonly string[], rows: readonly Positioned<Row>[]
   return new Map(ids.map((id, position) => [id, decodeAll(byPosition.get(position) ?? [], decode)]))
 }
 
+/** A damaged row hides no other of its key. */
 function decodeAll<Row, V>(rows: readonly Row[], decode: (row: Row) => V): readonly V[] | Error {
-  try {
-    return rows.map(decode)
-  } catch (error) {
-    if (error instanceof CodedError) return error
-    return new CodedError('INTERNAL_SERVER_ERROR', 'A stored account is damaged.', {}, { cause: error })
-  }
+  return settleOrError(rows, (row: Row) => {
+    try {
+      return decode(row)
+    } catch (error) {
+      if (error instanceof CodedError) throw error
+      throw new CodedError('INTERNAL_SERVER_ERROR', 'A stored account is damaged.', {}, { cause: error })
+    }
+  })
 }

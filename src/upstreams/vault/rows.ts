@@ -1,6 +1,16 @@
 /** Records ↔ rows: which columns are plain, and which are sealed. In rows, providers have their wire names. */
 import type { KeyObject } from 'node:crypto'
-import { account, bareProvider, CodedError, reveal, secret, token, wireProvider } from '../kit.ts'
+import {
+  account,
+  bareProvider,
+  CodedError,
+  reveal,
+  safeJsonObject,
+  secret,
+  token,
+  toUnixSeconds,
+  wireProvider,
+} from '../kit.ts'
 import type { ExternalAccount, JsonObject, OAuthAccessToken, Secret } from '../kit.ts'
 import { newRowKey, sealField, unsealField, unwrapRowKey, wrapRowKey } from './crypto.ts'
 import type { Keyring, RowIdentity, SealedField } from './crypto.ts'
@@ -48,9 +58,9 @@ export function decodeToken(row: TokenRow, keyring: Keyring): OAuthAccessToken {
     external_account_id: row.external_account_id,
     provider_user_id: row.provider_user_id,
     token: unseal('token', row.token),
-    expires_at: row.expires_at,
+    expires_at: row.expires_at === null ? null : toUnixSeconds(row.expires_at),
     provider: bareProvider(row.provider),
-    public_metadata: JSON.parse(row.public_metadata) as JsonObject,
+    public_metadata: parseMetadata(row.public_metadata),
     label: row.label,
     scopes: parseScopes(row.scopes),
     token_secret: row.token_secret && unseal('token_secret', row.token_secret),
@@ -70,9 +80,9 @@ export function decodeProfile(row: ProfileRow): ExternalAccount {
     image_url: row.image_url,
     label: row.label,
     approved_scopes: parseScopes(row.scopes),
-    public_metadata: JSON.parse(row.public_metadata) as JsonObject,
-    created_at: row.created_at,
-    updated_at: row.updated_at,
+    public_metadata: parseMetadata(row.public_metadata),
+    created_at: toUnixSeconds(row.created_at),
+    updated_at: toUnixSeconds(row.updated_at),
   })
 }
 
@@ -138,6 +148,20 @@ function openRow(row: TokenRow, keyring: Keyring): (field: SealedField, blob: Ui
   return (field, blob) => secret(unsealField(rowKey, row, field, blob))
 }
 
-function parseScopes(scopes: string | null): readonly string[] | null {
-  return scopes === null ? null : (JSON.parse(scopes) as string[])
+// Both columns only decorate: what cannot be read there costs no token.
+function parseMetadata(json: string): JsonObject {
+  return safeJsonObject(parseColumn(json))
+}
+
+function parseScopes(json: string | null): readonly string[] | null {
+  const scopes = json === null ? null : parseColumn(json)
+  return Array.isArray(scopes) && scopes.every((scope) => typeof scope === 'string') ? scopes : null
+}
+
+function parseColumn(json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch {
+    return null
+  }
 }

@@ -4,18 +4,25 @@ import {
   answerError,
   blameOf,
   CodedError,
-  isoSeconds,
+  decorative,
+  expiry,
+  filledText,
+  isUnreadable,
+  listedScopes,
   read,
   readAnswer,
-  secret,
+  requiredSecret,
+  rows,
+  rowsOf,
   shareCalls,
   statusError,
+  time,
 } from '../kit.ts'
-import type { Call, ErrorCode, Http, HttpAnswer, Reading } from '../kit.ts'
+import type { Call, ErrorCode, Http, HttpAnswer, Reading, UnreadableRow } from '../kit.ts'
 
 export interface WorkosApi {
   /** Every provider of the environment, without tokens; USER_NOT_FOUND: the user or the organization is not known. */
-  providers(userId: string, call: Call): Promise<readonly DataProvider[]>
+  providers(userId: string, call: Call): Promise<readonly (DataProvider | UnreadableRow)[]>
   /** null: not connected. */
   token(slug: string, userId: string, call: Call): Promise<AccessToken | null>
 }
@@ -24,7 +31,7 @@ export interface WorkosApi {
 export function openApi(http: Http, organizationId: string | null): WorkosApi {
   const organization = organizationId === null ? {} : { organization_id: organizationId }
 
-  const providers = shareCalls<string, readonly DataProvider[]>(
+  const providers = shareCalls<string, readonly (DataProvider | UnreadableRow)[]>(
     (userId, call) =>
       read(
         http,
@@ -52,9 +59,9 @@ export function openApi(http: Http, organizationId: string | null): WorkosApi {
       if (error instanceof CodedError && error.code === 'UPSTREAM_REJECTED') return []
       throw error
     })
-    const provider = listed.find((each) => each.slug === slug)
+    const provider = providerOf(listed, slug)
     if (provider === undefined) throw verdict('PROVIDER_NOT_CONFIGURED', answer)
-    if (!isConnected(provider)) return null
+    if (!isUnreadable(provider) && !isConnected(provider)) return null
     throw verdict('UPSTREAM_PROTOCOL_ERROR', answer)
   }
 
@@ -87,20 +94,36 @@ export function openApi(http: Http, organizationId: string | null): WorkosApi {
 }
 
 const connectedAccount = z.object({
-  id: z.string().min(1),
-  scopes: z.array(z.string()).nullish(),
+  // In the metadata alone: the account is named by the provider and the user.
+  id: filledText,
+  scopes: listedScopes,
   // A state that a later version of the API adds is none of those that the code acts on.
-  state: z.string().nullish(),
-  created_at: isoSeconds,
-  updated_at: isoSeconds,
+  state: filledText,
+  created_at: time,
+  updated_at: time,
 })
 const dataProvider = z.object({ slug: z.string().min(1), connected_account: connectedAccount.nullish() })
 const providerList = z
-  .object({ data: z.array(dataProvider).max(1000) })
-  .transform(({ data }): readonly DataProvider[] => data)
+  // Required in the types of the SDK (docs/platforms/workos.md section 2).
+  .object({
+    data: rows(dataProvider, { provider: z.object({ slug: z.string() }).transform((row) => row.slug) }),
+  })
+  .transform(({ data }) => data)
 
 /** A provider of the environment, and the user's connection where there is one. */
 export type DataProvider = z.output<typeof dataProvider>
+
+/** The provider, or the row that may be it; undefined: it is not in the list. */
+export function providerOf(
+  listed: readonly (DataProvider | UnreadableRow)[],
+  slug: string,
+): DataProvider | UnreadableRow | undefined {
+  return rowsOf(
+    listed,
+    (each) => each.slug === slug,
+    (name) => name === slug,
+  )[0]
+}
 
 /** A connection that needs consent counts: the token call says so with its own code. */
 export function isConnected({ connected_account: connected }: DataProvider): boolean {
@@ -109,12 +132,12 @@ export function isConnected({ connected_account: connected }: DataProvider): boo
 
 const accessToken = z
   .object({
-    access_token: z.string().min(1).transform(secret),
-    expires_at: isoSeconds,
-    scopes: z.array(z.string()).nullish(),
-    missing_scopes: z.array(z.string()).nullish(),
+    access_token: requiredSecret,
+    expires_at: expiry,
+    scopes: listedScopes,
+    missing_scopes: listedScopes,
   })
-  .transform(({ access_token: token, expires_at: expiresAt, scopes = null, missing_scopes: missing }) => ({
+  .transform(({ access_token: token, expires_at: expiresAt, scopes, missing_scopes: missing }) => ({
     token,
     expiresAt,
     scopes,
@@ -129,12 +152,19 @@ export type AccessToken = z.output<typeof accessToken>
 
 const ofToken: Reading<z.output<typeof tokenAnswer>> = { shape: tokenAnswer, toError, traceOf }
 
-const errorBody = z.object({ code: z.string() })
+// `field` as in `UnprocessableEntityError` of the SDK.
+const errorBody = z.object({
+  code: filledText,
+  errors: decorative(z.array(z.object({ field: filledText }))),
+})
+const fieldsOfCaller = new Set<string | null>(['user_id', 'slug'])
+const codes = new Set(['auth_method_mismatch', 'not_installed', 'needs_reauthorization', 'entity_not_found'])
 
 function toError(answer: HttpAnswer): CodedError {
-  const code = errorBody.safeParse(answer.json).data?.code
-  const facts = { code, traceId: traceOf(answer) }
-  if (answer.status === 400)
+  const { code = null, errors = null } = errorBody.safeParse(answer.json).data ?? {}
+  const facts = { code, codes, traceId: traceOf(answer) }
+  const isOfCaller = errors?.some(({ field }) => fieldsOfCaller.has(field)) ?? false
+  if (isOfCaller && (answer.status === 400 || answer.status === 422))
     return answerError('BAD_USER_INPUT', answer, facts, 'The platform does not accept the user id or the provider.')
   if (code === 'auth_method_mismatch') return answerError('UNSUPPORTED_CREDENTIAL', answer, facts)
   return statusError(answer, facts)
@@ -142,7 +172,7 @@ function toError(answer: HttpAnswer): CodedError {
 
 /** The error that was read out of an answer, whatever its status. */
 function verdict(meaning: ErrorCode, answer: HttpAnswer, code?: unknown): CodedError {
-  return answerError(meaning, answer, { code, traceId: traceOf(answer) })
+  return answerError(meaning, answer, { code, codes, traceId: traceOf(answer) })
 }
 
 function traceOf(answer: HttpAnswer): string | undefined {

@@ -5,16 +5,18 @@ import {
   CodedError,
   httpOptionFields,
   httpTuning,
+  isUnreadable,
   listIfWorthwhile,
   nullIfUnknown,
   openHttp,
   reveal,
   secret,
   upstreamUrl,
+  settle,
   token,
 } from '../kit.ts'
 import type { ExternalAccount, Grouped, OAuthAccessToken, One, Platform, TokenKey } from '../kit.ts'
-import { isConnected, openApi } from './api.ts'
+import { isConnected, openApi, providerOf } from './api.ts'
 import type { DataProvider, WorkosApi } from './api.ts'
 
 const options = z.strictObject({
@@ -78,9 +80,9 @@ function tokensFetcher(api: WorkosApi, organizationId: string | null): Grouped<T
     async one({ userId, provider: slug }, call, siblings) {
       const providers = await listIfWorthwhile(siblings, () => api.providers(userId, call))
       if (providers !== null) {
-        const known = providers.find((each) => each.slug === slug)
+        const known = providerOf(providers, slug)
         if (known === undefined) throw new CodedError('PROVIDER_NOT_CONFIGURED')
-        if (!isConnected(known)) return []
+        if (!isUnreadable(known) && !isConnected(known)) return []
       }
       const found = await api.token(slug, userId, call)
       if (found === null) return []
@@ -105,30 +107,29 @@ function accountsFetcher(api: WorkosApi, organizationId: string | null): One<str
     kind: 'one',
     async one(userId, call) {
       const providers = await nullIfUnknown(api.providers(userId, call))
-      return providers?.filter(isConnected).flatMap((each) => toAccount(each, userId, organizationId)) ?? null
+      return providers && settle(providers, (each: DataProvider) => toAccount(each, userId, organizationId))
     },
   }
 }
 
+/** null: the user has not connected the provider. */
 function toAccount(
   { slug, connected_account: connected }: DataProvider,
   userId: string,
   organizationId: string | null,
-): ExternalAccount[] {
-  if (connected == null) return []
-  const { id, scopes, state = null, created_at, updated_at } = connected
-  return [
-    account({
-      id: accountId(slug, userId, organizationId),
-      provider: slug,
-      label: organizationId,
-      approved_scopes: scopes ?? null,
-      public_metadata: { organization_id: organizationId, connected_account_id: id, state },
-      created_at,
-      updated_at,
-      needs_reauthorization: state === 'needs_reauthorization',
-    }),
-  ]
+): ExternalAccount | null {
+  if (connected == null || !isConnected({ slug, connected_account: connected })) return null
+  const { id, scopes, state, created_at, updated_at } = connected
+  return account({
+    id: accountId(slug, userId, organizationId),
+    provider: slug,
+    label: organizationId,
+    approved_scopes: scopes,
+    public_metadata: { organization_id: organizationId, connected_account_id: id, state },
+    created_at,
+    updated_at,
+    needs_reauthorization: state === 'needs_reauthorization',
+  })
 }
 
 /** Pipes has no id in its token answer; one user has one connection at a provider in a scope (section 7). */
