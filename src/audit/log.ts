@@ -2,7 +2,7 @@
  * The audit of the process: chains records and writes them to a sink before the answers are sent. Entries that arrive
  * while the sink writes go into the next write (group commit), so that a slow disk costs one write for many requests.
  */
-import { setImmediate } from 'node:timers/promises'
+import { setImmediate, setTimeout as delay } from 'node:timers/promises'
 import { Reason } from '../errors.ts'
 import { raceSignal } from '../lib/abort.ts'
 import { chainEntries } from './record.ts'
@@ -13,11 +13,17 @@ export interface AuditSink {
   readonly head: ChainHead
   /** What opening had to repair. The opener records it first. */
   readonly recovered: readonly AuditEntry[]
+  /** The first entries of a run, and the last ones; empty where runs need no bounds. */
+  readonly opening: readonly AuditEntry[]
+  closing(): readonly AuditEntry[]
   /**
    * Writes all lines or none; resolves when they are kept. `firstSeq` is the sequence number of the first line.
    */
   append(lines: string, firstSeq: number): Promise<void>
-  close(): Promise<void>
+  /** `head` is the last record that was kept. */
+  close(head: ChainHead): Promise<void>
+  /** Called with the head after the opening entries. */
+  opened?(head: ChainHead): Promise<void>
 }
 
 export interface Audit {
@@ -26,7 +32,7 @@ export interface Audit {
   write(entries: readonly AuditEntry[]): Promise<void>
   /** The last record. Operators note it elsewhere, because a chain cannot show that its end was cut off. */
   head(): ChainHead
-  /** Waits for the write in progress and closes the sink. */
+  /** Records the end of the run, and closes the sink. Waits for writes in progress, for five seconds at most. */
   close(): Promise<void>
 }
 
@@ -78,23 +84,30 @@ export function createAudit(sink: AuditSink, keys: AuditKeys, timeoutMs = TIMEOU
   return {
     keys,
     head: () => head,
-    async write(entries) {
-      if (entries.length === 0) return
-      if (isStuck || waiting.length >= MAX_WAITING) throw new Reason('the sink of the audit does not keep up')
-      const timeout = new AbortController()
-      const timer = setTimeout(() => {
-        isStuck = writing !== null
-        timeout.abort(new Reason('the sink of the audit did not answer in time'))
-      }, timeoutMs)
-      try {
-        await raceSignal(enqueue(entries), timeout.signal)
-      } finally {
-        clearTimeout(timer)
-      }
-    },
+    write,
     async close() {
-      await writing
-      await sink.close()
+      // A sink that does not answer cannot be closed in order.
+      await write(sink.closing()).catch(() => undefined)
+      const isIdle = await Promise.race([
+        (writing ?? Promise.resolve()).then(() => true),
+        delay(isStuck ? 0 : timeoutMs, false, { ref: false }),
+      ])
+      if (isIdle) await sink.close(head)
     },
+  }
+
+  async function write(entries: readonly AuditEntry[]): Promise<void> {
+    if (entries.length === 0) return
+    if (isStuck || waiting.length >= MAX_WAITING) throw new Reason('the sink of the audit does not keep up')
+    const timeout = new AbortController()
+    const timer = setTimeout(() => {
+      isStuck = writing !== null
+      timeout.abort(new Reason('the sink of the audit did not answer in time'))
+    }, timeoutMs)
+    try {
+      await raceSignal(enqueue(entries), timeout.signal)
+    } finally {
+      clearTimeout(timer)
+    }
   }
 }

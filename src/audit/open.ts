@@ -1,4 +1,5 @@
 /** Opens the audit that the configuration asks for. The server does not start without it. */
+import { reasonOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { createAudit } from './log.ts'
 import type { Audit } from './log.ts'
@@ -26,10 +27,20 @@ export async function openAudit(config: AuditConfig, log: Log): Promise<Audit> {
       { sink: config.sink },
       'the audit has no key: set audit.key to chain its records and to fingerprint tokens',
     )
-  const sink = config.sink === 'file' ? await openFileSink(config, keys) : openStreamSink(STDOUT)
+  const sink =
+    config.sink === 'file'
+      ? await openFileSink(config, keys)
+      : await openStreamSink({ fd: STDOUT, headPath: config.head_path })
   const audit = createAudit(sink, keys)
   if (sink.recovered.length > 0) log.warn({ recovered: sink.recovered }, 'half a record was moved aside')
-  await audit.write(sink.recovered)
+  try {
+    await audit.write([...sink.opening, ...sink.recovered])
+    await sink.opened?.(audit.head())
+  } catch (error) {
+    if (config.sink === 'file') throw error
+    // Nothing that has to be recorded is answered, and the probes say that the process is alive.
+    log.error({ sink: config.sink, reason: reasonOf(error) ?? undefined, error }, 'the audit cannot be written')
+  }
   log.info({ sink: config.sink, ...audit.head() }, 'audit')
   return audit
 }

@@ -14,6 +14,11 @@ export const auditOptions = z.strictObject({
     fallback: '`stdout`; in development `none`',
   }),
   path: z.string().min(1).default(DEFAULT_PATH).describe('The file of `sink: file`; its folder is created.'),
+  head_path: z.string().min(1).optional().meta({
+    description:
+      'For `sink: stdout`: a file that keeps the last record of the run, so that the next run names it and `audit verify --stream` finds a run that is missing.',
+    fallback: 'each run stands by itself',
+  }),
   max_bytes: z
     .int()
     .min(65_536)
@@ -42,10 +47,14 @@ export const auditOptions = z.strictObject({
 
 type AuditOptions = z.output<typeof auditOptions>
 
-export type AuditConfig =
-  | { readonly sink: 'none'; readonly key: Secret | null }
-  | { readonly sink: 'stdout'; readonly key: Secret | null }
-  | FileAuditConfig
+export type AuditConfig = { readonly sink: 'none'; readonly key: Secret | null } | StreamAuditConfig | FileAuditConfig
+
+export interface StreamAuditConfig {
+  readonly sink: 'stdout'
+  readonly key: Secret | null
+  /** Where the last record of a run is noted for the next one; null: nowhere. */
+  readonly head_path: string | null
+}
 
 export interface FileAuditConfig {
   readonly sink: 'file'
@@ -63,5 +72,5 @@ export interface FileAuditConfig {
 export function resolveAudit(mode: Mode, options: AuditOptions): AuditConfig {
   const { sink = mode === 'production' ? 'stdout' : 'none', path, max_bytes, keep = null, fsync, key = null } = options
   if (sink === 'file' && key !== null) return { sink, key, path, max_bytes, keep, fsync }
-  return { sink: sink === 'file' ? 'none' : sink, key }
+  return sink === 'stdout' ? { sink, key, head_path: options.head_path ?? null } : { sink: 'none', key }
 }

@@ -32,6 +32,8 @@ export interface DecisionEntry extends Stamped {
   readonly provider: string | null
   /** null: decided before an account was known. */
   readonly account: string | null
+  /** Of an account whose id is longer than a record may hold: hexadecimal. */
+  readonly account_sha256?: string
   readonly fields: readonly ReadableField[]
   readonly decision: 'allowed' | 'denied'
   readonly reason: Decision['reason']
@@ -48,7 +50,26 @@ export interface RecoveryEntry extends Stamped {
   readonly torn_sha256: string
 }
 
-export type AuditEntry = DecisionEntry | RecoveryEntry
+/** The first record of a run on a stream. */
+export interface StartEntry extends Stamped {
+  readonly event: 'start'
+  readonly run: string
+  /** Where the run before it was when it was last noted; null: nothing was noted. */
+  readonly previous: RunHead | null
+}
+
+/** The last record of a run on a stream. A run without it crashed, or its end was cut off. */
+export interface EndEntry extends Stamped {
+  readonly event: 'end'
+  readonly run: string
+}
+
+/** A record of a run. */
+export interface RunHead extends ChainHead {
+  readonly run: string
+}
+
+export type AuditEntry = DecisionEntry | RecoveryEntry | StartEntry | EndEntry
 
 /** The position of a chain: its last record. */
 export interface ChainHead {
@@ -61,6 +82,8 @@ export interface ChainHead {
 /** The part of a record that chains it: `prev` is the hash of the record before it. */
 export interface ChainRecord extends ChainHead {
   readonly prev: string
+  /** What begins or ends a run; null: another record. */
+  readonly bound: StartEntry | EndEntry | null
 }
 
 /** The head of an empty chain. */
@@ -137,6 +160,21 @@ function readChainFields(line: string): ChainRecord | null {
   const fields = parseJson(line) as Partial<Record<string, unknown>> | undefined
   if (fields === undefined) return null
   const { seq, prev, hash: digest } = fields
-  const isComplete = Number.isSafeInteger(seq) && typeof prev === 'string' && typeof digest === 'string'
-  return isComplete ? { seq: seq as number, prev, hash: digest } : null
+  if (!Number.isSafeInteger(seq) || typeof prev !== 'string' || typeof digest !== 'string') return null
+  return { seq: seq as number, prev, hash: digest, bound: readBound(fields) }
+}
+
+function readBound(fields: Partial<Record<string, unknown>>): ChainRecord['bound'] {
+  const { event, run, previous } = fields
+  if ((event !== 'start' && event !== 'end') || typeof run !== 'string') return null
+  const time = String(fields.time)
+  return event === 'end' ? { event, time, run } : { event, time, run, previous: readRunHead(previous) }
+}
+
+/** The value as the head of a run, where it is one. */
+export function readRunHead(value: unknown): RunHead | null {
+  if (typeof value !== 'object' || value === null) return null
+  const { run, seq, hash: digest } = value as Partial<Record<string, unknown>>
+  if (typeof run !== 'string' || typeof digest !== 'string' || !Number.isSafeInteger(seq)) return null
+  return { run, seq: seq as number, hash: digest }
 }

@@ -1,7 +1,7 @@
 /**
  * The audit in a file that rotates. Writes are all or nothing: a failed write is truncated away, so that a full disk
- * leaves no partial record and the chain continues when there is room again. One process per file: another writer is
- * detected, and then every write fails.
+ * leaves no partial record and the chain continues when there is room again. One process per file: it holds a
+ * lock, and a writer without one is detected, after which every write fails.
  */
 import { hash } from 'node:crypto'
 import { constants } from 'node:fs'
@@ -21,7 +21,11 @@ export type FileSinkOptions = Omit<FileAuditConfig, 'sink' | 'key'>
 export async function openFileSink(options: FileSinkOptions, keys: AuditKeys): Promise<AuditSink> {
   const { path, max_bytes: maxBytes, keep, fsync } = options
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  const tail = await recoverTail(path, keys)
+  const unlock = await lockFile(path)
+  const tail = await recoverTail(path, keys).catch((error: unknown) => {
+    unlock()
+    throw error
+  })
   let file: FileHandle | null = await openToAppend(path)
   let { size, ino: inode } = await file.stat()
   let { firstSeq } = tail
@@ -84,11 +88,38 @@ export async function openFileSink(options: FileSinkOptions, keys: AuditKeys): P
   return {
     head: tail.head,
     recovered: tail.recovered,
+    opening: [],
+    closing: () => [],
     append,
     async close() {
       await file?.close()
       file = null
+      unlock()
     },
+  }
+}
+
+/**
+ * Takes the lock of the file, for as long as the process lives; the operating system gives it back after a crash. Node
+ * has no file locks, and a file with a process id says nothing across containers: an exclusive transaction of SQLite is
+ * a lock of the operating system. Rejects with a message for the operator. Returns what gives the lock back.
+ */
+async function lockFile(path: string): Promise<() => void> {
+  const lockPath = `${path}.lock`
+  await (await open(lockPath, constants.O_RDWR | constants.O_CREAT, 0o600)).close()
+  const { DatabaseSync } = await import('node:sqlite')
+  const database = new DatabaseSync(lockPath)
+  try {
+    database.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE')
+  } catch (error) {
+    database.close()
+    throw new Error(
+      `audit.path: another process writes ${path}; give each server a file of its own, or stop the other one first`,
+      { cause: error },
+    )
+  }
+  return () => {
+    if (database.isOpen) database.close()
   }
 }
 

@@ -1,4 +1,5 @@
 /** The decisions of one operation: collected while it runs, written as one batch before the answer is sent. */
+import { hash } from 'node:crypto'
 import type { Decision, ReadableField } from '../auth/policy.ts'
 import type { Viewer } from '../auth/viewer.ts'
 import { isoNow } from '../lib/clock.ts'
@@ -45,41 +46,54 @@ const MAX_ACCOUNT_LENGTH = 512
 interface Row {
   readonly access: AuditedAccess
   readonly decision: Decision
+  /** As the platform wrote it, however long. */
   readonly account: string | null
-  readonly expiresAt: number | null
+  expiresAt: number | null
   readonly fields: Set<ReadableField>
+  /** Whether a secret of this row left. */
+  hasSecret: boolean
   readonly fingerprints: Partial<Record<SecretField, string>>
 }
 
-/** Creates the trail of one operation: one row per subject, provider, account and decision, with its fields. */
+/**
+ * Creates the trail of one operation: one row per subject, provider, account and decision, with its fields. A second
+ * token of an account is a row of its own, so that every secret that leaves has its fingerprint.
+ */
 export function createTrail(audit: Audit, operation: AuditedOperation): AuditTrail {
-  const rows = new Map<string, Row>()
+  const rows = new Map<string, Row[]>()
 
   function record(access: AuditedAccess, decision: Decision, about?: AuditedAccount): void {
     const { subject, provider, field } = access
-    const account = about?.account.slice(0, MAX_ACCOUNT_LENGTH) ?? null
+    const account = about?.account ?? null
     // The account comes last: it is the only part that may contain a line feed.
     const key = [subject, provider, decision.reason, decision.allowed, account].join('\n')
-    const row = rows.get(key) ?? {
-      access,
-      decision,
-      account,
-      expiresAt: about?.expiresAt ?? null,
-      fields: new Set(),
-      fingerprints: {},
+    let known = rows.get(key)
+    if (known === undefined) rows.set(key, (known = []))
+    const value = decision.allowed && field !== 'metadata' ? (about?.value ?? null) : null
+    const secret = value === null || field === 'metadata' ? null : { field, fingerprint: audit.keys.fingerprint(value) }
+    const expiresAt = about?.expiresAt ?? null
+    const fits = (row: Row): boolean => {
+      if (secret === null || !row.hasSecret) return true
+      const before = row.fingerprints[secret.field]
+      return row.expiresAt === expiresAt && (before === undefined || before === secret.fingerprint)
     }
-    rows.set(key, row)
+    let row = known.find(fits)
+    if (row === undefined) {
+      row = { access, decision, account, expiresAt, fields: new Set(), hasSecret: false, fingerprints: {} }
+      known.push(row)
+    }
     row.fields.add(field)
-    if (!decision.allowed || field === 'metadata' || about?.value == null) return
-    const fingerprint = audit.keys.fingerprint(about.value)
-    if (fingerprint !== null) row.fingerprints[field] = fingerprint
+    if (secret === null) return
+    if (!row.hasSecret) row.expiresAt = expiresAt
+    row.hasSecret = true
+    if (secret.fingerprint !== null) row.fingerprints[secret.field] = secret.fingerprint
   }
 
   return {
     record,
     async commit() {
       const time = isoNow()
-      const entries = withoutImplied([...rows.values()]).map((row) => toEntry(row, operation, time))
+      const entries = withoutImplied([...rows.values()].flat()).map((row) => toEntry(row, operation, time))
       rows.clear()
       await audit.write(entries)
     },
@@ -106,7 +120,9 @@ function toEntry(row: Row, operation: AuditedOperation, time: string): DecisionE
     ...idsOf(viewer),
     subject,
     provider: provider === null || provider === '*' ? provider : wireProvider(provider),
-    account: row.account,
+    account: row.account?.slice(0, MAX_ACCOUNT_LENGTH) ?? null,
+    ...(row.account !== null &&
+      row.account.length > MAX_ACCOUNT_LENGTH && { account_sha256: hash('sha256', row.account, 'hex') }),
     fields: [...row.fields],
     decision: row.decision.allowed ? 'allowed' : 'denied',
     reason: row.decision.reason,

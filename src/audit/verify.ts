@@ -1,7 +1,12 @@
 /** Verifies a chain through its files, and reports the first record that breaks it. */
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { genesis, parseRecord, RECORD_START } from './record.ts'
 import type { AuditKeys, ChainHead, ChainRecord } from './record.ts'
+import { createRuns } from './runs.ts'
+import type { RunSummary } from './runs.ts'
+import { listRotated } from './sink-file.ts'
 
 export interface VerifyOptions {
   /** The oldest files were removed on purpose: the first record need not be number 1. */
@@ -25,32 +30,61 @@ export interface Verification {
   readonly last: ChainHead | null
   /** The first record that is not as it was written; null: the chain is intact. */
   readonly broken: BrokenRecord | null
+  /** The runs of a stream; null for files of one chain. */
+  readonly runs: RunSummary | null
+}
+
+/** A file to verify: its name, or the file itself where it may be renamed meanwhile. */
+export type Source = string | { readonly name: string; readonly handle: FileHandle }
+
+/**
+ * The files of a configured audit as they are now: a rotation afterwards neither hides a file nor shows it twice. Close
+ * the handle of the last one.
+ */
+export async function takeSnapshot(path: string): Promise<readonly Source[]> {
+  const handle = await open(path)
+  const { ino: inode } = await handle.stat()
+  const sources: Source[] = []
+  for (const name of await listRotated(path)) {
+    // It was rotated since it was opened: it is the last one, and what came after it is left to the next run.
+    if ((await stat(name)).ino === inode) break
+    sources.push(name)
+  }
+  return [...sources, { name: path, handle }]
 }
 
 /** Verifies files in any order: their first records tell their place. Rejects when a file cannot be read. */
 export async function verifyFiles(
-  files: readonly string[],
+  files: readonly Source[],
   keys: AuditKeys,
   options: VerifyOptions,
 ): Promise<Verification> {
   let records = 0
   let first: ChainRecord | null = null
-  let last: ChainHead | null = null
+  let last: ChainRecord | null = null
+  const runs = options.stream ? createRuns(options.partial) : null
   for (const file of options.stream ? files : await sortByFirstRecord(files, keys)) {
     let line = 0
     for await (const { text, isComplete } of readLines(file)) {
       line += 1
       if (options.stream && !text.startsWith(RECORD_START)) continue
       const record = isComplete ? parseRecord(text, keys) : ({ problem: 'torn' } as const)
-      const problem = 'problem' in record ? problemTexts[record.problem] : findGap(record, last, options)
-      if (problem !== null || 'problem' in record)
-        return { records, first, last, broken: { file, line, problem: problem ?? '' } }
+      const problem =
+        'problem' in record
+          ? problemTexts[record.problem]
+          : runs === null
+            ? findGap(record, last, options)
+            : runs.add(record)
+      if (problem !== null || 'problem' in record) {
+        const broken = { file: nameOf(file), line, problem: problem ?? '' }
+        return { records, first, last, broken, runs: runs?.summary() ?? null }
+      }
       records += 1
       first ??= record
       last = record
     }
   }
-  return { records, first, last, broken: null }
+  return { records, first, last, broken: null, runs: runs?.summary() ?? null }
 }
 
 const problemTexts = {
@@ -60,15 +94,20 @@ const problemTexts = {
 } as const
 
 /** Describes the gap between a record and the one before it; null where there is none. */
-function findGap(record: ChainRecord, last: ChainHead | null, { partial, stream }: VerifyOptions): string | null {
-  const isFirst = record.seq === 1 && record.prev === genesis.hash
-  if (isFirst && (last === null || stream)) return null
-  if (last === null) return partial ? null : `this is record ${record.seq}, and the records before it are missing`
+function findGap(record: ChainRecord, last: ChainHead | null, { partial }: VerifyOptions): string | null {
+  if (last === null) {
+    const isFirst = record.seq === 1 && record.prev === genesis.hash
+    return isFirst || partial ? null : `this is record ${record.seq}, and the records before it are missing`
+  }
   if (record.seq !== last.seq + 1) return `this is record ${record.seq}, where record ${last.seq + 1} should stand`
   return record.prev === last.hash ? null : `record ${record.seq} does not follow the record before it`
 }
 
-async function sortByFirstRecord(files: readonly string[], keys: AuditKeys): Promise<readonly string[]> {
+function nameOf(file: Source): string {
+  return typeof file === 'string' ? file : file.name
+}
+
+async function sortByFirstRecord(files: readonly Source[], keys: AuditKeys): Promise<readonly Source[]> {
   const firsts = await Promise.all(
     files.map(async (file) => {
       for await (const { text } of readLines(file)) {
@@ -87,20 +126,61 @@ function claimedSeq(text: string): number {
 }
 
 interface Line {
-  /** Without the line feed. */
+  /** Without the line feed; the start of it where it is longer than any record. */
   readonly text: string
   /** Whether the line ends in a line feed. */
   readonly isComplete: boolean
 }
 
-/** Reads lines. Unlike `readLines` of a file handle, it tells whether the last one ends in a line feed. */
-async function* readLines(file: string): AsyncGenerator<Line> {
-  const handle = await open(file)
-  let rest = ''
-  for await (const chunk of handle.createReadStream({ encoding: 'utf8' }) as AsyncIterable<string>) {
-    const lines = `${rest}${chunk}`.split('\n')
-    rest = lines.pop() ?? ''
-    for (const text of lines) yield { text, isComplete: true }
+const CHUNK_BYTES = 256 * 1024
+/** Bytes of a line that are kept. A record has less than 64 KiB; a longer line is none, and takes no more memory. */
+const MAX_LINE_BYTES = 1024 * 1024
+const LINE_FEED = 0x0a
+/** Milliseconds, and how often: a server that writes beside this finishes its line within them. */
+const WAIT_MS = 50
+const WAITS = 10
+
+/** Reads lines, each byte once. Unlike `readLines` of a file handle, it tells whether the last one has an end. */
+async function* readLines(file: Source): AsyncGenerator<Line> {
+  const handle = typeof file === 'string' ? await open(file) : file.handle
+  try {
+    // What is written after this moment is not read: a server that goes on writing would keep the reader busy.
+    const { size } = await handle.stat()
+    const parts: Buffer[] = []
+    let length = 0
+    const keep = (bytes: Buffer): void => {
+      const room = MAX_LINE_BYTES - length
+      if (room > 0) parts.push(Buffer.from(bytes.subarray(0, room)))
+      length += bytes.length
+    }
+    const takeLine = (isComplete: boolean): Line => {
+      const text = Buffer.concat(parts).toString('utf8')
+      parts.length = 0
+      length = 0
+      return { text, isComplete }
+    }
+    const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
+    for (let at = 0, waits = 0; at < size || length > 0;) {
+      const { bytesRead } = await handle.read(buffer, 0, CHUNK_BYTES, at)
+      at += bytesRead
+      const chunk = buffer.subarray(0, bytesRead)
+      let start = 0
+      for (let end = chunk.indexOf(LINE_FEED); end >= 0; end = chunk.indexOf(LINE_FEED, start)) {
+        keep(chunk.subarray(start, end))
+        start = end + 1
+        yield takeLine(true)
+        if (at - bytesRead + start >= size) return
+      }
+      keep(chunk.subarray(start))
+      if (bytesRead > 0) continue
+      if (length === 0) return
+      if (++waits > WAITS) {
+        yield takeLine(false)
+        return
+      }
+      await delay(WAIT_MS)
+    }
+  } finally {
+    if (typeof file === 'string') await handle.close()
   }
-  if (rest !== '') yield { text: rest, isComplete: false }
 }

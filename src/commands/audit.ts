@@ -1,15 +1,16 @@
 /** `tokengraph audit`: verifies the records, and finds the records of a token that turned up elsewhere. */
 import type { AuditConfig } from '../audit/options.ts'
 import { createAuditKeys } from '../audit/record.ts'
-import { listRotated } from '../audit/sink-file.ts'
-import { verifyFiles } from '../audit/verify.ts'
-import type { VerifyOptions } from '../audit/verify.ts'
+import type { AuditKeys } from '../audit/record.ts'
+import type { RunSummary } from '../audit/runs.ts'
+import { takeSnapshot, verifyFiles } from '../audit/verify.ts'
+import type { Verification, VerifyOptions } from '../audit/verify.ts'
 import { secret } from '../lib/secret.ts'
 import type { Output } from './terminal.ts'
 
 /**
  * Verifies the named files, or the configured file and its rotated files. Returns the exit code: 0 when the chain is
- * intact, or 1 with the first broken record on `err`.
+ * intact, or 1 with the first broken record, or with the gaps between the runs of a stream, on `err`.
  */
 export async function verifyAudit(
   config: AuditConfig,
@@ -17,8 +18,10 @@ export async function verifyAudit(
   options: VerifyOptions,
   { out, err }: Output,
 ): Promise<0 | 1> {
-  const files = named.length > 0 ? named : await configuredFiles(config)
-  const { records, first, last, broken } = await verifyFiles(files, createAuditKeys(config.key), options)
+  const keys = createAuditKeys(config.key)
+  const verification =
+    named.length > 0 ? await verifyFiles(named, keys, options) : await verifyConfigured(config, keys, options)
+  const { records, first, last, broken, runs } = verification
   if (broken !== null) {
     err.write(`${broken.file}:${broken.line}  ${broken.problem}\n`)
     err.write(`${records} records before it are whole.\n`)
@@ -28,7 +31,13 @@ export async function verifyAudit(
     err.write('There is no record.\n')
     return 1
   }
+  if (runs !== null && runs.gaps.length > 0) {
+    for (const gap of runs.gaps) err.write(`${gap}\n`)
+    err.write(`${records} records of ${runs.runs} runs are whole; gaps between runs: ${runs.gaps.length}.\n`)
+    return 1
+  }
   out.write(`The chain is whole: ${records} records, ${first.seq} to ${last.seq}.\n`)
+  if (runs !== null) out.write(describeRuns(runs))
   out.write(
     `It ends in ${last.hash}; compare with what was noted, because a chain cannot show that its end is missing.\n`,
   )
@@ -36,9 +45,20 @@ export async function verifyAudit(
   return 0
 }
 
-async function configuredFiles(config: AuditConfig): Promise<readonly string[]> {
+function describeRuns({ runs, unended }: RunSummary): string {
+  return `Runs: ${runs}, gaps between them: 0, without a last record: ${unended}${
+    unended === 0 ? '' : ' (running, crashed, or cut off)'
+  }.\n`
+}
+
+async function verifyConfigured(config: AuditConfig, keys: AuditKeys, options: VerifyOptions): Promise<Verification> {
   if (config.sink !== 'file') throw new Error('audit.sink is not a file: name the files to verify')
-  return [...(await listRotated(config.path)), config.path]
+  const sources = await takeSnapshot(config.path)
+  try {
+    return await verifyFiles(sources, keys, options)
+  } finally {
+    for (const source of sources) if (typeof source !== 'string') await source.handle.close()
+  }
 }
 
 /**

@@ -54,7 +54,7 @@ it('prints the fingerprint of a token from standard input, and requires a key', 
 })
 
 it('is on in production, off in development, and refuses a file without a key', () => {
-  expect(load(minimal).audit).toEqual({ sink: 'stdout', key: null })
+  expect(load(minimal).audit).toEqual({ sink: 'stdout', key: null, head_path: null })
   expect(loadConfig({ env: {} }).audit).toEqual({ sink: 'none', key: null })
   expect(problemsOf(`${minimal}audit: { sink: file }\n`)).toEqual([
     '5:1 audit.key: missing; a file is only worth something when its records cannot be forged',

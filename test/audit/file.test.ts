@@ -1,4 +1,6 @@
 /** The audit file: rotation, restarts, crashes, and other writers. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { appendFileSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
@@ -105,12 +107,35 @@ it('records nothing in a file that another process writes', async () => {
   const path = join(folder.path, 'audit.ndjson')
   const ours = await openFileAudit(path)
   await ours.write([entryOf('eac_1')])
-  const theirs = await openFileAudit(path)
-  await theirs.write([entryOf('eac_2')])
+  await writeRecords(join(folder.path, 'theirs'), ['eac_2'])
+  appendFileSync(path, readFileSync(join(folder.path, 'theirs')))
   await expect(ours.write([entryOf('eac_3')])).rejects.toThrow(/something else/)
   expect(recordsOf(path).map(({ account }) => account)).toEqual(['eac_1', 'eac_2'])
-  await Promise.all([ours.close(), theirs.close()])
+  await ours.close()
 })
+
+it('is refused to a second process while the first one lives, however that ends', async () => {
+  using folder = makeFolder()
+  const path = join(folder.path, 'audit.ndjson')
+  const first = await openFileAudit(path)
+  await expect(openFileAudit(path)).rejects.toThrow(/^audit\.path: another process writes .*; give each server/)
+  await first.write([entryOf('eac_1')])
+  await first.close()
+  const child = spawn(process.execPath, ['--input-type=module', '-e', holdLock, `${path}.lock`])
+  await once(child.stdout, 'data')
+  await expect(openFileAudit(path)).rejects.toThrow('another process writes')
+  child.kill('SIGKILL')
+  await once(child, 'close')
+  await writeRecords(path, ['eac_2'])
+  expect(await verify([path])).toMatchObject({ broken: null, records: 2 })
+})
+
+const holdLock = `
+  import { DatabaseSync } from 'node:sqlite'
+  new DatabaseSync(process.argv[1]).exec('BEGIN EXCLUSIVE')
+  console.log('locked')
+  setInterval(() => undefined, 1000)
+`
 
 it('begins a new file when the operator moves the old one away, and continues the chain', async () => {
   using folder = makeFolder()
