@@ -13,7 +13,8 @@ import type { GraphContext } from '../schema/builder.ts'
 import { createLoaders } from '../tokens/loaders.ts'
 import type { Caller, TokenSource } from '../tokens/source.ts'
 import type { Deadline } from './deadline.ts'
-import { callerOf, createCallerRate, createReadLimit } from './limits/caller-rate.ts'
+import { callerOf, createCallerRate, createReadLimit, defaultAllowance } from './limits/caller-rate.ts'
+import type { ConsumeAllowance } from './limits/caller-rate.ts'
 import { parseTraceId } from './observability/tracing.ts'
 import type { RequestSpan, Tracing } from './observability/tracing.ts'
 
@@ -78,7 +79,12 @@ export function createContextFactory(
   { source, audit }: ContextDeps,
 ): (request: OperationRequest & YogaInitialContext) => GraphContext {
   const access = createAccess(auth)
-  const consume = createCallerRate(limits.caller_rate)
+  const { caller_rate: given } = limits
+  const rateOf = (kind: 'user' | 'service'): ConsumeAllowance => {
+    const { burst, per_second } = defaultAllowance(kind, source.rates)
+    return createCallerRate({ burst: given.burst ?? burst, per_second: given.per_second ?? per_second })
+  }
+  const consume = { user: rateOf('user'), service: rateOf('service') }
   return ({ state, viewer, caller }) => ({
     viewer,
     access,
@@ -88,7 +94,11 @@ export function createContextFactory(
       operationName: state.operationName,
       traceId: state.traceId,
     }),
-    load: createLoaders(source, caller, createReadLimit(limits.token_reads, callerOf(viewer), consume)),
+    load: createLoaders(
+      source,
+      caller,
+      createReadLimit(limits.token_reads, callerOf(viewer), viewer.kind === 'user' ? consume.user : consume.service),
+    ),
     providers: source.providers,
     maySeeSchema: mode === 'development' || maySeeSchema(viewer),
     subgraph,

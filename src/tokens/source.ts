@@ -6,6 +6,7 @@ import { CodedError, withDetails } from '../errors.ts'
 import { mapAnswer } from '../lib/answer.ts'
 import type { Answer } from '../lib/answer.ts'
 import { monotonicMs, unixSeconds } from '../lib/clock.ts'
+import type { RateOptions } from '../upstreams/http/rate.ts'
 import type { Upstream, UpstreamState } from '../upstreams/platform.ts'
 import { graphId, listAccounts, looksLikeGraphId } from './accounts.ts'
 import type { AccountList } from './accounts.ts'
@@ -30,6 +31,8 @@ export interface TokenSource {
   /** What every upstream says of the user that can list accounts. */
   accounts(userId: string, caller: Caller): Promise<readonly AccountList[]>
   readonly providers: readonly ServedProvider[]
+  /** The rate limits that upstreams state. */
+  readonly rates: readonly RateOptions[]
   /** Whether any upstream uses the subject's own credential. */
   readonly usesSubjectToken: boolean
   /** How every upstream is doing that can tell, by name. */
@@ -76,6 +79,7 @@ export function createSource(upstreams: readonly Upstream[], given: Routing, opt
     },
     accounts: (userId, caller) => listAccounts(byName.values(), routing, userId, caller),
     providers: listProviders(byName, routing),
+    rates: upstreams.flatMap(({ rate = null }) => (rate === null ? [] : [rate])),
     usesSubjectToken: upstreams.some(({ usesSubjectToken = false }) => usesSubjectToken),
     states: () =>
       Object.fromEntries(

@@ -4,6 +4,7 @@
  */
 import type { ZodType } from 'zod'
 import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../tokens/types.ts'
+import type { RateOptions } from './http/rate.ts'
 
 /** The limits of one call, set by its callers. */
 export interface Call {
@@ -72,6 +73,8 @@ export interface OpenPlatform {
   readonly uniqueAccountIds?: boolean
   /** Whether the answers come out of this process: to cache them would only make a revocation slower. */
   readonly inProcess?: boolean
+  /** The rate limit of the credential that reads tokens; null or left out: none is known. */
+  readonly rate?: RateOptions | null
   /** For metrics and `/ready`; left out where no request has to wait. */
   state?(): UpstreamState
   close(): Promise<void>

@@ -1,6 +1,6 @@
 /** Token keys: how many an operation and a caller may ask for (docs/promises.md S17). */
 import { expect, test } from 'vitest'
-import { createCallerRate } from '../../src/server/limits/caller-rate.ts'
+import { createCallerRate, defaultAllowance } from '../../src/server/limits/caller-rate.ts'
 import { startDoor } from './support.ts'
 
 const query = `query ($ids: [ID!]!) { users(ids: $ids) { oauth_access_tokens(provider: "google") { label } } }`
@@ -70,4 +70,33 @@ test('callers are forgotten when there are too many, the quietest first', () => 
     expect(take('second')).not.toBeNull()
   }
   expect(take('first')).toBeNull()
+})
+
+test.each([
+  ['a service', 'service', [{ requests: 1000, perSeconds: 10 }], { burst: 10_000, per_second: 1000 }],
+  ['a user where no limit is known', 'user', [], { burst: 10_000, per_second: 1000 }],
+  ['a user at Clerk', 'user', [{ requests: 1000, perSeconds: 10 }], { burst: 1000, per_second: 100 }],
+  [
+    'a user at a platform with a small limit',
+    'user',
+    [{ requests: 200, perSeconds: 60 }],
+    { burst: 1000, per_second: 100 },
+  ],
+  [
+    'a user at two platforms',
+    'user',
+    [
+      { requests: 3000, perSeconds: 10 },
+      { requests: 2000, perSeconds: 5 },
+    ],
+    { burst: 5000, per_second: 700 },
+  ],
+  [
+    'a user at a platform without a bound',
+    'user',
+    [{ requests: 1_000_000, perSeconds: 1 }],
+    { burst: 10_000, per_second: 1000 },
+  ],
+] as const)('the allowance of %s follows the rate limits behind it', (_, kind, rates, expected) => {
+  expect(defaultAllowance(kind, rates)).toEqual(expected)
 })

@@ -8,7 +8,7 @@ import { badUserInput, CodedError } from '../../errors.ts'
 import { createCache } from '../../lib/cache.ts'
 import { monotonicMs } from '../../lib/clock.ts'
 import type { ConsumeKey } from '../../tokens/loaders.ts'
-import type { Limits } from './options.ts'
+import type { RateOptions } from '../../upstreams/http/rate.ts'
 
 /** Takes one key from the caller's allowance; otherwise returns the milliseconds until there is one again. */
 export type ConsumeAllowance = (caller: string) => number | null
@@ -33,6 +33,35 @@ export function callerOf(viewer: Viewer): string | null {
   return JSON.stringify(viewer.kind === 'service' ? [viewer.id] : [viewer.issuer, viewer.userId])
 }
 
+/** What one caller may read: so many keys at once, and so many each second. */
+export interface Allowance {
+  readonly burst: number
+  readonly per_second: number
+}
+
+/** What holds for services, and where no upstream states a rate limit. */
+const byDefault: Allowance = { burst: 10_000, per_second: 1000 }
+/** Reads that are answered from the cache count, too: a user has at least so many. */
+const leastOfUsers: Allowance = { burst: 1000, per_second: 100 }
+
+/**
+ * What one caller may read where the operator does not say: a user what the rate limits of the upstreams allow together,
+ * within bounds. With more, one user could only wait in the queues of all others.
+ */
+export function defaultAllowance(kind: 'user' | 'service', rates: readonly RateOptions[]): Allowance {
+  if (kind === 'service' || rates.length === 0) return byDefault
+  const total = (valueOf: (rate: RateOptions) => number): number => rates.reduce((sum, rate) => sum + valueOf(rate), 0)
+  const bound = (name: keyof Allowance, value: number): number =>
+    Math.min(Math.max(value, leastOfUsers[name]), byDefault[name])
+  return {
+    burst: bound('burst', Math.floor(total(({ requests }) => requests))),
+    per_second: bound(
+      'per_second',
+      total(({ requests, perSeconds }) => requests / perSeconds),
+    ),
+  }
+}
+
 interface Bucket {
   keys: number
   /** Milliseconds of a monotonic clock at which it was filled. */
@@ -44,7 +73,7 @@ const MAX_CALLERS = 10_000
 
 /** A token bucket for each caller. `now` gives milliseconds of a monotonic clock; tests pass their own. */
 export function createCallerRate(
-  { burst, per_second: perSecond }: Limits['caller_rate'],
+  { burst, per_second: perSecond }: Allowance,
   now: () => number = monotonicMs,
 ): ConsumeAllowance {
   const buckets = createCache<Bucket>({ entries: MAX_CALLERS })

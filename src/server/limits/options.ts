@@ -48,8 +48,14 @@ export const limitsOptions = z
     validation_errors: atLeastOne.default(5).describe('Mistakes in an operation after which checking it ends.'),
     caller_rate: z
       .strictObject({
-        burst: atLeastOne.default(10_000).describe('Token reads that a caller who has been idle may ask for at once.'),
-        per_second: z.number().positive().default(1000).describe('Token reads that a caller may ask for each second.'),
+        burst: atLeastOne.optional().meta({
+          description: 'Token reads that a caller who has been idle may ask for at once.',
+          fallback: '10,000; for users what the rate limits of the upstreams allow in a span, 1,000 to 10,000',
+        }),
+        per_second: z.number().positive().optional().meta({
+          description: 'Token reads that a caller may ask for each second.',
+          fallback: '1,000; for users what the rate limits of the upstreams allow, 100 to 1,000',
+        }),
       })
       .prefault({})
       .meta({ description: 'The rate of one caller, counted in token reads and not in requests.' }),

@@ -107,6 +107,7 @@ export const auth0TokenVault: Platform<TokenVaultOptions> = {
       autoRefreshes: true,
       tokens: tokensFetcher(exchange),
       accounts: management && accountsFetcher(createConnectedAccounts(management.http)),
+      rate: http.rate,
       state: () => http.state(),
       close: async () => {
         await Promise.all([http.close(), management?.close()])

@@ -68,6 +68,7 @@ export const auth0: Platform<Auth0Options> = {
       autoRefreshes: false,
       tokens: tokensFetcher(api, authorize),
       accounts: accountsFetcher(api),
+      rate: http.rate,
       state: () => http.state(),
       close,
     }

@@ -68,6 +68,7 @@ export const clerk: Platform<ClerkOptions> = {
       uniqueAccountIds: true,
       tokens: tokensFetcher(api),
       accounts: accountsFetcher(api),
+      rate: http.rate,
       state: () => http.state(),
       close: () => http.close(),
     }

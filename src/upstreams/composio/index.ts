@@ -69,6 +69,7 @@ export const composio: Platform<ComposioOptions> = {
       autoRefreshes: true,
       tokens: tokensFetcher(listAccounts),
       accounts: accountsFetcher(listAccounts),
+      rate: http.rate,
       state: () => http.state(),
       close: () => http.close(),
     }

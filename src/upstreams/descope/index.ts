@@ -86,6 +86,7 @@ export const descope: Platform<DescopeOptions> = {
       autoRefreshes: true,
       tokens: tokensFetcher(api),
       accounts: accountsFetcher(api),
+      rate: http.rate,
       state: () => http.state(),
       close: () => http.close(),
     }

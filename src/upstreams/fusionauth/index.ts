@@ -85,6 +85,7 @@ export const fusionauth: Platform<FusionAuthOptions> = {
       autoRefreshes: false,
       tokens: tokensFetcher(links, providers),
       accounts: accountsFetcher(links),
+      rate: http.rate,
       state: () => http.state(),
       close: () => http.close(),
     }

@@ -126,6 +126,7 @@ export const keycloak: Platform<KeycloakOptions> = {
       usesSubjectToken: true,
       tokens: tokensFetcher(read, links),
       accounts: links && accountsFetcher(links),
+      rate: http.rate,
       state: () => http.state(),
       close: async () => {
         await Promise.all([http.close(), adminApi?.close(), authorize?.close()])

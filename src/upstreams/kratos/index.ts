@@ -77,6 +77,7 @@ export const kratos: Platform<KratosOptions> = {
       autoRefreshes: false,
       tokens: tokensFetcher(api),
       accounts: accountsFetcher(api),
+      rate: http.rate,
       state: () => http.state(),
       close: () => http.close(),
     }

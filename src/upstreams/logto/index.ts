@@ -82,6 +82,7 @@ export const logto: Platform<LogtoOptions> = {
       autoRefreshes: true,
       tokens: tokensFetcher(api),
       accounts: accountsFetcher(api),
+      rate: http.rate,
       state: () => http.state(),
       close: async () => {
         await Promise.all([http.close(), management.close(), authorize.close()])

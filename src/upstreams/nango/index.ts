@@ -66,6 +66,7 @@ export const nango: Platform<NangoOptions> = {
       autoRefreshes: true,
       tokens: tokensFetcher(api),
       accounts: accountsFetcher(api),
+      rate: http.rate,
       state: () => http.state(),
       close: () => http.close(),
     }

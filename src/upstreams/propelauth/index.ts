@@ -79,6 +79,7 @@ export const propelauth: Platform<PropelAuthOptions> = {
       autoRefreshes: true,
       tokens: tokensFetcher(http, readStored),
       accounts: accountsFetcher(readStored),
+      rate: http.rate,
       state: () => http.state(),
       close: () => http.close(),
     }

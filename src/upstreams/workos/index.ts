@@ -67,6 +67,7 @@ export const workos: Platform<WorkosOptions> = {
       autoRefreshes: true,
       tokens: tokensFetcher(api, organizationId),
       accounts: accountsFetcher(api, organizationId),
+      rate: http.rate,
       state: () => http.state(),
       close: () => http.close(),
     }
