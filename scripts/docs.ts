@@ -12,6 +12,13 @@ import { describeConfig } from '../src/config/reference.ts'
 import { errorCodes } from '../src/errors.ts'
 import { platforms } from '../src/upstreams/registry.ts'
 import type { Platform } from '../src/upstreams/platform.ts'
+import { catalogue } from '../src/upstreams/vault/providers/catalogue.ts'
+import {
+  describeLifetimes,
+  describeRevocation,
+  describeRotation,
+  describeVerification,
+} from '../src/upstreams/vault/providers/describe.ts'
 
 const root = new URL('../', import.meta.url)
 const folder = new URL('docs/', root)
@@ -31,6 +38,28 @@ function configuration(section: string): string {
     ['key', 'type', 'default', 'what it does'],
     rows.map((row) => [`\`${row.key}\``, row.type, row.default, row.description]),
   )
+}
+
+function providerTable(): string {
+  return table(
+    ['provider', 'renewable by', 'lifetimes', 'rotation', 'revocation ends', 'verified'],
+    [...catalogue.values()].map((record) => [
+      `${record.docs_url === null ? record.title : `[${record.title}](${record.docs_url})`} (\`${record.id}\`)`,
+      record.refresh.obtained,
+      describeLifetimes(record),
+      describeRotation(record),
+      describeRevocation(record),
+      describeVerification(record),
+    ]),
+  )
+}
+
+/** What is only reported, by provider. */
+function providerReports(): string {
+  return [...catalogue.values()]
+    .filter((record) => record.unverified.length > 0)
+    .map((record) => `- ${record.title}: ${record.unverified.join('; ')}\n`)
+    .join('')
 }
 
 function platformSections(): string {
@@ -92,6 +121,8 @@ const generators: Readonly<Record<string, () => string>> = {
         docs.external_accounts,
       ]),
     ),
+  providers: providerTable,
+  'providers unverified': providerReports,
   ...Object.fromEntries(
     Object.entries(examples).map(([name, target]) => [`example ${name}`, () => example(name, target)]),
   ),

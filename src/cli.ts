@@ -105,6 +105,23 @@ audit
     process.exitCode = await printFingerprint(await auditConfig(flags.config ?? null), process.stdin, output)
   })
 
+const providers = program
+  .command('providers')
+  .description('list the OAuth providers that the vault knows')
+  .option('--json', 'one JSON object on each line')
+  .action(async (flags: { json?: boolean }) => {
+    const { listProviders } = await import('./commands/providers.ts')
+    process.exitCode = listProviders(flags, output)
+  })
+
+providers
+  .command('show <id>')
+  .description('print what is known of a provider, in YAML')
+  .action(async (id: string) => {
+    const { showProvider } = await import('./commands/providers.ts')
+    process.exitCode = showProvider(id, output)
+  })
+
 const vault = program
   .command('vault')
   .description('the embedded vault: the configured one, or that of development mode')
