@@ -18,6 +18,10 @@ export const subgraphOptions = z.strictObject({
     description:
       'The version of Federation that the SDL is printed for. What a version does not have is left out: `@cost` and `@listSize` before 2.9, `@authenticated` before 2.5.',
   }),
+  introspection: z.boolean().default(true).meta({
+    description:
+      'Whether introspection shows the names of federation: `_entities`, `_service`, `_Any`, `_Entity`, `_Service`. `false` shows what `schema.graphql` has; tools that find entities by introspection then need the SDL.',
+  }),
 })
 
 export type SubgraphOptions = z.output<typeof subgraphOptions>

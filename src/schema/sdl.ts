@@ -94,7 +94,7 @@ function nameOf(definition: DefinitionNode): string {
   return 'name' in definition ? (definition.name?.value ?? '') : ''
 }
 
-/** `_entities` and `_service` belong to the gateway's protocol: a gateway adds them itself when it composes. */
-function clientSchema(schema: GraphQLSchema): GraphQLSchema {
+/** The schema without `_entities` and `_service`, which a gateway adds itself when it composes. */
+export function clientSchema(schema: GraphQLSchema): GraphQLSchema {
   return pruneSchema(filterSchema({ schema, rootFieldFilter: (_, field) => !field.startsWith('_') }))
 }

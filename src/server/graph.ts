@@ -18,7 +18,7 @@ import type { Metrics } from './observability/metrics.ts'
 import { useDefectLog, useRequestIds } from './observability/reasons.ts'
 import { useAudit } from './plugins/audit.ts'
 import { createMaskError, useErrorLimit, useShortMessages } from './plugins/errors.ts'
-import { useSchemaPrivacy } from './plugins/privacy.ts'
+import { useClientIntrospection, useSchemaPrivacy } from './plugins/privacy.ts'
 import { useTrustedDocuments } from './trusted-documents/plugin.ts'
 import type { TrustedDocuments } from './trusted-documents/plugin.ts'
 
@@ -39,7 +39,7 @@ export function createGraph(
   config: Pick<Config, 'mode' | 'auth' | 'limits' | 'subgraph'>,
   { log, documents, metrics, ...deps }: GraphDeps,
 ): Graph {
-  const { mode, limits } = config
+  const { mode, limits, subgraph } = config
   const logged = new WeakSet<object>()
   const noteLogged = (error: unknown): void => {
     if (error instanceof Error) logged.add(error)
@@ -55,6 +55,7 @@ export function createGraph(
       ...(metrics === null ? [] : [useErrorMetrics(metrics)]),
       useShortMessages(),
       useSchemaPrivacy(mode),
+      ...(subgraph.introspection ? [] : [useClientIntrospection()]),
       // The limit on errors comes last, after whatever may replace errors.
       ...(documents === null ? [] : [useTrustedDocuments(documents, mode)]),
       useDocumentLimits(limits),

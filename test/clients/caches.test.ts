@@ -5,6 +5,7 @@
 import { ApolloClient, gql, HttpLink, InMemoryCache } from '@apollo/client'
 import type { InMemoryCacheConfig } from '@apollo/client'
 import { Client, fetchExchange } from '@urql/core'
+import { parse } from 'graphql'
 import { cacheExchange } from '@urql/exchange-graphcache'
 import type { CacheExchangeOpts } from '@urql/exchange-graphcache'
 import { createOperationDescriptor, Environment, Network, RecordSource, Store } from 'relay-runtime'
@@ -169,7 +170,7 @@ describe('a cache shows each user their own accounts', () => {
 
 describe('values without an id', () => {
   const fieldOf = (field: string) =>
-    gql(`query ($id: ID!) {
+    parse(`query ($id: ID!) {
     user(id: $id) { id oauth_connection(provider: "google") { ${field} } }
   }`)
   const tokens = `query ($id: ID!) { user(id: $id) { id oauth_access_tokens(provider: "google") { token } } }`

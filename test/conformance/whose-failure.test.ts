@@ -130,7 +130,8 @@ async function expectNormalReads(graph: Graph): Promise<void> {
 const all = (Object.entries(fixtures) as [PlatformName, PlatformFixture][]).map(([name, platform]) => ({
   name,
   platform,
-  troubles: documented[name],
+  // A copy that follows docs/adding-a-platform.md has a platform without a line.
+  troubles: Object.hasOwn(documented, name) ? documented[name] : { provider: null, user: null },
 }))
 const remote = all.filter(({ troubles }) => troubles.user !== null)
 

@@ -2,7 +2,7 @@
 
 const permissive = new Set([
   ...['0BSD', 'Apache-2.0', 'BlueOak-1.0.0', 'BSD-2-Clause', 'BSD-3-Clause', 'CC0-1.0', 'ISC', 'MIT'],
-  ...['Python-2.0', 'Unlicense', 'Zlib'],
+  ...['Python-2.0', 'Unlicense', 'WTFPL', 'Zlib'],
 ])
 
 /** Of an SPDX expression as npm packages write them: one operator, perhaps in parentheses; anything else is refused. */
@@ -25,6 +25,7 @@ export const exceptions: Readonly<Record<string, { readonly licence: string; rea
   '@apollo/gateway': { licence: 'Elastic-2.0', reason: 'one of the two gateways that the subgraph is tested behind' },
   '@apollo/query-graphs': { licence: 'Elastic-2.0', reason: 'comes with @apollo/gateway' },
   '@apollo/query-planner': { licence: 'Elastic-2.0', reason: 'comes with @apollo/gateway' },
+  '@cspell/dict-en-common-misspellings': { licence: 'CC BY-SA 4.0', reason: 'a word list; comes with cspell' },
   '@logto/api': { licence: 'MPL-2.0', reason: "the official client, held against this project's local Logto" },
   '@nangohq/node': {
     licence: 'SEE LICENSE IN LICENSE FILE IN GIT REPOSITORY',
@@ -32,6 +33,7 @@ export const exceptions: Readonly<Record<string, { readonly licence: string; rea
   },
   '@nangohq/types': { licence: 'SEE LICENSE IN LICENSE FILE IN GIT REPOSITORY', reason: 'comes with @nangohq/node' },
   'caniuse-lite': { licence: 'CC-BY-4.0', reason: 'data of browsers; comes with the React plugin of Vite' },
+  memorystream: { licence: 'not stated', reason: 'MIT, in a form that npm does not read; comes with npm-run-all2' },
   lightningcss: { licence: 'MPL-2.0', reason: 'comes with Vite, which builds the example page' },
 }
 

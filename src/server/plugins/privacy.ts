@@ -4,10 +4,27 @@
  * (docs/promises.md S4).
  */
 import { isAsyncIterable } from 'graphql-yoga'
-import { isEnumType, isInputObjectType, isInterfaceType, isObjectType, NoSchemaIntrospectionCustomRule } from 'graphql'
-import type { GraphQLSchema, validate, ValidationRule } from 'graphql'
+import {
+  getOperationAST,
+  isEnumType,
+  isInputObjectType,
+  isInterfaceType,
+  isObjectType,
+  Kind,
+  NoSchemaIntrospectionCustomRule,
+} from 'graphql'
+import type {
+  DocumentNode,
+  execute,
+  ExecutionArgs,
+  GraphQLSchema,
+  SelectionSetNode,
+  validate,
+  ValidationRule,
+} from 'graphql'
 import { maySeeSchema } from '../../auth/policy.ts'
 import type { Mode } from '../../mode.ts'
+import { clientSchema } from '../../schema/sdl.ts'
 import type { GraphPlugin } from '../context.ts'
 import { replaceMessage } from './errors.ts'
 
@@ -37,6 +54,41 @@ export function useSchemaPrivacy(mode: Mode): GraphPlugin {
       })
     },
   }
+}
+
+/** Answers introspection out of the schema as clients see it, without the names of federation. */
+export function useClientIntrospection(): GraphPlugin {
+  let shown: GraphQLSchema | null = null
+  return {
+    onSchemaChange({ schema }) {
+      shown = clientSchema(schema as GraphQLSchema)
+    },
+    onExecute({ args, executeFn, setExecuteFn }) {
+      const { document, operationName } = args as ExecutionArgs
+      if (shown === null || !introspectsOnly(document, operationName)) return
+      const next = executeFn as typeof execute
+      setExecuteFn(((given) => next({ ...given, schema: shown ?? given.schema })) satisfies typeof execute)
+    },
+  }
+}
+
+/** Whether the operation selects nothing but introspection at its root. */
+function introspectsOnly(document: DocumentNode, operationName: string | null | undefined): boolean {
+  const fragments = new Map(
+    document.definitions.flatMap((definition) =>
+      definition.kind === Kind.FRAGMENT_DEFINITION ? [[definition.name.value, definition.selectionSet] as const] : [],
+    ),
+  )
+  // The document is valid: fragments exist and form no cycle.
+  const only = ({ selections }: SelectionSetNode): boolean =>
+    selections.every((selection) => {
+      if (selection.kind === Kind.FIELD) return selection.name.value.startsWith('__')
+      const inner =
+        selection.kind === Kind.INLINE_FRAGMENT ? selection.selectionSet : fragments.get(selection.name.value)
+      return inner !== undefined && only(inner)
+    })
+  const operation = getOperationAST(document, operationName)
+  return operation !== null && operation !== undefined && only(operation.selectionSet)
 }
 
 /**
