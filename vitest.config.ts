@@ -44,8 +44,8 @@ export default defineConfig({
       project('unit', ['test/**/*.test.ts'], { exclude: [...server, ...elsewhere], isolate: false }),
       project('server', server, { exclude: elsewhere, isolate: false }),
       project('isolated', isolated),
-      project('system', system, { exclude: isolated, sequence: { groupOrder: 1 } }),
-      project('timing', timing, { exclude: isolated, maxWorkers: 1, sequence: { groupOrder: 2 } }),
+      project('system', system, { exclude: isolated, isolate: false, sequence: { groupOrder: 1 } }),
+      project('timing', timing, { exclude: isolated, isolate: false, maxWorkers: 1, sequence: { groupOrder: 2 } }),
     ],
   },
 })

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeFolder } from '../kit/folder.ts'
 import { root } from './pages.ts'
 
-const folder = makeFolder()
+const folder = makeFolder({ searched: false })
 const page = readFileSync(join(root, 'docs/adding-a-platform.md'), 'utf8')
 
 /** The files that the page shows: a path in a line of its own, and a block. */

@@ -11,8 +11,11 @@ export interface Folder extends Disposable {
   write(name: string, content: string | Uint8Array): string
 }
 
-/** The caller disposes of it. What the product left in it is kept for the leak search, the given files are not. */
-export function makeFolder(): Folder {
+/**
+ * The caller disposes of it. What the product left in it is kept for the leak search, the given files are not.
+ * `searched: false`: a copy of sources, whose invented secrets the product did not write.
+ */
+export function makeFolder({ searched = true } = {}): Folder {
   const path = mkdtempSync(join(tmpdir(), 'tokengraph-test-'))
   const given = new Set<string>()
   return {
@@ -24,7 +27,7 @@ export function makeFolder(): Folder {
       return file
     },
     [Symbol.dispose]: () => {
-      keepFiles(path, given)
+      if (searched) keepFiles(path, given)
       rmSync(path, { recursive: true, force: true })
     },
   }

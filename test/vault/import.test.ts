@@ -1,5 +1,5 @@
 /** `vault import`: all records or none, in each form that a file may have. */
-import { createReadStream, writeFileSync } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { DatabaseSync } from 'node:sqlite'
@@ -38,8 +38,7 @@ test.each(Object.entries(forms))('reads %s, however it is cut into chunks', asyn
 })
 
 test('reads a file as a stream', async () => {
-  const path = join(testFolder().path, 'accounts.json')
-  writeFileSync(path, forms['an indented array'])
+  const path = testFolder().write('accounts.json', forms['an indented array'])
   expect(await importText(open(newVault()), createReadStream(path))).toMatchObject({ code: 0 })
 })
 
