@@ -19,9 +19,30 @@ interface LogOptions {
   readonly fd?: 1 | 2
 }
 
+/** The log of a process. */
+export interface ProcessLog extends Log {
+  /** Resolves when every line so far is written; never, while the reader of the log has stopped. */
+  drained(): Promise<void>
+}
+
 /** JSON lines in production; readable on a terminal in development. */
-export async function createLog({ level, readable, fd = 1 }: LogOptions): Promise<Log> {
-  return writeLog(level, readable ? await readableStream(fd) : pino.destination({ fd, sync: false }))
+export async function createLog({ level, readable, fd = 1 }: LogOptions): Promise<ProcessLog> {
+  // The readable stream writes in the same turn.
+  if (readable) return withDrained(writeLog(level, await readableStream(fd)), () => Promise.resolve())
+  const destination = pino.destination({ fd, sync: false })
+  return withDrained(
+    writeLog(level, destination),
+    () =>
+      new Promise((resolve) => {
+        destination.once('drain', resolve)
+        // Ends in a `drain` even where nothing was waiting.
+        destination.write('')
+      }),
+  )
+}
+
+function withDrained(log: Log, drained: ProcessLog['drained']): ProcessLog {
+  return Object.assign(log, { drained })
 }
 
 /** Writes the same log into a stream. */

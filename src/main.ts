@@ -1,5 +1,4 @@
 /** The composition root: opens what the configuration names, connects it, and closes it in order. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Audit } from './audit/log.ts'
 import { openAudit } from './audit/open.ts'
 import { plainHttpWarning } from './config/rules.ts'
@@ -9,6 +8,8 @@ import type { ConnectionBounds } from './http/connections.ts'
 import { toRequestListener } from './http/incoming.ts'
 import { listen } from './http/node.ts'
 import type { DrainTimes, Listening } from './http/node.ts'
+import { settlesWithin } from './lib/abort.ts'
+import { monotonicMs } from './lib/clock.ts'
 import type { Log } from './log.ts'
 import { createApp } from './server/app.ts'
 import type { App } from './server/app.ts'
@@ -52,11 +53,12 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
     const listening = await listen(toRequestListener(app.handle), config.listen, boundsOf(config))
 
     const stop = async (times?: DrainTimes): Promise<void> => {
+      const began = monotonicMs()
       server.setUnready()
       const cut = await listening.drain(config.drain_seconds, times)
       if (cut > 0) log.warn({ cut }, 'requests did not finish in time')
       await scraped?.drain(0)
-      await server.close()
+      await server.close(config.drain_seconds * 1000 - (monotonicMs() - began))
       log.info(server.audit.head(), 'audit ends')
     }
     let stopping: Promise<void> | null = null
@@ -79,12 +81,20 @@ export interface OpenServer {
   readonly audit: Audit
   /** From now on `/ready` answers 503. */
   setUnready(): void
-  /** Call it when no request is in flight. */
-  close(): Promise<void>
+  /** Call it when no request is in flight. Takes no longer than `withinMs` milliseconds, or one second where that is more. */
+  close(withinMs?: number): Promise<void>
 }
 
-/** Milliseconds that the upstreams may take to close. */
+/** Milliseconds that closing may take even where no time is left, and that the upstreams may take at most. */
 const CLOSE_MS = 1000
+/** Milliseconds that each part may take even where another one used up the time. */
+const LEAST_CLOSE_MS = 200
+
+/** A part of the server that was opened. */
+interface Part {
+  readonly name: string
+  close(): Promise<unknown>
+}
 
 /** Rejects with a message for the operator, and with everything closed, when a part cannot be opened. */
 export async function openServer(
@@ -92,17 +102,21 @@ export async function openServer(
   { log, page = null, observe, registry = platforms }: ServerDeps,
 ): Promise<OpenServer> {
   /** In the order of opening. */
-  const closers: (() => Promise<unknown>)[] = []
+  const parts: Part[] = []
   /** The last is closed first: app, upstreams, spans, audit. */
-  const close = async (): Promise<void> => {
-    for (const closer of closers.splice(0).toReversed()) await closer()
+  const close = async (withinMs = 0): Promise<void> => {
+    const last = monotonicMs() + Math.max(withinMs, CLOSE_MS)
+    for (const part of parts.splice(0).toReversed()) {
+      const leftMs = Math.max(last - monotonicMs(), LEAST_CLOSE_MS)
+      if (!(await settlesWithin(part.close(), leftMs))) log.warn({ part: part.name }, 'did not close in time')
+    }
   }
   try {
     const documents = openDocuments(config)
     const audit = await openAudit(config.audit, log)
-    closers.push(audit.close)
+    parts.push({ name: 'audit', close: audit.close })
     const tracing = config.tracing === null ? null : await createTracing(config.tracing)
-    if (tracing !== null) closers.push(tracing.close)
+    if (tracing !== null) parts.push({ name: 'tracing', close: tracing.close })
     const metrics = config.metrics === null ? null : await createMetrics(() => source.states())
     const observeAll = (event: UpstreamEvent): void => {
       log.debug(event, 'upstream')
@@ -114,10 +128,10 @@ export async function openServer(
     for (const upstream of config.allow_http) log.warn({ upstream }, plainHttpWarning)
     const source = createSource(upstreams, config.providers, { cache: config.cache, observe: observeAll })
     // No request waits for an upstream any more, but its close would wait for a connection that is being made.
-    closers.push(() => Promise.race([source.close(), sleep(CLOSE_MS, undefined, { ref: false })]))
+    parts.push({ name: 'upstreams', close: () => settlesWithin(source.close(), CLOSE_MS) })
     let ready = true
     const app = createApp(config, { source, audit, log, documents, metrics, tracing, page, isReady: () => ready })
-    closers.push(app.dispose)
+    parts.push({ name: 'app', close: app.dispose })
     return {
       app,
       metrics,

@@ -1,8 +1,9 @@
 /** `tokengraph serve`: the server as a process, from its configuration to its last signal. */
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/load.ts'
+import { settlesWithin } from '../lib/abort.ts'
 import { createLog } from '../log.ts'
-import type { Log } from '../log.ts'
+import type { Log, ProcessLog } from '../log.ts'
 import { startServer } from '../main.ts'
 import type { Running } from '../main.ts'
 import type { Output } from './terminal.ts'
@@ -26,6 +27,7 @@ export async function serve({ file, port, env }: ServeOptions, { out }: Output):
     fd: configured.audit.sink === 'stdout' ? 2 : 1,
   })
   exitOnDefect(log)
+  if (!isDevelopment) refuseDebugger(log)
   const development = isDevelopment ? await loadDevelopment(configured) : null
   const running = await startServer(development?.added.config ?? configured, { log, page: development?.page ?? null })
   if (development !== null) out.write(development.welcome(running.url))
@@ -47,21 +49,37 @@ async function loadDevelopment(configured: Config) {
 /** Milliseconds that idle connections stay open, for requests that are on the wire when the port closes. */
 const IDLE_MS = 500
 
+/** Milliseconds that the last lines of the log may take. */
+const LOG_MS = 1000
+
 /**
- * The first signal drains and exits with 0; a second one exits at once. Only SIGTERM waits `unreadySeconds` for load
- * balancers to look away: Ctrl-C has none.
+ * The first signal drains and exits with 0; a second one exits at once. Ctrl-C (SIGINT) does not wait `unreadySeconds`
+ * for load balancers to look away. SIGHUP is what a terminal or an old supervisor sends: by default it would cut
+ * requests. Node ignores SIGPIPE.
  */
-function stopOnSignals(running: Running, unreadySeconds: number, log: Log): void {
+function stopOnSignals(running: Running, unreadySeconds: number, log: ProcessLog): void {
   let stopping = false
   const onSignal = (signal: NodeJS.Signals) => {
     if (stopping) process.exit(1)
     stopping = true
     log.info({ signal }, 'stopping')
-    const times = signal === 'SIGTERM' ? { noticeMs: unreadySeconds * 1000, idleMs: IDLE_MS } : {}
-    void running.stop(times).then(() => process.exit(0))
+    const times = signal === 'SIGINT' ? {} : { noticeMs: unreadySeconds * 1000, idleMs: IDLE_MS }
+    void running.stop(times).then(() => endProcess(log))
   }
-  process.on('SIGTERM', onSignal)
-  process.on('SIGINT', onSignal)
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, onSignal)
+}
+
+async function endProcess(log: ProcessLog): Promise<void> {
+  // Exiting writes what is left of the log, and would wait for ever for a reader that has stopped.
+  if (!(await settlesWithin(log.drained(), LOG_MS))) process.kill(process.pid, 'SIGKILL')
+  process.exit(0)
+}
+
+/** By default SIGUSR1 opens a debugger on loopback, from which every local user could read the keys. */
+function refuseDebugger(log: Log): void {
+  process.on('SIGUSR1', (signal) => {
+    log.warn({ signal }, 'no debugger is opened in production')
+  })
 }
 
 /** Exits on an uncaught error: the state after a defect is unknown, and a supervisor starts the process again. */

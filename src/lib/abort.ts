@@ -18,6 +18,19 @@ export function raceSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise
   })
 }
 
+/** Resolves to true when `promise` resolves, and to false after `ms` milliseconds; rejects when it rejects before. */
+export async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, ms, false)
+  })
+  try {
+    return await Promise.race([promise.then(() => true), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 export interface Bound {
   /** Milliseconds from now that the work may take. */
   readonly timeoutMs: number
