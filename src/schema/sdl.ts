@@ -91,7 +91,7 @@ function onlyEntities({ kind, definitions }: DocumentNode): DocumentNode {
 }
 
 function nameOf(definition: DefinitionNode): string {
-  return 'name' in definition ? (definition.name?.value ?? '') : ''
+  return 'name' in definition ? definition.name.value : ''
 }
 
 /** The schema without `_entities` and `_service`, which a gateway adds itself when it composes. */
