@@ -45,8 +45,8 @@ interface Connection {
   readonly waiting: [IncomingMessage, ServerResponse][]
   active: number
   isRefused: boolean
-  /** Bytes that the other side had taken when it last took some, and when that was. */
-  taken: number
+  /** What was on its way when the other side last took some of it, and when that was. */
+  pending: Pending
   takenAt: number
 }
 
@@ -75,7 +75,7 @@ export function trackConnections(
   const open = new Map<Socket, Connection>()
   server.on('connection', (socket) => {
     const now = monotonicMs()
-    open.set(socket, { responses: new Set(), waiting: [], active: 0, isRefused: false, taken: 0, takenAt: now })
+    open.set(socket, { responses: new Set(), waiting: [], active: 0, isRefused: false, pending: nothing, takenAt: now })
     socket.once('close', () => open.delete(socket))
   })
 
@@ -120,9 +120,10 @@ export function trackConnections(
   const timer = setInterval(() => {
     const now = monotonicMs()
     for (const [socket, connection] of open) {
-      const taken = socket.bytesWritten - socket.writableLength
-      if (socket.writableLength === 0 || taken > connection.taken) {
-        connection.taken = taken
+      const pending = pendingOf(socket)
+      const { pending: before } = connection
+      if (socket.writableLength === 0 || pending.sent !== before.sent || pending.queued !== before.queued) {
+        connection.pending = pending
         connection.takenAt = now
       } else if (now - connection.takenAt > writeMs) socket.destroy()
     }
@@ -136,4 +137,20 @@ export function trackConnections(
       clearInterval(timer)
     },
   }
+}
+
+/** Both change whenever the other side takes something, and not when more is written. */
+interface Pending {
+  /** Bytes of the writes that are done. */
+  readonly sent: number
+  /** Bytes of the write under way that the system has not taken yet. */
+  readonly queued: number
+}
+
+const nothing: Pending = { sent: 0, queued: 0 }
+
+function pendingOf(socket: Socket): Pending {
+  // Node's own timeout of a socket looks at this property for the same reason (lib/net.js, `_onTimeout`).
+  const handle = Reflect.get(socket, '_handle') as { readonly writeQueueSize?: number } | null
+  return { sent: socket.bytesWritten - socket.writableLength, queued: handle?.writeQueueSize ?? 0 }
 }
