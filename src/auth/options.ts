@@ -62,7 +62,9 @@ const grant = z.strictObject({
     .array(z.string().min(1))
     .min(1)
     .default(['*'])
-    .describe('User ids, prefixes that end in `*` such as `acme_*`, or `*`.'),
+    .describe(
+      'User ids, prefixes that end in `*` such as `acme_*`, or `*`. An id that itself ends in `*` is covered by a prefix only.',
+    ),
   expires_at: z.iso
     .datetime({ offset: true, error: 'expected a date and time with its zone, as "2027-01-31T00:00:00Z"' })
     .optional()

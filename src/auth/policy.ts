@@ -145,7 +145,10 @@ export function compileGrants(grants: readonly Grant[]): readonly CompiledGrant[
   }))
 }
 
-/** A user id cannot hold a `*`, so that an id never reads as a prefix. */
+/**
+ * An entry that ends in `*` is a prefix, and a `*` before the end is the character itself. A user id that ends in `*` is
+ * covered by its prefix and cannot be listed alone: to read such an entry as an id would narrow grants that exist.
+ */
 function compileUsers(users: readonly string[]): CompiledGrant['users'] {
   if (users.includes('*')) return 'all'
   const [prefixes, ids] = [users.filter(isPrefix), users.filter((user) => !isPrefix(user))]

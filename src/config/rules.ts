@@ -142,7 +142,7 @@ function plainHttpOptions(options: unknown): string[] {
 }
 
 const providerNameMessage =
-  'expected a provider name such as "oauth_google" or "google": 1 to 100 letters, digits and _ . -'
+  'expected a provider name such as "oauth_google" or "google": 1 to 100 characters, none of them a control character'
 
 function checkProviderNames(keys: readonly string[], report: Report): void {
   const seen = new Set<string>()

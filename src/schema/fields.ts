@@ -35,6 +35,11 @@ export interface TokenArguments {
   readonly min_validity_seconds?: number | null | undefined
 }
 
+/** The request for all accounts at a provider whose name was checked, or given by a platform: the bare name. */
+export function requestAt(userId: string, provider: string): TokenRequest {
+  return { userId, provider, externalAccountId: null, minValiditySeconds: DEFAULT_MIN_VALIDITY_SECONDS }
+}
+
 /** The checked request; throws BAD_USER_INPUT that names the argument. */
 export function toTokenRequest(userId: string, args: TokenArguments): TokenRequest {
   const minValiditySeconds = args.min_validity_seconds ?? DEFAULT_MIN_VALIDITY_SECONDS

@@ -6,7 +6,7 @@ import type { Secret } from '../lib/secret.ts'
 import { tokenArguments, toTokenRequest } from './fields.ts'
 import type { TokenArguments } from './fields.ts'
 import { checkId, wireProvider } from '../tokens/ids.ts'
-import type { OAuthAccessToken, SecretField } from '../tokens/types.ts'
+import type { OAuthAccessToken, SecretField, TokenRequest } from '../tokens/types.ts'
 import { builder } from './builder.ts'
 import type { GraphContext } from './builder.ts'
 import { authorize, requireAuthenticated } from './guard.ts'
@@ -94,17 +94,22 @@ function disclose(context: GraphContext, { subject, token }: SubjectToken, field
   return value === null ? null : reveal(value)
 }
 
-/**
- * The tokens of one subject at one provider, without a promise where they are at hand; refused before any upstream is
- * asked.
- */
+/** The tokens that the caller's arguments ask for; throws BAD_USER_INPUT that names the argument. */
 export function readTokens(
   context: GraphContext,
   subject: string,
   args: TokenArguments,
 ): Answer<readonly SubjectToken[]> {
-  const request = toTokenRequest(subject, args)
-  authorize(context, { subject, provider: request.provider, field: 'metadata' })
+  return readRequest(context, toTokenRequest(subject, args))
+}
+
+/**
+ * The tokens of one subject at one provider, without a promise where they are at hand; refused before any upstream is
+ * asked.
+ */
+export function readRequest(context: GraphContext, request: TokenRequest): Answer<readonly SubjectToken[]> {
+  const { userId: subject, provider } = request
+  authorize(context, { subject, provider, field: 'metadata' })
   return mapAnswer(
     () => context.load.tokens(request),
     (tokens) => tokens.map((token) => ({ subject, token })),

@@ -2,24 +2,34 @@
 import { CodedError } from '../errors.ts'
 import type { AccountList } from '../tokens/accounts.ts'
 import { checkProvider } from '../tokens/ids.ts'
-import { checkListLength, EVERY_OTHER } from './fields.ts'
+import { checkListLength, EVERY_OTHER, requestAt } from './fields.ts'
 import type { GraphContext } from './builder.ts'
 import { connectionByAccounts, connectionByTokens, failedConnection } from './connection.ts'
 import type { Connection } from './connection.ts'
 import { authorizeAccounts } from './guard.ts'
-import { readTokens } from './oauth-access-token.ts'
+import { readRequest } from './oauth-access-token.ts'
 
-/** The connection of one subject at one provider, by its tokens. */
+/** The connection of one subject at the provider that the caller names, by its tokens. */
 export async function readConnection(
   context: GraphContext,
   subject: string,
   provider: string,
-  requiredScopes: readonly string[] = [],
+  requiredScopes: readonly string[],
 ): Promise<Connection> {
   const name = checkProvider(provider)
   checkListLength(requiredScopes, 'required_scopes')
+  return connectionByName(context, subject, name, requiredScopes)
+}
+
+/** The same for a bare name, which a caller or a platform gave: what a platform lists is never refused as an argument. */
+async function connectionByName(
+  context: GraphContext,
+  subject: string,
+  name: string,
+  requiredScopes: readonly string[] = [],
+): Promise<Connection> {
   try {
-    return connectionByTokens(name, await readTokens(context, subject, { provider: name }), requiredScopes)
+    return connectionByTokens(name, await readRequest(context, requestAt(subject, name)), requiredScopes)
   } catch (error) {
     return failedConnection(name, error, requiredScopes)
   }
@@ -33,7 +43,7 @@ export function readNamedConnections(
 ): Promise<Connection>[] {
   checkListLength(providers, 'providers')
   const names = new Set(providers.map((name) => checkProvider(name, 'providers')))
-  return [...names].map((name) => readConnection(context, subject, name))
+  return [...names].map((name) => connectionByName(context, subject, name))
 }
 
 /**
@@ -51,12 +61,12 @@ export async function readEveryConnection(
   async function connectionAt(provider: string): Promise<Connection> {
     const list = listFor(context, lists, provider)
     if (provider === EVERY_OTHER) return unlisted(list)
-    if (list === undefined || list.inProcess) return readConnection(context, subject, provider)
+    if (list === undefined || list.inProcess) return connectionByName(context, subject, provider)
     const { accounts } = list
     if (accounts === null || accounts instanceof CodedError)
       return failedConnection(provider, accounts ?? new CodedError('USER_NOT_FOUND'), [])
     const own = accounts.filter((account) => account.provider === provider)
-    if (own.length > 0 && wantsTokens) return readConnection(context, subject, provider)
+    if (own.length > 0 && wantsTokens) return connectionByName(context, subject, provider)
     return connectionByAccounts(provider, own)
   }
 

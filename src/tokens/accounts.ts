@@ -1,6 +1,7 @@
 /** The connected accounts of a user: what each upstream says of them, by the names that callers use. */
 import { hash } from 'node:crypto'
 import { CodedError, withDetails } from '../errors.ts'
+import { displayText, isOpaque } from './ids.ts'
 import type { CachedUpstream, Caller } from './cached-upstream.ts'
 import type { Upstream } from '../upstreams/platform.ts'
 import type { ExternalAccount, Routing } from './types.ts'
@@ -64,7 +65,9 @@ function listUnderNames(
   userId: string,
   routing: Routing,
 ): ListedAccount[] {
-  return rows.flatMap((account) => {
+  // An account that cannot be named cannot be asked for either.
+  const shown = rows.filter(({ id, provider }) => isOpaque(id, Infinity) && isOpaque(provider, Infinity)).map(toShow)
+  return shown.flatMap((account) => {
     const names = callersNames(account.provider, upstream, routing)
     const isOwnId = uniqueAccountIds && names.length === 1
     return names.map((provider) => ({
@@ -73,6 +76,20 @@ function listUnderNames(
       graphId: isOwnId ? account.id : graphId(upstream, userId, provider, account.id),
     }))
   })
+}
+
+/** What only decorates an account degrades; the account itself stays. */
+function toShow(account: ExternalAccount): ExternalAccount {
+  return {
+    ...account,
+    provider_user_id: displayText(account.provider_user_id) ?? '',
+    email_address: displayText(account.email_address),
+    username: displayText(account.username),
+    first_name: displayText(account.first_name),
+    last_name: displayText(account.last_name),
+    image_url: displayText(account.image_url),
+    label: displayText(account.label),
+  }
 }
 
 const GRAPH_ID_PREFIX = 'acct_'

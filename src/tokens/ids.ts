@@ -13,10 +13,17 @@ const PREFIX = 'oauth_'
  * line or a terminal. Everything else is the platform's own affair: ids hold `+`, `/`, `=`, spaces and any script.
  */
 const unsafe = /[\p{Cc}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u
+const everyUnsafe = new RegExp(unsafe, 'gu')
 
 /** Whether a value that a platform gave can be shown, logged and asked for again. */
 export function isOpaque(value: string, maxLength: number): boolean {
   return value.length > 0 && value.length <= maxLength && value.isWellFormed() && !unsafe.test(value)
+}
+
+/** The text without what is unsafe in it, for values that are only shown; null where nothing is left. */
+export function displayText(value: string | null): string | null {
+  if (value === null || !unsafe.test(value)) return value
+  return value.replace(everyUnsafe, '') || null
 }
 
 /** Returns the id, which is never normalised; every use of it encodes it. */
@@ -52,7 +59,8 @@ export function wireProvider(bare: string): string {
 /** Returns the bare name. */
 export function checkProvider(value: string, argument = 'provider'): string {
   const bare = bareProvider(value)
-  if (!isOpaque(bare, MAX_PROVIDER_LENGTH))
+  // `*` stands for every provider that is not listed.
+  if (!isOpaque(bare, MAX_PROVIDER_LENGTH) || bare === '*')
     throw badUserInput(
       `${argument} must be a provider name such as "oauth_google" or "google": 1 to 100 characters, none of them a control character.`,
     )

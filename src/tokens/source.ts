@@ -4,6 +4,7 @@
  */
 import { CodedError, withDetails } from '../errors.ts'
 import { mapAnswer } from '../lib/answer.ts'
+import { reveal } from '../lib/secret.ts'
 import type { Answer } from '../lib/answer.ts'
 import { monotonicMs, unixSeconds } from '../lib/clock.ts'
 import type { RateOptions } from '../upstreams/http/rate.ts'
@@ -13,7 +14,7 @@ import type { AccountList } from './accounts.ts'
 import { isLive } from './cache.ts'
 import { openCachedUpstream } from './cached-upstream.ts'
 import type { CachedUpstream, CachedUpstreamOptions, Caller } from './cached-upstream.ts'
-import { bareProvider, wireProvider } from './ids.ts'
+import { bareProvider, displayText, isOpaque, wireProvider } from './ids.ts'
 import type { OAuthAccessToken, Routing, TokenRequest } from './types.ts'
 
 export type { Caller } from './cached-upstream.ts'
@@ -51,8 +52,8 @@ export function createSource(upstreams: readonly Upstream[], given: Routing, opt
     observe: () => undefined,
     ...options,
   }
-  const routing = withBareNames(given)
   const byName = new Map(upstreams.map((upstream) => [upstream.name, openCachedUpstream(upstream, opened)]))
+  const routing = withBareNames(given, (name) => byName.get(name)?.upstream.ignoresPrefix ?? false)
 
   /** null: no upstream answers for the provider. */
   function route(provider: string): { readonly target: CachedUpstream; readonly name: string } | null {
@@ -94,10 +95,10 @@ export function createSource(upstreams: readonly Upstream[], given: Routing, opt
   }
 }
 
-/** The configuration may write `google` or `oauth_google`. */
-function withBareNames({ routes, default: fallback }: Routing): Routing {
+/** The configuration may write `google` or `oauth_google`; `as` is the platform's own name, where the two may differ. */
+function withBareNames({ routes, default: fallback }: Routing, ignoresPrefix: (upstream: string) => boolean): Routing {
   const bare = Object.entries(routes).map(([provider, { upstream, as }]) => {
-    const route = { upstream, as: as === null ? null : bareProvider(as) }
+    const route = { upstream, as: as !== null && ignoresPrefix(upstream) ? bareProvider(as) : as }
     return [bareProvider(provider), route] as const
   })
   return { routes: Object.fromEntries(bare), default: fallback }
@@ -119,11 +120,37 @@ function selectLive(
   // What access decided about is what was asked for: a row of another provider is the platform's mistake.
   const own = rows.filter((row) => row.provider === name)
   if (own.length === 0 && rows.length > 0) throw new CodedError('UPSTREAM_PROTOCOL_ERROR')
-  const asked = own.filter((row) => isAccount(row, request, upstream.name))
+  const named = own.filter((row) => isAccount(row, request, upstream.name))
+  const asked = named.filter(isReadable)
+  if (asked.length === 0 && named.length > 0) throw new CodedError('UPSTREAM_PROTOCOL_ERROR')
   const minimum = upstream.autoRefreshes ? 0 : request.minValiditySeconds
   const live = asked.filter((row) => isLive(row, minimum, nowSeconds))
   if (live.length === 0 && asked.length > 0) throw new CodedError('REAUTHORIZATION_REQUIRED')
-  return live.map((row) => (row.provider === provider ? row : { ...row, provider }))
+  return live.map((row) => toShow(row, provider))
+}
+
+// RFC 6749 appendix A.12: tokens are visible. A line break in one would break the header that it goes into.
+const control = /\p{Cc}/u
+
+function isReadable({ external_account_id: id, token, token_secret: tokenSecret }: OAuthAccessToken): boolean {
+  return (
+    isOpaque(id, Infinity) &&
+    !control.test(reveal(token)) &&
+    (tokenSecret === null || !control.test(reveal(tokenSecret)))
+  )
+}
+
+/** What only decorates a token degrades; the token itself stays. */
+function toShow(row: OAuthAccessToken, provider: string): OAuthAccessToken {
+  const label = displayText(row.label)
+  const providerUserId = displayText(row.provider_user_id) ?? ''
+  const idToken = row.id_token !== null && control.test(reveal(row.id_token)) ? null : row.id_token
+  const isSame =
+    row.provider === provider &&
+    row.label === label &&
+    row.provider_user_id === providerUserId &&
+    row.id_token === idToken
+  return isSame ? row : { ...row, provider, label, provider_user_id: providerUserId, id_token: idToken }
 }
 
 /** Callers may name the account by its id at the platform, or by its id in the graph. */

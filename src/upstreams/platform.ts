@@ -69,6 +69,11 @@ export interface OpenPlatform {
   readonly tokens: Fetcher<TokenKey, readonly OAuthAccessToken[]>
   /** All connected accounts of a user, by user id; null: the platform does not know the user. */
   readonly accounts: Fetcher<string, readonly ExternalAccount[]> | null
+  /**
+   * Whether `oauth_google` and `google` are one provider at the platform: its records then have bare names. Left out:
+   * they are two, and the platform's own `oauth_google` is `oauth_oauth_google` for callers.
+   */
+  readonly ignoresPrefix?: boolean
   /** Whether the platform gives every account an id of its own, across users and providers. */
   readonly uniqueAccountIds?: boolean
   /** Whether the answers come out of this process: to cache them would only make a revocation slower. */

@@ -172,3 +172,14 @@ describe('the helpers', () => {
     ])
   })
 })
+
+it('an entry that ends in a star is a prefix, and a star before the end is the character', () => {
+  const access = createAccess({ owner: { fields: ['token'] } })
+  const covers = (users: string[], subject: string) =>
+    access.decide(service([{ providers: ['*'], users }]), { subject, provider: 'google', field: 'token' }).allowed
+  expect(['acme_*', 'acme_1', 'acme_'].map((subject) => covers(['acme_*'], subject))).toEqual([true, true, true])
+  expect(['ac*me', 'acxme', 'ac*me_1'].map((subject) => covers(['ac*me'], subject))).toEqual([true, false, false])
+  expect(['a**', 'a*b', 'ab'].map((subject) => covers(['a**'], subject))).toEqual([true, true, false])
+  expect(['*', 'anybody'].map((subject) => covers(['*'], subject))).toEqual([true, true])
+  expect(['*', '*x', 'x'].map((subject) => covers(['**'], subject))).toEqual([true, true, false])
+})

@@ -2,7 +2,7 @@
 import { startAuth0 } from '../servers/auth0.ts'
 import { managementFailure } from '../servers/auth0-management.ts'
 import { answers, garbage, silence } from '../servers/misbehaviour.ts'
-import { canary, invent } from './fixture.ts'
+import { canary, invent, oddProviders } from './fixture.ts'
 import type { PlatformFixture } from './fixture.ts'
 
 const api = /^\/api\/v2\//
@@ -20,6 +20,8 @@ export const auth0: PlatformFixture = {
     return {
       options: { base_url: server.url, client_id: server.client_id, client_secret: server.client_secret },
       providers: ['oauth_google', 'oauth_github', 'oauth_microsoft'],
+      // Another connection has this name here.
+      oddProviders: oddProviders.filter((each) => each !== 'oauth_oauth_google'),
       as,
       connect(user_id, provider, accounts = [{}]) {
         const connection = nameOf(provider)

@@ -47,6 +47,13 @@ const cases: Readonly<Partial<Record<OptionalCase, Run>>> = {
         ],
       },
     })
+    // Where tokens are asked for, the list of all connections says the same.
+    const all = await readUsers(['user_1'], 'oauth_connections { provider status oauth_access_tokens { provider } }')
+    expect(all.errors).toBeUndefined()
+    const statuses = all.data?.users[0]?.oauth_connections as { provider: string; status: string }[]
+    expect(statuses.filter(({ provider }) => provider === dead).map(({ status }) => status)).toEqual(
+      statuses.some(({ provider }) => provider === dead) ? ['REAUTHORIZATION_REQUIRED'] : [],
+    )
   },
 
   async 'external accounts'({ fixture, readUsers }) {

@@ -1,7 +1,7 @@
 /** Composio in the conformance suite. */
 import { composioFailure, startComposio } from '../servers/composio.ts'
 import { answers, garbage, silence } from '../servers/misbehaviour.ts'
-import { canary, invent } from './fixture.ts'
+import { canary, invent, oddProviders } from './fixture.ts'
 import type { Expected, PlatformFixture } from './fixture.ts'
 
 export const composio: PlatformFixture = {
@@ -28,6 +28,7 @@ export const composio: PlatformFixture = {
     return {
       options: { api_key: server.api_key, base_url: server.url },
       providers: ['oauth_gmail', 'oauth_github', 'oauth_slack'],
+      oddProviders: oddProviders.filter((each) => !each.includes(',')),
       connect(user_id, provider, accounts = [{}]) {
         const toolkit = provider.slice('oauth_'.length)
         const expected = accounts.map((given, n) => ({

@@ -43,6 +43,8 @@ export interface Fixture extends AsyncDisposable {
   readonly options: Readonly<Record<string, unknown>>
   /** Three canonical providers that the platform serves, by the names that callers use. */
   readonly providers: readonly [string, string, string]
+  /** Canonical names of providers whose own names need encoding, where the platform allows less than `oddProviders`. */
+  readonly oddProviders?: readonly string[]
   /** The platform's own names, by canonical provider: the routes of the configuration derive from it. */
   readonly as?: Readonly<Record<string, string>>
   /** The `auth` part of the configuration that accepts what `bearerFor` gives. */
@@ -100,6 +102,22 @@ export interface PlatformFixture {
 
 export type Fixtures = Readonly<Record<PlatformName, PlatformFixture>>
 
+/** Names that operators give to integrations, connectors and identity providers. */
+export const oddProviders = [
+  'google mail',
+  'https://idp.example.com/o?a=b#c',
+  'oauth_google',
+  'a,b',
+  'team/calendly',
+  '%2e%2e',
+  'a+b=c&d',
+  `"it's"`,
+  'c:\\d',
+  '__proto__',
+  'constructor',
+  'usé用户',
+].map((name) => `oauth_${name}`)
+
 /** The canary of a fixture; invented, and unlike anything else in an answer. */
 export const canary = {
   refresh_token: 'invented-canary-refresh-token',
@@ -121,7 +139,7 @@ export function invent(user_id: string, provider: string, n: number, given: Part
     external_account_id: `account-${provider}-${String(n)}`,
     provider_user_id: `invented-provider-user-${String(n)}`,
     // As platforms have them: visible ASCII (RFC 6750 section 2.1).
-    token: `invented-token-${encodeURIComponent(user_id)}-${provider}-${String(n)}`,
+    token: encodeURIComponent(`invented-token-${user_id}-${provider}-${n}`),
     expires_at: 4_102_444_800,
     provider,
     public_metadata: {},

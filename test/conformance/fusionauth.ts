@@ -26,6 +26,8 @@ export const fusionauth: PlatformFixture = {
         ),
       },
       providers,
+      // The operator names them, in the configuration.
+      oddProviders: [],
       idOf: inventUuid,
       connect(user_id, provider, accounts = [{}]) {
         const id = inventUuid(provider.slice('oauth_'.length))

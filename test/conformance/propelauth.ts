@@ -1,7 +1,7 @@
 /** PropelAuth in the conformance suite. */
 import { answers, garbage, silence } from '../servers/misbehaviour.ts'
 import { startPropelAuth } from '../servers/propelauth.ts'
-import { canary, invent, inventUuid } from './fixture.ts'
+import { canary, invent, inventUuid, oddProviders } from './fixture.ts'
 import type { PlatformFixture } from './fixture.ts'
 
 export const propelauth: PlatformFixture = {
@@ -17,6 +17,7 @@ export const propelauth: PlatformFixture = {
     return {
       options: { auth_url: server.auth_url, api_key: server.api_key, base_url: server.url },
       providers: ['oauth_google', 'oauth_github', 'oauth_slack'],
+      oddProviders: oddProviders.filter((each) => each !== 'oauth___proto__'),
       idOf: inventUuid,
       connect(user_id, provider, [given] = [{}]) {
         const bare = provider.slice('oauth_'.length)

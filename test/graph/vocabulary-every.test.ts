@@ -145,3 +145,85 @@ it('a service sees the providers of its grants alone, connected or not', async (
     { provider: 'oauth_slack', status: 'NOT_CONNECTED', reason: null },
   ])
 })
+
+it.each(['unverified', 'failed', 'expired', 'transferable'])(
+  'a flow at Clerk that ended as %s is no connection, whichever field is asked',
+  async (status) => {
+    await using graph = await startGraphOverClerk({}, { providers: { oauth_google: 'clerk', default: 'clerk' } })
+    const verification = { status, strategy: 'oauth_google' }
+    graph.clerk.addUser('user_1', {
+      accounts: [
+        { provider: 'oauth_google', verification },
+        { provider: 'oauth_x', verification },
+        { provider: 'oauth_github' },
+      ],
+    })
+    graph.clerk.misbehave(answers(422, clerkFailure('oauth_missing_access_token')), { path: /oauth_(google|x)$/ })
+    const { data, errors } = await graph.server.ask(`{ user(id: "user_1") {
+      external_accounts { provider }
+      oauth_connections { provider status }
+      google: oauth_connection(provider: "google") { status }
+      x: oauth_connection(provider: "x") { status }
+      oauth_access_tokens(provider: "google") { token }
+    } }`)
+    expect(errors).toBeUndefined()
+    expect(data).toEqual({
+      user: {
+        external_accounts: [{ provider: 'oauth_github' }],
+        oauth_connections: [
+          { provider: 'oauth_google', status: 'NOT_CONNECTED' },
+          { provider: 'oauth_github', status: 'CONNECTED' },
+        ],
+        google: { status: 'NOT_CONNECTED' },
+        x: { status: 'NOT_CONNECTED' },
+        oauth_access_tokens: [],
+      },
+    })
+  },
+)
+
+it.each([{}, { verification: null }, { verification: { status: null } }, { verification: { status: 'verified' } }])(
+  'an account at Clerk with %j is a connection whose token may be missing',
+  async (given) => {
+    await using graph = await startGraphOverClerk()
+    graph.clerk.addUser('user_1', { accounts: [{ provider: 'oauth_google', verification: undefined, ...given }] })
+    graph.clerk.misbehave(answers(422, clerkFailure('oauth_missing_access_token')), { path: /oauth_google$/ })
+    const { data } = await graph.server.ask(`{ user(id: "user_1") {
+      external_accounts { provider }
+      oauth_connection(provider: "google") { status }
+    } }`)
+    expect(data).toEqual({
+      user: {
+        external_accounts: [{ provider: 'oauth_google' }],
+        oauth_connection: { status: 'REAUTHORIZATION_REQUIRED' },
+      },
+    })
+  },
+)
+
+it('one odd name takes no other connection with it, and an odd name can be asked for', async () => {
+  await using graph = await startGraphOverClerk()
+  const odd = 'oauth_custom_google mail/*"'
+  graph.clerk.addUser('user_1', {
+    accounts: [{ provider: odd }, { provider: 'oauth_github' }, { provider: 'oauth_x\u0000' }],
+  })
+  graph.clerk.addTokens('user_1', odd)
+  graph.clerk.addTokens('user_1', 'oauth_github')
+  const { data, errors } = await graph.server.ask(
+    `query ($odd: String!) { user(id: "user_1") {
+      oauth_connections { provider status oauth_access_tokens { token } }
+      oauth_connection(provider: $odd) { provider status }
+    } }`,
+    { variables: { odd } },
+  )
+  expect(errors).toBeUndefined()
+  expect(data).toMatchObject({
+    user: {
+      oauth_connections: [
+        { provider: odd, status: 'CONNECTED' },
+        { provider: 'oauth_github', status: 'CONNECTED' },
+      ],
+      oauth_connection: { provider: odd, status: 'CONNECTED' },
+    },
+  })
+})

@@ -28,6 +28,7 @@ export async function startAuth0Worker({ client_secret }: { readonly client_secr
   ) {
     const { token = `invented-token-${user_id}-${connection}`, scopes = ['email', 'profile'], extra = {} } = given
     server.addUser(user_id)
+    if (!connections.includes(connection)) connections.push(connection)
     server.vault.set(`${user_id}\n${connection}`, {
       access_token: token,
       scope: scopes.join(' '),

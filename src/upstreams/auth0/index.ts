@@ -6,6 +6,7 @@ import { decodeJwt } from 'jose'
 import { z } from 'zod'
 import {
   account,
+  bareProvider,
   CodedError,
   httpOptionFields,
   httpTuning,
@@ -66,6 +67,7 @@ export const auth0: Platform<Auth0Options> = {
     const api = openApi(http, { search })
     return {
       autoRefreshes: false,
+      ignoresPrefix: true,
       tokens: tokensFetcher(api, authorize),
       accounts: accountsFetcher(api),
       rate: http.rate,
@@ -123,15 +125,15 @@ function tokensFetcher(api: Auth0Api, authorize: Authorize): Many<TokenKey, read
 function readTokens({ identities }: User, connection: string): readonly OAuthAccessToken[] | CodedError {
   const asked = rowsOf(
     identities,
-    (identity) => identity.connection === connection,
-    (name) => name === connection,
+    (identity) => bareProvider(identity.connection) === connection,
+    (name) => bareProvider(name) === connection,
   )
   return settleOrError(asked, toToken)
 }
 
 function lacksToken({ identities }: User, connection: string): boolean {
   return readable(identities).some(
-    (identity) => identity.connection === connection && identity.isOAuth && identity.accessToken === null,
+    (identity) => bareProvider(identity.connection) === connection && identity.isOAuth && identity.accessToken === null,
   )
 }
 
@@ -143,7 +145,7 @@ function toToken(identity: Identity): OAuthAccessToken {
     provider_user_id: subject,
     token: accessToken,
     expires_at: expiresAt,
-    provider: connection,
+    provider: bareProvider(connection),
     public_metadata: profile,
     label: email,
     token_secret: tokenSecret,
@@ -183,7 +185,7 @@ function toAccount(identity: Identity): ExternalAccount | null {
   if (!identity.isOAuth) return null
   return account({
     id: accountId(identity),
-    provider: identity.connection,
+    provider: bareProvider(identity.connection),
     provider_user_id: identity.subject,
     email_address: identity.email,
     username: identity.username,

@@ -1,5 +1,5 @@
 /** The connected accounts of up to 1000 users out of one statement. */
-import { account, parsePart, unixSeconds, settleOrError } from '../kit.ts'
+import { account, bareProvider, parsePart, unixSeconds, settleOrError } from '../kit.ts'
 import type { ExternalAccount, Many } from '../kit.ts'
 import { accountRow, ownerRow } from './api.ts'
 import type { AccountRow, Database, StorableIds } from './api.ts'
@@ -30,7 +30,7 @@ function toAccount(row: AccountRow): ExternalAccount {
   const isExpired = row.expires_at !== null && row.expires_at <= unixSeconds()
   return account({
     id: row.id,
-    provider: row.provider,
+    provider: bareProvider(row.provider),
     provider_user_id: row.provider_user_id ?? '',
     approved_scopes: row.scope,
     created_at: row.created_at,

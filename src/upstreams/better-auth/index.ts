@@ -36,6 +36,7 @@ export const betterAuth: Platform<BetterAuthOptions> = {
     const storable = storableIds(isPostgres ? userIdType : 'text')
     return {
       autoRefreshes: false,
+      ignoresPrefix: true,
       inProcess: !isPostgres,
       tokens: tokensFetcher(database, storable, readStored),
       accounts: accountsFetcher(database, storable),

@@ -1,5 +1,15 @@
 /** The tokens of up to 1000 keys out of one statement. */
-import { CodedError, decorativeSecret, parsePart, requiredSecret, settleAccounts, token, valueOrError } from '../kit.ts'
+import {
+  bareProvider,
+  CodedError,
+  decorativeSecret,
+  parsePart,
+  requiredSecret,
+  settleAccounts,
+  token,
+  valueOrError,
+  wireProvider,
+} from '../kit.ts'
 import type { Many, OAuthAccessToken, Secret, TokenKey } from '../kit.ts'
 import { ownerRow, tokenRow } from './api.ts'
 import type { Database, StorableIds } from './api.ts'
@@ -26,13 +36,13 @@ export function tokensFetcher(
     id,
     async many(keys, call) {
       const users = storable(keys.map(({ userId }) => userId))
-      const providers = [...new Set(keys.map(({ provider }) => provider))]
+      const providers = [...new Set(keys.flatMap(({ provider }) => [provider, wireProvider(provider)]))]
       const query = { operation: 'better-auth.tokens', keys: keys.length, values: [users, providers] } as const
       const rows = users.length === 0 ? [] : await database.select(query, call)
       const byKey = Map.groupBy(rows, (row) => {
         // The statement compares both: a row without them is of no key.
         const owner = ownerRow.safeParse(row).data
-        return owner === undefined ? '' : idOf(owner.user_id, owner.provider)
+        return owner === undefined ? '' : idOf(owner.user_id, bareProvider(owner.provider))
       })
       const ids = [...new Set(keys.map(id))]
       const outcomes = ids.map(async (each) => {
@@ -58,7 +68,7 @@ async function toToken(given: unknown, readStored: ReadStored): Promise<OAuthAcc
     provider_user_id: row.provider_user_id ?? '',
     token: parsePart(requiredSecret, value),
     expires_at: row.expires_at,
-    provider: row.provider,
+    provider: bareProvider(row.provider),
     scopes: row.scope,
     id_token: await readIdToken(row.id_token, readStored),
   })

@@ -126,12 +126,15 @@ const accountRow = z
     public_metadata: metadata,
     created_at: time,
     updated_at: time,
+    verification: z.object({ status: text }).nullish().catch(null),
   })
   .transform((row, context) => {
     const named = row.provider === '' ? null : row.provider
     const provider = named ?? providerOfObject.get(row.object) ?? row.provider
     if (provider == null) context.addIssue('an account without a provider')
-    return { ...row, provider: provider ?? '' }
+    // A flow that was abandoned or failed leaves its row behind: `unverified`, `failed`, `expired`, `transferable`.
+    const status = row.verification?.status ?? null
+    return { ...row, provider: provider ?? '', isConnection: status === null || status === 'verified' }
   })
 export type AccountRow = z.output<typeof accountRow>
 

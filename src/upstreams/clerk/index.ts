@@ -16,9 +16,10 @@ import {
   settle,
   splitOnFailure,
   token,
+  valueOrError,
   wireProvider,
 } from '../kit.ts'
-import type { ExternalAccount, Many, OAuthAccessToken, One, Platform, TokenKey, UnreadableRow } from '../kit.ts'
+import type { Call, ExternalAccount, Many, OAuthAccessToken, One, Platform, TokenKey, UnreadableRow } from '../kit.ts'
 import { MAX_USERS, openApi } from './api.ts'
 import type { AccountRow, ClerkApi, TokenRow } from './api.ts'
 
@@ -66,6 +67,7 @@ export const clerk: Platform<ClerkOptions> = {
     return {
       autoRefreshes: true,
       uniqueAccountIds: true,
+      ignoresPrefix: true,
       tokens: tokensFetcher(api),
       accounts: accountsFetcher(api),
       rate: http.rate,
@@ -81,9 +83,16 @@ function documentedRate(secretKey: string): { requests: number; perSeconds: numb
 }
 
 function tokensFetcher(api: ClerkApi): One<TokenKey, readonly OAuthAccessToken[]> {
-  return {
-    kind: 'one',
-    async one({ userId, provider }, call) {
+  /** Whether all that the user has at the provider are flows that never ended: not connected, as the list says. */
+  async function isUnfinished(userId: string, provider: string, call: Call): Promise<boolean> {
+    if (!canBeListed(userId)) return false
+    const found = await valueOrError(async () => (await api.users([userId], call)).get(userId) ?? [])
+    const own = found instanceof Error ? [] : found.filter((row) => bareProvider(row.provider) === provider)
+    return own.length > 0 && !own.some(({ isConnection }) => isConnection)
+  }
+
+  async function readTokens(userId: string, provider: string, call: Call): Promise<readonly OAuthAccessToken[]> {
+    try {
       const rows = await paginate(
         0,
         async (offset) => {
@@ -98,8 +107,25 @@ function tokensFetcher(api: ClerkApi): One<TokenKey, readonly OAuthAccessToken[]
         },
       )
       return settle(rows, (row: TokenRow) => toToken(row, provider))
-    },
+    } catch (error) {
+      // Of an account without any token, only the list of accounts says whether it was ever connected.
+      const isTokenless = error instanceof CodedError && error.extensions.upstream_code === NO_TOKEN
+      if (isTokenless && (await isUnfinished(userId, provider, call))) return []
+      throw error
+    }
   }
+
+  return {
+    kind: 'one',
+    one: ({ userId, provider }, call) => readTokens(userId, provider, call),
+  }
+}
+
+const NO_TOKEN = 'oauth_missing_access_token'
+
+/** A leading sign would include or exclude users instead of naming one; no id of Clerk starts with one. */
+function canBeListed(userId: string): boolean {
+  return !/^[+-]/.test(userId)
 }
 
 function toToken(row: TokenRow, asked: string): OAuthAccessToken {
@@ -127,11 +153,13 @@ function accountsFetcher(api: ClerkApi): Many<string, readonly ExternalAccount[]
     id: (userId) => userId,
     async many(userIds, call) {
       const { valid, refused } = checkIds(userIds)
-      // A leading sign would include or exclude users instead of naming one; no id of Clerk starts with one.
-      const ids = valid.filter((id) => !/^[+-]/.test(id))
+      const ids = valid.filter(canBeListed)
       if (ids.length === 0) return refused
       const found = await splitOnFailure(ids, (part) => api.users(part, call))
-      const answered = [...found].map(([id, rows]) => [id, rows instanceof Error ? rows : rows.map(toAccount)] as const)
+      const answered = [...found].map(
+        ([id, rows]) =>
+          [id, rows instanceof Error ? rows : rows.filter(({ isConnection }) => isConnection).map(toAccount)] as const,
+      )
       return new Map([...refused, ...answered])
     },
   }

@@ -76,8 +76,6 @@ export const composio: Platform<ComposioOptions> = {
   },
 }
 
-const slug = /^[A-Za-z0-9_.-]{1,100}$/
-
 function tokensFetcher(listAccounts: ListAccounts): Many<TokenKey, readonly OAuthAccessToken[]> {
   const toolkitOf = ({ provider }: TokenKey): string => provider.toLowerCase()
   const id = (key: TokenKey): string => joinIds(key.userId, toolkitOf(key))
@@ -90,7 +88,7 @@ function tokensFetcher(listAccounts: ListAccounts): Many<TokenKey, readonly OAut
       ({ toolkit }) => toolkit === name,
       (toolkit) => toolkit === name,
     )
-    return settleOrError(asked, toToken)
+    return settleOrError(asked, (each: ConnectedAccount) => toToken(each, key.provider))
   }
 
   return {
@@ -98,8 +96,8 @@ function tokensFetcher(listAccounts: ListAccounts): Many<TokenKey, readonly OAut
     max: MAX_KEYS,
     id,
     async many(keys, call) {
-      // Names go into a list between commas. A name of other characters is no toolkit: nothing is connected.
-      const asked = keys.filter((key) => slug.test(toolkitOf(key)))
+      // Names go into a list between commas. One with a comma is no toolkit: nothing is connected.
+      const asked = keys.filter((key) => !toolkitOf(key).includes(','))
       const toolkits = [...new Set(asked.map(toolkitOf))]
       const users = asked.map(({ userId }) => userId)
       const found = await listAccounts(users, toolkits, call)
@@ -131,7 +129,7 @@ function isMasked(value: Secret): boolean {
   return mask.test(reveal(value))
 }
 
-function toToken({ id, toolkit, label, isActive, scheme, values }: ConnectedAccount): OAuthAccessToken {
+function toToken({ id, label, isActive, scheme, values }: ConnectedAccount, provider: string): OAuthAccessToken {
   const isOAuth1 = scheme === 'OAUTH1' || (scheme === null && values?.oauth_token_secret != null)
   if (!isOAuth1 && !oauth2.has(scheme)) throw new CodedError('UNSUPPORTED_CREDENTIAL')
   const value = (isOAuth1 ? values?.oauth_token : values?.access_token) ?? null
@@ -143,7 +141,7 @@ function toToken({ id, toolkit, label, isActive, scheme, values }: ConnectedAcco
   return token({
     external_account_id: id,
     token: value,
-    provider: toolkit,
+    provider,
     label,
     scopes: isOAuth1 ? null : (values?.scope ?? null),
     token_secret: tokenSecret,

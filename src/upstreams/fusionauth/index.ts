@@ -83,6 +83,7 @@ export const fusionauth: Platform<FusionAuthOptions> = {
     const links = openLinks(http, providers)
     return {
       autoRefreshes: false,
+      ignoresPrefix: true,
       tokens: tokensFetcher(links, providers),
       accounts: accountsFetcher(links),
       rate: http.rate,
@@ -108,13 +109,14 @@ function tokensFetcher(
         (name) => name === provider || name === id,
       )
       if (asked.length === 0 && !providers.knows(provider)) throw new CodedError('PROVIDER_NOT_CONFIGURED')
-      return settle(asked, toToken)
+      return settle(asked, (link: Link) => toToken(link, provider))
     },
   }
 }
 
-function toToken(link: Link): OAuthAccessToken {
-  const { id, provider, providerUserId, label, data, holdsAccessToken, accessToken, expiresAt } = link
+/** `provider`: as it was asked for, by its name or its id. */
+function toToken(link: Link, provider: string): OAuthAccessToken {
+  const { id, providerUserId, label, data, holdsAccessToken, accessToken, expiresAt } = link
   if (accessToken === null)
     throw new CodedError(holdsAccessToken ? 'REAUTHORIZATION_REQUIRED' : 'UNSUPPORTED_CREDENTIAL')
   return token({

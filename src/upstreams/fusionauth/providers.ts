@@ -2,7 +2,7 @@
  * Which identity provider a name means, and what FusionAuth stores for it: apart from the endpoints, because to give a
  * token away without knowing what it is would leak refresh tokens (docs/platforms/fusionauth.md, section 2).
  */
-import { isUuid } from '../kit.ts'
+import { bareProvider, isUuid } from '../kit.ts'
 
 /** What the one opaque `token` of a link is. */
 export const tokenKinds = ['access_token', 'refresh_token', 'id_token'] as const
@@ -56,7 +56,7 @@ const singleTypes: ReadonlySet<string> = new Set([
 
 /** `configured` is by the name of the provider. */
 export function knownProviders(configured: Readonly<Record<string, Configured>>): Providers {
-  const byName = new Map(Object.entries(configured))
+  const byName = new Map(Object.entries(configured).map(([name, entry]) => [bareProvider(name), entry]))
   const byId = new Map([...byName].map(([name, { id, token }]) => [id, { name, token }]))
   return {
     knows: (name) => byName.has(name) || singleTypes.has(name) || isUuid(name),

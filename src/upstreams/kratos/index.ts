@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import {
   account,
+  bareProvider,
   CodedError,
   httpOptionFields,
   httpTuning,
@@ -75,6 +76,7 @@ export const kratos: Platform<KratosOptions> = {
     const api = openApi(http, batchSize)
     return {
       autoRefreshes: false,
+      ignoresPrefix: true,
       tokens: tokensFetcher(api),
       accounts: accountsFetcher(api),
       rate: http.rate,
@@ -104,8 +106,8 @@ function pick(user: Identity | Error | undefined, { provider }: TokenKey): reado
   const { identifiers = [], stored = [] } = user.oidc ?? {}
   const asked = rowsOf(
     stored,
-    (link) => link.provider === provider,
-    (name) => name === provider,
+    (link) => bareProvider(link.provider) === provider,
+    (name) => bareProvider(name) === provider,
   )
   if (asked.some((row) => !isUnreadable(row) || row.provider !== null)) return settleOrError(asked, toToken)
   if (isLinked(identifiers, readable(stored), provider))
@@ -120,7 +122,9 @@ function pick(user: Identity | Error | undefined, { provider }: TokenKey): reado
 function isLinked(identifiers: readonly Identifier[], known: readonly Linked[], provider: string): boolean {
   return readable<string>(identifiers).some((identifier) => {
     const stored = known.find((each) => identifier === `${each.provider}:${each.subject}`)
-    return stored === undefined ? identifier.startsWith(`${provider}:`) : stored.provider === provider
+    return stored === undefined
+      ? bareProvider(identifier).startsWith(`${provider}:`)
+      : bareProvider(stored.provider) === provider
   })
 }
 
@@ -132,7 +136,7 @@ function toToken({ provider, subject, organization, accessToken, idToken, expire
     provider_user_id: subject,
     token: accessToken,
     expires_at: expiresAt,
-    provider,
+    provider: bareProvider(provider),
     public_metadata: organization === null ? {} : { organization },
     id_token: idToken,
   })
@@ -175,7 +179,7 @@ function toAccounts({ oidc }: Identity, exact: Identity | Error | undefined): re
     const { provider, subject } = splitIdentifier(identifier, known)
     return account({
       id: `${provider}:${subject}`,
-      provider,
+      provider: bareProvider(provider),
       provider_user_id: subject,
       created_at: createdAt,
       updated_at: updatedAt,

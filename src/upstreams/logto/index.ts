@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import {
   account,
+  bareProvider,
   createClientCredentials,
   httpOptionFields,
   httpTuning,
@@ -80,6 +81,7 @@ export const logto: Platform<LogtoOptions> = {
     const api = openApi({ management, http, exchange: exchange ?? application })
     return {
       autoRefreshes: true,
+      ignoresPrefix: true,
       tokens: tokensFetcher(api),
       accounts: accountsFetcher(api),
       rate: http.rate,
@@ -106,7 +108,7 @@ function toAccount(identity: Identity): ExternalAccount {
   const { provider, providerUserId, email, avatar, stored } = identity
   return account({
     id: accountId(identity),
-    provider,
+    provider: bareProvider(provider),
     provider_user_id: providerUserId,
     email_address: email,
     image_url: avatar,

@@ -4,7 +4,16 @@
  * request in place of three.
  */
 import { LRUCache } from 'lru-cache'
-import { CodedError, shareCalls, token, unixSeconds, rowsOf, settle } from '../kit.ts'
+import {
+  bareProvider,
+  CodedError,
+  isUnreadable,
+  rowsOf,
+  settleAccounts,
+  shareCalls,
+  token,
+  unixSeconds,
+} from '../kit.ts'
 import type { Call, OAuthAccessToken, One, Secret, TokenKey } from '../kit.ts'
 import { USER_TOKEN_REFUSED } from './api.ts'
 import type { AccessToken, Identity, LogtoApi, StoredToken } from './api.ts'
@@ -51,17 +60,18 @@ export function tokensFetcher(api: LogtoApi): One<TokenKey, readonly OAuthAccess
     kind: 'one',
     async one({ userId, provider }, call) {
       const identities = await api.identities(userId, call)
-      const [identity] = settle(
-        rowsOf(
-          identities,
-          (each) => each.provider === provider,
-          (name) => name === provider,
-        ),
-        (each: Identity) => each,
+      const asked = rowsOf(
+        identities,
+        (each) => bareProvider(each.provider) === provider,
+        (name) => bareProvider(name) === provider,
       )
-      if (identity === undefined) return []
-      if (needsConsent(identity)) throw new CodedError('REAUTHORIZATION_REQUIRED')
-      return [toToken(await askAs(userId, identity, call), identity)]
+      return settleAccounts(
+        asked.map(async (identity) => {
+          if (isUnreadable(identity)) throw identity.unreadable
+          if (needsConsent(identity)) throw new CodedError('REAUTHORIZATION_REQUIRED')
+          return toToken(await askAs(userId, identity, call), identity)
+        }),
+      )
     },
   }
 }
@@ -75,7 +85,7 @@ function toToken({ token: accessToken, scopes, expiresAt }: AccessToken, identit
     provider_user_id: providerUserId,
     token: accessToken,
     expires_at: expiresAt ?? foretold,
-    provider,
+    provider: bareProvider(provider),
     label: labelOf(identity),
     scopes: scopes ?? stored?.scopes ?? null,
   })

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import {
   account,
+  bareProvider,
   CodedError,
   httpOptionFields,
   httpTuning,
@@ -64,6 +65,7 @@ export const nango: Platform<NangoOptions> = {
     const api = openApi(http, userTag)
     return {
       autoRefreshes: true,
+      ignoresPrefix: true,
       tokens: tokensFetcher(api),
       accounts: accountsFetcher(api),
       rate: http.rate,
@@ -84,7 +86,7 @@ function tokensFetcher(api: NangoApi): One<TokenKey, readonly OAuthAccessToken[]
       external_account_id: connection.id,
       token: credentials.token,
       expires_at: credentials.expiresAt,
-      provider: connection.integration,
+      provider: bareProvider(connection.integration),
       public_metadata: connection.metadata,
       label: connection.label,
       scopes: credentials.scopes,
@@ -99,8 +101,8 @@ function tokensFetcher(api: NangoApi): One<TokenKey, readonly OAuthAccessToken[]
       const connections = await api.connections(userId, call)
       const asked = rowsOf(
         connections,
-        ({ integration }) => integration === provider,
-        (name) => name === provider,
+        ({ integration }) => bareProvider(integration) === provider,
+        (name) => bareProvider(name) === provider,
       )
       return settleAccounts(asked.map((connection) => readToken(connection, call)))
     },
@@ -115,7 +117,7 @@ function accountsFetcher(api: NangoApi): One<string, readonly ExternalAccount[]>
 function toAccount({ id, integration, label, metadata, createdAt, isBroken }: Connection): ExternalAccount {
   return account({
     id,
-    provider: integration,
+    provider: bareProvider(integration),
     label,
     public_metadata: metadata,
     created_at: createdAt,

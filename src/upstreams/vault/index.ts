@@ -29,6 +29,7 @@ export const vault: Platform<VaultOptions> = {
     const reader = createReader(thread, store.keyring, observe)
     return {
       autoRefreshes: false,
+      ignoresPrefix: true,
       inProcess: true,
       tokens: {
         kind: 'many',
