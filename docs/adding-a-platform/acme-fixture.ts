@@ -57,6 +57,7 @@ export const acme: PlatformFixture = {
       outage: () => void server.misbehave(answers(500, text)),
       hang: () => void server.misbehave(silence),
       garbage: () => void server.misbehave(garbage),
+      spoil: (how, words) => void server.misbehave(how, { words }),
       canary,
       canarySent: () => server.sent.some((body) => body.includes(canary.refresh_token)),
       [Symbol.asyncDispose]: () => server.close(),

@@ -6,6 +6,13 @@ import { canary, invent } from './fixture.ts'
 import type { PlatformFixture } from './fixture.ts'
 
 export const auth0TokenVault: PlatformFixture = {
+  troubles: {
+    provider: [
+      { label: 'the refresh failed', how: answers(401, { error: 'federated_connection_refresh_token_flow_failed' }) },
+    ],
+    // A signed JWT names the user.
+    user: null,
+  },
   essential: ['access_token', 'expires_in', 'connected_accounts', 'id', 'connection', 'next'],
   unsupported: {
     'many accounts':

@@ -85,6 +85,7 @@ export const betterAuth: PlatformFixture = {
       outage: unsupported,
       hang: unsupported,
       garbage: unsupported,
+      spoil: null,
       canary,
       // It is in the rows that every read selects from.
       canarySent: () => database.prepare('SELECT 1 FROM account WHERE refreshToken IS NOT NULL').all().length > 0,

@@ -6,7 +6,24 @@ import { answers, garbage, silence } from '../servers/misbehaviour.ts'
 import { canary, invent } from './fixture.ts'
 import type { Expected, PlatformFixture } from './fixture.ts'
 
+const refreshFailure = (words: string) => clerkFailure('oauth_token_retrieval_error', { provider_error: words })
+
 export const clerk: PlatformFixture = {
+  troubles: {
+    provider: [
+      { label: 'the provider is down', how: answers(400, refreshFailure('temporarily_unavailable')) },
+      { label: 'the provider is down, as 502', how: answers(502, refreshFailure('server_error')) },
+      {
+        label: "the provider's rate limit",
+        how: answers(429, refreshFailure('rate limited'), { 'retry-after': '30' }),
+      },
+    ],
+    user: [
+      { label: 'a dead grant', how: answers(400, refreshFailure('invalid_grant')) },
+      { label: 'a dead grant, as 502', how: answers(502, refreshFailure('invalid_grant')) },
+      { label: 'no refresh token', how: answers(422, clerkFailure('oauth_missing_refresh_token')) },
+    ],
+  },
   essential: [
     'object',
     'id',

@@ -5,6 +5,10 @@ import { canary, invent } from './fixture.ts'
 import type { PlatformFixture } from './fixture.ts'
 
 export const descope: PlatformFixture = {
+  troubles: {
+    provider: [],
+    user: [{ label: 'an undocumented refusal', how: answers(400, descopeFailure(400, 'E999400').body) }],
+  },
   essential: ['token', 'id', 'appId', 'userId', 'accessToken', 'accessTokenExpiry', 'appIds'],
   unsupported: {
     'many accounts':

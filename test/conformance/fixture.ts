@@ -74,8 +74,8 @@ export interface Fixture extends AsyncDisposable {
   outage(): void
   hang(): void
   garbage(): void
-  /** From now on, requests that hold all these texts are answered so; left out where no request leaves the process. */
-  spoil?(how: Misbehaviour, words: readonly string[]): void
+  /** From now on, requests that hold all these texts are answered so; null: no request leaves the process. */
+  readonly spoil: ((how: Misbehaviour, words: readonly string[]) => void) | null
   /** Planted in every body that could carry them; they must reach nobody. */
   readonly canary: { readonly refresh_token: string; readonly client_secret: string }
   /** Whether the platform has given the canary away; the test would prove nothing otherwise. */
@@ -89,7 +89,20 @@ export interface Columns {
   set(external_account_id: string, column: string, value: string | number | Uint8Array | null): (() => void) | null
 }
 
+/** An answer that the page of the platform documents (section 5) for one provider, or for one user. */
+export interface Trouble {
+  readonly label: string
+  readonly how: Misbehaviour
+}
+
 export interface PlatformFixture {
+  /** How one provider or one user fails by itself; left out: no read makes the platform ask a provider. */
+  readonly troubles?: {
+    /** null: as where `troubles` is left out. */
+    readonly provider: readonly Trouble[] | null
+    /** null: no request shows its user to the server that stands in. */
+    readonly user: readonly Trouble[] | null
+  }
   /** What the platform cannot express, each with the reason and the section of its contract. */
   readonly unsupported?: Readonly<Partial<Record<OptionalCase, string>>>
   /**

@@ -7,6 +7,13 @@ import type { PlatformFixture } from './fixture.ts'
 const path = /\/broker\//
 
 export const keycloak: PlatformFixture = {
+  troubles: {
+    provider: [
+      { label: 'no refresh', how: answers(502, failure(502, 'Unable to refresh token').body) },
+      { label: 'no answer from it', how: answers(502, failure(502, 'Bad gateway to the provider').body) },
+    ],
+    user: [{ label: 'no refresh', how: answers(502, failure(502, 'Unable to refresh token').body) }],
+  },
   essential: ['access_token', 'identityProvider', 'userId'],
   unsupported: {
     'many accounts':

@@ -7,6 +7,17 @@ import type { PlatformFixture } from './fixture.ts'
 const path = /\/access-token$/
 
 export const logto: PlatformFixture = {
+  troubles: {
+    provider: [
+      {
+        label: "the provider's rate limit",
+        how: answers(429, logtoFailure(429, 'connector.rate_limit_exceeded').body, { 'retry-after': '30' }),
+      },
+      { label: 'the provider is down', how: answers(400, logtoFailure(400, 'connector.general').body) },
+      { label: 'the provider is down, as 500', how: answers(500, logtoFailure(500, 'connector.general').body) },
+    ],
+    user: [{ label: 'a dead grant', how: answers(401, logtoFailure(401, 'connector.general').body) }],
+  },
   essential: ['socialIdentities', 'ssoIdentities', 'target', 'identity', 'userId', 'access_token', 'expires_in'],
   unsupported: {
     'many accounts': 'a user has one identity of a target (docs/platforms/logto.md section 2)',

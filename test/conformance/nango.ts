@@ -5,6 +5,16 @@ import { canary, invent } from './fixture.ts'
 import type { Expected, PlatformFixture } from './fixture.ts'
 
 export const nango: PlatformFixture = {
+  troubles: {
+    provider: [{ label: 'the refresh failed', how: answers(400, nangoFailure('invalid_credentials')) }],
+    user: [
+      { label: 'the refresh failed', how: answers(424, nangoFailure('invalid_credentials')) },
+      {
+        label: 'backing off',
+        how: answers(424, { error: { code: 'invalid_credentials', message: 'Backing off' } }, { 'retry-after': '30' }),
+      },
+    ],
+  },
   essential: [
     'connections',
     'connection_id',

@@ -5,6 +5,7 @@ import { canary, invent, inventUuid, oddProviders } from './fixture.ts'
 import type { PlatformFixture } from './fixture.ts'
 
 export const propelauth: PlatformFixture = {
+  troubles: { provider: [], user: [] },
   essential: ['google', 'access_token', 'token_expiration'],
   unsupported: {
     'many accounts': 'the answer has one entry for each provider (docs/platforms/propelauth.md section 2)',

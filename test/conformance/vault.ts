@@ -69,6 +69,7 @@ export const vault: PlatformFixture = {
       outage: unsupported,
       hang: unsupported,
       garbage: unsupported,
+      spoil: null,
       canary,
       // It is in the rows that every read selects from.
       canarySent: () =>

@@ -5,6 +5,10 @@ import { canary, invent } from './fixture.ts'
 import type { PlatformFixture } from './fixture.ts'
 
 export const workos: PlatformFixture = {
+  troubles: {
+    provider: [],
+    user: [{ label: 'an API key', how: answers(422, { code: 'auth_method_mismatch' }) }],
+  },
   essential: ['data', 'slug', 'connected_account', 'active', 'access_token', 'expires_at'],
   unsupported: {
     'many accounts':
