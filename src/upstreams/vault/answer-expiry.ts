@@ -1,5 +1,5 @@
 /** When the tokens of an answer end: every form in which providers say it, and what it means that one does not. */
-import { jwtExpiry, toUnixSeconds } from '../kit.ts'
+import { jwtExpiry, time as timeShape } from '../kit.ts'
 import { memberOf } from './answer-members.ts'
 import type { Members } from './answer-members.ts'
 import type { Provider } from './providers/provider.ts'
@@ -23,8 +23,6 @@ export interface ExpiryContext {
 
 /** Seconds: what is smaller is a span, and what is not is a time (a span of 31 years). */
 const FIRST_TIME = 1e9
-/** The last second of the year 9999; later times are not meant. */
-const LAST_TIME = 253_402_300_799
 
 const spanFirst = ['expires_in', 'expires_at', 'expires_on', 'expires']
 const timeFirst = ['expires_at', 'expires_in', 'expires_on', 'expires']
@@ -42,12 +40,12 @@ const refreshNames = [
  */
 export function readExpiry(members: Members, accessToken: string, context: ExpiryContext): Expiry {
   const { provider, now, earlierLifetimeSeconds: earlier } = context
-  const { expiry, missing_expiry: missing } = provider.answer
-  const names = expiry === 'expires_at_s' || expiry === 'expires_at_iso' ? timeFirst : spanFirst
-  const said = firstTime(members, names, now, expiry === 'expires_in_ms')
+  const { expiry: form, missing_expiry: missing } = provider.answer
+  const names = form === 'expires_at_s' || form === 'expires_at_iso' ? timeFirst : spanFirst
+  const said = firstTime(members, names, now, form === 'expires_in_ms')
   if (said !== null) return endsAt(said, now, 'answer')
   const claimed = jwtExpiry(accessToken)
-  if (claimed !== null && claimed > now && claimed <= LAST_TIME) return endsAt(claimed, now, 'jwt')
+  if (claimed !== null && claimed > now) return endsAt(claimed, now, 'jwt')
   if (missing === 'never' && earlier === null) return { expiresAt: null, lifetimeSeconds: null, source: 'never' }
   if (missing !== 'unknown' && earlier !== null && earlier > 0) return endsAt(now + earlier, now, 'earlier')
   if (provider.access_seconds !== null) return endsAt(now + provider.access_seconds, now, 'catalogue')
@@ -67,35 +65,27 @@ function endsAt(expiresAt: number, now: number, source: Expiry['source']): Expir
 function firstTime(members: Members, names: readonly string[], now: number, isMs: boolean): number | null {
   for (const name of names) {
     const time = toTime(memberOf(members, name), now, isMs && name === 'expires_in')
-    if (time !== null && time > now && time <= LAST_TIME) return time
+    if (time !== null && time > now) return time
   }
   return null
 }
 
 /** A span or a time in any of its forms as whole Unix seconds; a fraction of a second is dropped. */
 function toTime(value: unknown, now: number, isMs: boolean): number | null {
-  const number = typeof value === 'string' ? numberIn(value) : value
-  if (typeof number !== 'number' || !Number.isFinite(number)) return typeof value === 'string' ? isoTime(value) : null
+  const number = typeof value === 'string' ? numberIn(value.trim()) : value
+  if (typeof number !== 'number') return timeOf(value)
   const amount = isMs ? number / 1000 : number
-  return amount < FIRST_TIME ? Math.floor(now + amount) : toUnixSeconds(amount)
+  return amount < FIRST_TIME ? Math.floor(now + amount) : timeOf(amount)
 }
 
 /** A number in digits, or days, hours and minutes as `D:HH:MM` (Tableau) in seconds. */
 function numberIn(text: string): number | null {
-  const trimmed = text.trim()
-  if (/^[+-]?\d{1,16}(?:\.\d{1,9})?$/.test(trimmed)) return Number(trimmed)
-  const [, days, hours, minutes] = /^(\d{1,5}):(\d{2}):(\d{2})$/.exec(trimmed) ?? []
+  if (/^[+-]?\d{1,16}(?:\.\d{1,9})?$/.test(text)) return Number(text)
+  const [, days, hours, minutes] = /^(\d{1,5}):(\d{2}):(\d{2})$/.exec(text) ?? []
   return days === undefined ? null : Number(days) * 86_400 + Number(hours) * 3600 + Number(minutes) * 60
 }
 
-/** ISO 8601; a time without an offset is in UTC, where `Date.parse` would take the zone of this machine. */
-function isoTime(text: string): number | null {
-  const match = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?) ?(Z|UTC|[+-]\d{2}:?\d{2})?$/i.exec(
-    text.trim(),
-  )
-  if (match === null) return null
-  const [, date = '', time = '', zone = 'Z'] = match
-  const offset = zone.toUpperCase() === 'UTC' ? 'Z' : zone.replace(/^([+-]\d{2})(\d{2})$/, '$1:$2')
-  const ms = Date.parse(`${date}T${time}${offset.toUpperCase()}`)
-  return Number.isNaN(ms) ? null : Math.floor(ms / 1000)
+/** A time in seconds, in milliseconds or in ISO 8601; null where it is none. */
+function timeOf(value: unknown): number | null {
+  return timeShape.parse(typeof value === 'string' ? value.trim() : value)
 }

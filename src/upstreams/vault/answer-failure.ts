@@ -20,8 +20,6 @@ export interface Failure {
 }
 
 const identifier = /^[a-z0-9_.-]{1,64}$/i
-/** Entries that are read of a list of errors. */
-const MAX_ERRORS = 10
 
 /** RFC 6749 section 5.2, RFC 8628 section 3.5, OpenID Connect Core section 3.1.2.6, and codes that several use. */
 const classes: Readonly<Record<FailureClass | 'ambiguous', readonly string[]>> = {
@@ -104,7 +102,7 @@ const textNames = [
 /** Reads RFC 6749, Slack, Facebook, Fitbit, Strava, Square, HubSpot, Withings, TikTok and what resembles them. */
 function refusalIn(members: Members, httpStatus: number): Refusal {
   const list = memberOf(members, 'errors')
-  const entries = Array.isArray(list) ? (list as unknown[]).slice(0, MAX_ERRORS) : []
+  const entries = Array.isArray(list) ? (list as unknown[]) : []
   const nested = [memberOf(members, 'error'), ...entries, memberOf(members, 'data')].map(asMembers)
   const places = [members, ...nested].filter((place) => place !== null)
   const values = (names: readonly string[]) => places.flatMap((place) => names.map((name) => memberOf(place, name)))
