@@ -72,6 +72,7 @@ export async function importAccounts(store: Store, source: ImportSource, { out, 
   const { added, changed, unchanged } = writeAccounts(store, parsed.records, writing.update)
   writing.end()
   out.write(`${count(parsed.total, 'record')}: ${added} added, ${changed} changed, ${unchanged} unchanged.\n`)
+  if (changed > 0) emptyLog(store, err)
   return 0
 }
 
@@ -122,9 +123,18 @@ export function removeAccounts(
     err.write('Nothing was removed: no stored account matches.\n')
     return 1
   }
-  truncateLog(store.database)
   out.write(`${count(removed, 'account')} removed.\n`)
+  emptyLog(store, err)
   return 0
+}
+
+/** What was removed or replaced is gone from the disk once the log is empty. */
+function emptyLog({ database, path }: Store, err: Output['err']): void {
+  if (truncateLog(database)) return
+  err.write(
+    `Another process reads ${path}, so that its write-ahead log could not be emptied: replaced ciphertexts stay on the disk ` +
+      'until it can. Run `tokengraph vault rotate-keys` once the reader has gone; it empties the log.\n',
+  )
 }
 
 function parseFilter({ user, provider, account }: AccountOptions): AccountFilter {
@@ -143,8 +153,8 @@ export function rotateKeys(store: Store, { out, err }: Output): 0 | 1 {
   const progress = createProgress(err, 'Re-wrapping')
   const rotation = rotate(store, progress.update)
   progress.end()
-  truncateLog(store.database)
   out.write(`${count(rotation.rewrapped, 'account')} re-wrapped under key ${store.keyring.active.id}.\n`)
+  emptyLog(store, err)
   for (const id of rotation.unused) out.write(`Key ${id} is no longer used: you may remove it from \`keys\`.\n`)
   for (const row of rotation.damaged)
     err.write(

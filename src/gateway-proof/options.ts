@@ -1,7 +1,7 @@
 /** The `gateway` part of the configuration: how a gateway proves that a request comes from it. */
 import { createPublicKey } from 'node:crypto'
 import { z } from 'zod'
-import { secret } from '../lib/secret.ts'
+import { pemText, secret } from '../lib/secret.ts'
 
 const MIN_SECRET_LENGTH = 32
 
@@ -23,6 +23,7 @@ const key = z
       ),
     public_key: z
       .string()
+      .transform(pemText)
       .refine(isEd25519PublicKey, 'expected an Ed25519 public key in PEM (BEGIN PUBLIC KEY)')
       .optional()
       .describe('For `ed25519`: the public key in PEM. With it this server cannot sign requests itself.'),

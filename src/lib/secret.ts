@@ -27,6 +27,14 @@ export function secret(value: string): Secret {
   return handle
 }
 
+/**
+ * A key in PEM whose line breaks may be written as `\n`, two characters, as `.env` files and the forms of hosting
+ * platforms keep them on one line.
+ */
+export function pemText(pem: string): string {
+  return pem.includes('\n') ? pem : pem.replaceAll('\\n', '\n')
+}
+
 /** Returns the value behind a handle. Call it only where the secret has to leave the process or be used. */
 export function reveal(handle: Secret): string {
   const value = values.get(handle)

@@ -26,7 +26,10 @@ function problemsOf(gateway: unknown): readonly string[] {
 
 it('accepts every kind of proof, with keys of both algorithms', () => {
   const gateway = {
-    signatures: { keys: [KEY, { id: 'b', public_key }] },
+    // The second as .env files keep it: on one line.
+    signatures: {
+      keys: [KEY, { id: 'b', public_key }, { id: 'c', public_key: public_key.trim().replaceAll('\n', '\\n') }],
+    },
     shared_secret: { secrets_sha256: ['0'.repeat(64)] },
     hive_hmac: { secrets: [KEY.secret] },
   }

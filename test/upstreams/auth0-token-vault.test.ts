@@ -111,6 +111,9 @@ test('the key has to be one, and to fit the algorithm; no refusal shows it', () 
   const ecPem = elliptic.export({ format: 'pem', type: 'pkcs8' }) as string
   expect(auth0TokenVault.options.safeParse(required).success).toBe(true)
   expect(auth0TokenVault.options.safeParse({ ...required, algorithm: 'ES256', private_key: ecPem }).success).toBe(true)
+  // As .env files keep it: on one line.
+  const onOneLine = privatePem.trim().replaceAll('\n', '\\n')
+  expect(auth0TokenVault.options.safeParse({ ...required, private_key: onOneLine }).success).toBe(true)
   for (const given of [{ algorithm: 'ES256' }, { private_key: ecPem }, { private_key: 'invented-key-material' }]) {
     const { success, error } = auth0TokenVault.options.safeParse({ ...required, ...given })
     expect(success).toBe(false)

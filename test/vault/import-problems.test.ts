@@ -19,6 +19,16 @@ async function problems(text: string | Uint8Array): Promise<string[]> {
 const without = (field: string) => Object.fromEntries(Object.entries(record()).filter(([name]) => name !== field))
 const deep = JSON.parse(`${'{"a":'.repeat(500)}1${'}'.repeat(500)}`) as unknown
 
+test.each([
+  ['user_id', '"user_id":"user_b","user_id":"user_a"', 'user_id: is named twice'],
+  ['an escaped name', '"token":"canary","t\\u006fken":"canary"', 'token: is named twice'],
+  ['a name that may be a secret', '"canary with blanks":1,"canary with blanks":2', 'a field: is named twice'],
+])('a repeated field is refused: %s', async (_name, members, problem) => {
+  const line = JSON.stringify(record()).replace('{', `{${members},`)
+  const [only] = await problems(line)
+  expect(only).toContain(problem)
+})
+
 const cases: [string, unknown, string][] = [
   ['no user', without('user_id'), 'user_id: is missing'],
   ['no token', without('token'), 'token: is missing'],

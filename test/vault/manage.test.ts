@@ -1,6 +1,7 @@
 /** `vault list` and `vault remove`. */
 import { readFileSync } from 'node:fs'
-import { expect, test } from 'vitest'
+import { DatabaseSync } from 'node:sqlite'
+import { expect, onTestFinished, test } from 'vitest'
 import { listAccounts, removeAccounts } from '../../src/commands/vault.ts'
 import type { Store } from '../../src/upstreams/vault/store.ts'
 import { captureOutput } from '../kit/output.ts'
@@ -109,4 +110,27 @@ test('a removed account leaves no ciphertext in the files, and reads as not conn
   remove(store, { user: 'user_2' })
   expect(files()).toEqual([false, false])
   expect(texts(await openUpstream(options).read('user_2'))).toEqual([])
+})
+
+test('remove and import say when a reader keeps the replaced ciphertext in the write-ahead log', async () => {
+  const { options, store } = await filled()
+  const ciphertexts = () => readFileSync(options.path).length + readFileSync(`${options.path}-wal`).length
+  const reader = new DatabaseSync(options.path)
+  onTestFinished(() => {
+    reader.close()
+  })
+  reader.exec('BEGIN; SELECT count(*) FROM accounts')
+  const hint = /Another process reads .*vault\.sqlite.* write-ahead log could not be emptied/
+  expect(remove(store, { user: 'user_2' })).toMatchObject({
+    code: 0,
+    out: '1 account removed.\n',
+    err: expect.stringMatching(hint) as string,
+  })
+  const changed = await importText(store, toLines([record({ token: 'another-invented-token' })]))
+  expect(changed).toMatchObject({ code: 0, err: expect.stringMatching(hint) as string })
+  expect(ciphertexts()).toBeGreaterThan(0)
+
+  reader.exec('ROLLBACK')
+  expect(remove(store, { user: 'user_1' })).toMatchObject({ code: 0, err: '' })
+  expect(readFileSync(`${options.path}-wal`)).toHaveLength(0)
 })

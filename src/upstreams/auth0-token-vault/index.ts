@@ -5,7 +5,17 @@
 import { createPrivateKey } from 'node:crypto'
 import { z } from 'zod'
 import { clientIdOption, clientSecretOption, managementAudience, openManagement, tenantUrl } from '../auth0/tenant.ts'
-import { account, httpOptionFields, httpTuning, nullIfUnknown, openHttp, paginate, settle, token } from '../kit.ts'
+import {
+  account,
+  httpOptionFields,
+  httpTuning,
+  nullIfUnknown,
+  openHttp,
+  paginate,
+  pemText,
+  settle,
+  token,
+} from '../kit.ts'
 import type { ExternalAccount, OAuthAccessToken, One, Platform, TokenKey, UnreadableRow } from '../kit.ts'
 import { createConnectedAccounts, createExchange, fitsAlgorithm, workerAlgorithms } from './api.ts'
 import type { ConnectedAccount, ConnectedAccounts, Exchange } from './api.ts'
@@ -22,7 +32,7 @@ const management = z.strictObject({
 /** The key stays an opaque handle of `node:crypto`, which prints nothing of it. */
 const privateKey = z.string().transform((pem, context) => {
   try {
-    return createPrivateKey(pem)
+    return createPrivateKey(pemText(pem))
   } catch {
     context.addIssue({ code: 'custom', message: 'expected a private key in PEM (PKCS #8)' })
     return z.NEVER

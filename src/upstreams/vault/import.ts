@@ -1,5 +1,5 @@
 /** Reads a file of records and checks all of them, before anything is written. No message shows a value. */
-import { closestWord, describeIssues, ownMessagesOnly } from '../kit.ts'
+import { closestWord, describeIssues, findRepeatedMember, ownMessagesOnly } from '../kit.ts'
 import type { Issue } from '../kit.ts'
 import { accountRecord, recordFields } from './record.ts'
 import type { AccountRecord } from './record.ts'
@@ -81,6 +81,9 @@ function parseRecord({ text, index, problem }: Piece): ParsedRecord {
     // The message of JSON.parse shows a part of the text.
     return invalid(`is not valid JSON${index === null ? '; expected one object on each line' : ''}`)
   }
+  // JSON.parse keeps the last of two values, other parsers the first: nobody can say whose account it is.
+  const repeated = findRepeatedMember(text)
+  if (repeated !== null) return invalid(`${harmlessName.test(repeated) ? repeated : 'a field'}: is named twice`)
   const result = accountRecord.safeParse(value, ownMessagesOnly)
   if (result.success) return { record: result.data, problems: [] }
   const mistakes = describeIssues(result.error.issues, value, { unknownKey, explain })

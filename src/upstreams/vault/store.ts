@@ -87,10 +87,13 @@ export function writeStore<T>(store: Store, work: () => T): T {
   }
 }
 
-/** Copies the -wal file into the database and empties it, so that removed ciphertexts do not remain there. */
-export function truncateLog(database: DatabaseSync): void {
-  // A reader may hold the log open; SQLite then reports that in the row and empties it another time.
-  database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()
+/**
+ * Copies the -wal file into the database and empties it, so that removed ciphertexts do not remain there. Returns false
+ * where a reader holds the log: SQLite then empties it another time.
+ */
+export function truncateLog(database: DatabaseSync): boolean {
+  const row = database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() as { readonly busy: number } | undefined
+  return row?.busy === 0
 }
 
 /** Runs `work` and commits, or rolls back and throws what it threw. Takes the write lock first, so it cannot deadlock. */
