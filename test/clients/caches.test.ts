@@ -31,7 +31,10 @@ beforeAll(async () => {
   url = `${graph.server.url}/graphql`
   headers = { authorization: `Bearer ${graph.server.key}` }
 })
-afterAll(() => graph[Symbol.asyncDispose]())
+afterAll(async () => {
+  vi.restoreAllMocks()
+  await graph[Symbol.asyncDispose]()
+})
 
 const spies = (['warn', 'error'] as const).map((method) => vi.spyOn(console, method).mockReturnValue(undefined))
 
