@@ -123,6 +123,7 @@ export async function valueOrError<T>(work: () => T | Promise<T>): Promise<T | C
 export function token(
   known: Pick<OAuthAccessToken, 'external_account_id' | 'provider' | 'token'> & Partial<OAuthAccessToken>,
 ): OAuthAccessToken {
+  checkNames(known.external_account_id, known.provider)
   return {
     provider_user_id: '',
     expires_at: null,
@@ -135,8 +136,14 @@ export function token(
   }
 }
 
+/** Throws UPSTREAM_PROTOCOL_ERROR for an account that cannot be named. */
+function checkNames(id: string, provider: string): void {
+  if (id === '' || provider === '') throw new CodedError('UPSTREAM_PROTOCOL_ERROR')
+}
+
 /** An account record; what the platform does not say is null, and `''` for the user's id at the provider. */
 export function account(known: Pick<ExternalAccount, 'id' | 'provider'> & Partial<ExternalAccount>): ExternalAccount {
+  checkNames(known.id, known.provider)
   return {
     provider_user_id: '',
     email_address: null,

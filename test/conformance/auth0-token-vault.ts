@@ -13,7 +13,7 @@ export const auth0TokenVault: PlatformFixture = {
     // A signed JWT names the user.
     user: null,
   },
-  essential: ['access_token', 'expires_in', 'connected_accounts', 'id', 'connection', 'next'],
+  essential: ['access_token', 'expires_in', 'connected_accounts', 'id', 'connection'],
   unsupported: {
     'many accounts':
       'the exchange answers for one account of a user at a connection (docs/platforms/auth0-token-vault.md section 7)',

@@ -33,7 +33,6 @@ export const clerk: PlatformFixture = {
     'token_secret',
     'expires_at',
     'data',
-    'total_count',
     'external_accounts',
   ],
   async start() {

@@ -16,7 +16,8 @@ export const composio: PlatformFixture = {
     'access_token',
     'oauth_token',
     'oauth_token_secret',
-    'next_cursor',
+    'authScheme',
+    'is_disabled',
   ],
   unsupported: {
     'unknown user': 'Composio has accounts and no users (docs/platforms/composio.md section 5)',

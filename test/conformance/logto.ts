@@ -18,7 +18,16 @@ export const logto: PlatformFixture = {
     ],
     user: [{ label: 'a dead grant', how: answers(401, logtoFailure(401, 'connector.general').body) }],
   },
-  essential: ['socialIdentities', 'ssoIdentities', 'target', 'identity', 'userId', 'access_token', 'expires_in'],
+  essential: [
+    'socialIdentities',
+    'ssoIdentities',
+    'target',
+    'identity',
+    'tokenSecret',
+    'userId',
+    'access_token',
+    'expires_in',
+  ],
   unsupported: {
     'many accounts': 'a user has one identity of a target (docs/platforms/logto.md section 2)',
     'provider not configured':

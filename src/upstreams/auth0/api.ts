@@ -92,15 +92,12 @@ export function openApi(http: Http, { search }: { readonly search: boolean }): A
 function readList(answer: HttpAnswer, userIds: readonly string[]): ReadonlyMap<string, User | Error> {
   const users = readAnswer(answer, { shape: z.array(z.unknown()), toError: managementError })
   const malformed = answerError('UPSTREAM_PROTOCOL_ERROR', answer)
-  const found = new Map(
-    users.map((row) => {
-      const id = namedShape.safeParse(row).data?.user_id
-      // A row without an id may be any of those that are missing.
-      if (id === undefined) throw malformed
-      return [id, userShape.safeParse(row).data ?? malformed] as const
-    }),
+  const found = new Map<string | undefined, User | Error>(
+    users.map((row) => [namedShape.safeParse(row).data?.user_id, userShape.safeParse(row).data ?? malformed]),
   )
-  return new Map(userIds.map((id) => [id, found.get(id) ?? new CodedError('USER_NOT_FOUND')]))
+  // A row without an id may be any of those that are missing.
+  const missing = found.get(undefined) ?? new CodedError('USER_NOT_FOUND')
+  return new Map(userIds.map((id) => [id, found.get(id) ?? missing]))
 }
 
 /** Parts of at most `MAX_IDS` ids and `MAX_QUERY_LENGTH` characters. */

@@ -14,6 +14,7 @@ import {
   secret,
   upstreamUrl,
   settle,
+  settleOrError,
   splitOnFailure,
   token,
   valueOrError,
@@ -158,7 +159,10 @@ function accountsFetcher(api: ClerkApi): Many<string, readonly ExternalAccount[]
       const found = await splitOnFailure(ids, (part) => api.users(part, call))
       const answered = [...found].map(
         ([id, rows]) =>
-          [id, rows instanceof Error ? rows : rows.filter(({ isConnection }) => isConnection).map(toAccount)] as const,
+          [
+            id,
+            rows instanceof Error ? rows : settleOrError(rows, (row) => (row.isConnection ? toAccount(row) : null)),
+          ] as const,
       )
       return new Map([...refused, ...answered])
     },

@@ -21,7 +21,8 @@ import type { Call, Http, Reading, UnreadableRow } from '../kit.ts'
 const MAX_USERS = 50
 const MAX_PAGES = 200
 /** Accounts that were connected once; INITIALIZING, INITIATED and FAILED are connections that never came about. */
-const STATUSES = ['ACTIVE', 'EXPIRED', 'INACTIVE', 'REVOKED']
+const DEAD = ['EXPIRED', 'INACTIVE', 'REVOKED']
+const STATUSES = ['ACTIVE', ...DEAD]
 
 // `val` also has the provider's own values and refresh tokens: only what is named here is read.
 const values = z.object({
@@ -47,7 +48,7 @@ const connectedAccount = z
     id: item.id,
     label: item.alias,
     toolkit: item.toolkit.slug.toLowerCase(),
-    isActive: (item.status === null || item.status === 'ACTIVE') && item.is_disabled !== true,
+    isActive: !DEAD.includes(item.status ?? '') && item.is_disabled !== true,
     createdAt: item.created_at,
     updatedAt: item.updated_at,
     scheme: item.state?.authScheme ?? null,
