@@ -94,7 +94,7 @@ export function settle<T, R>(list: readonly (T | UnreadableRow)[], read: (row: T
   const outcomes = list.map((row) => {
     if (isUnreadable(row)) return { error: row.unreadable }
     try {
-      return { value: read(row as T) }
+      return { value: read(row) }
     } catch (error) {
       return { error }
     }
@@ -128,7 +128,7 @@ export async function settleAccounts<R>(accounts: readonly Promise<R | null>[]):
 type Outcome<R> = { readonly value: R | null } | { readonly error: unknown }
 
 function answerOf<R>(outcomes: readonly Outcome<R>[]): readonly R[] {
-  const failures = outcomes.flatMap((outcome) => ('error' in outcome ? [outcome.error] : []))
+  const failures = outcomes.flatMap((outcome) => ('error' in outcome ? [outcome.error as Error] : []))
   const found = outcomes.flatMap((outcome) => ('value' in outcome && outcome.value !== null ? [outcome.value] : []))
   const ofAll = failures.find((error) => !(error instanceof CodedError) || error.extensions.retryable)
   if (ofAll !== undefined) throw ofAll

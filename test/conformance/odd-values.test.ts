@@ -156,7 +156,7 @@ describe.each(all)('%s', (name, platform) => {
       const kind = { essential: essential.has(fieldName), isOfUser, isPaging: paging.has(fieldName) }
       const where = `${field.request.split('?')[0] ?? ''} ${field.path.join('.')}`
       for (const fault of await tryOut(kind, () => alter([field], value)))
-        faults.push(`${where} = ${String(JSON.stringify(value))}: ${fault}`)
+        faults.push(`${where} = ${JSON.stringify(value)}: ${fault}`)
     }
 
     const fields = await findFields(graph, scene)

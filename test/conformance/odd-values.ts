@@ -11,7 +11,7 @@ export const oddValues: readonly unknown[] = [
   '',
   'odd \u0000 text',
   -62_135_596_800,
-  9_223_372_036_854_775_807,
+  2 ** 63,
   1e300,
   0.5,
   true,
