@@ -29,12 +29,10 @@ const route = z.union([
   z.string().min(1),
   z.strictObject({
     upstream: z.string().min(1).meta({ description: 'The name of the upstream that answers for the provider.' }),
-    as: z
-      .string()
-      .min(1)
-      .max(100)
-      .optional()
-      .meta({ description: "The platform's own name of the provider, where it differs.", fallback: 'the same name' }),
+    as: z.string().min(1).max(100).optional().meta({
+      description: "The platform's own name of the provider, where it differs: exactly as the platform has it.",
+      fallback: 'the same name',
+    }),
   }),
 ])
 

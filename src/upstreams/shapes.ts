@@ -43,10 +43,11 @@ export const opaqueId = z.union([z.string().min(1), z.int()]).transform(String)
 /** An id that only decorates, such as the user's id at the provider where it is no part of the account's id. */
 export const decorativeId = decorative(opaqueId)
 
-// RFC 6749 appendix A.12: tokens are printable ASCII. A line break would break the header that they go into.
-const printable = /^[\x20-\x7e]+$/
+// RFC 6749 appendix A.12. A line break would break the header that a token goes into; other characters beyond ASCII do
+// no harm, and are for the platform to answer for.
+const printable = /^\P{Cc}+$/u
 
-/** A credential; one of other characters fails its account. */
+/** A credential; one with a control character fails its account. */
 export const requiredSecret = z
   .string()
   .regex(printable)
