@@ -35,7 +35,7 @@ export const httpOptionFields = {
     .max(5)
     .default(2)
     .describe(
-      'How often a read is sent again after 429, 502, 503, 504 or a broken connection; a fifth of all requests at most.',
+      'How often a read is sent again after 429, 502, 503 or 504 of the platform itself, or a broken connection; a fifth of all requests at most.',
     ),
   breaker: z
     .strictObject({
@@ -45,10 +45,12 @@ export const httpOptionFields = {
         .min(0.05)
         .max(0.95)
         .default(0.5)
-        .describe('The share of failed requests (5xx, timeouts, broken connections) above which it opens.'),
+        .describe(
+          'The share of failed requests (5xx, timeouts, broken connections) above which it opens; those of one user do not open it.',
+        ),
     })
     .prefault({})
-    .describe('When an upstream that fails is left alone for a while.'),
+    .describe('When an upstream that fails is left alone for a while; a provider behind it has a breaker of its own.'),
 }
 
 /** The options of `httpOptionFields` as the operator gave them. */
