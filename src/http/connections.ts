@@ -35,7 +35,7 @@ export const defaultBounds: ConnectionBounds = {
 }
 
 /** Requests of one connection that are answered at a time. Clients that pipeline send few; most wait for each answer. */
-const ACTIVE = 8
+const ACTIVE = 4
 /** Requests of one connection that wait for those; the next one ends the connection. */
 const WAITING = 64
 
@@ -83,10 +83,16 @@ export function trackConnections(
     connection.active++
     outgoing.once('close', () => {
       connection.active--
-      const next = connection.waiting.shift()
-      if (next !== undefined && !incoming.socket.destroyed) start(connection, ...next)
+      // In the next turn of the event loop: also requests that are refused at once must not take a whole turn.
+      if (connection.waiting.length > 0) setImmediate(startNext, connection, incoming.socket)
     })
     listener(incoming, outgoing)
+  }
+
+  function startNext(connection: Connection, socket: Socket): void {
+    if (socket.destroyed || connection.active >= ACTIVE) return
+    const next = connection.waiting.shift()
+    if (next !== undefined) start(connection, ...next)
   }
 
   function accept(incoming: IncomingMessage, outgoing: ServerResponse): void {
@@ -103,7 +109,7 @@ export function trackConnections(
       connection.responses.delete(outgoing)
       if (connection.responses.size === 0) onIdle(socket)
     })
-    if (connection.active < ACTIVE) start(connection, incoming, outgoing)
+    if (connection.active < ACTIVE && connection.waiting.length === 0) start(connection, incoming, outgoing)
     else if (connection.waiting.length < WAITING) connection.waiting.push([incoming, outgoing])
     else {
       connection.isRefused = true
