@@ -35,6 +35,11 @@ export function pemText(pem: string): string {
   return pem.includes('\n') ? pem : pem.replaceAll('\\n', '\n')
 }
 
+/** The length of the value behind a handle; 0 where there is none. */
+export function secretLength(handle: object): number {
+  return values.get(handle as Secret)?.length ?? 0
+}
+
 /** Returns the value behind a handle. Call it only where the secret has to leave the process or be used. */
 export function reveal(handle: Secret): string {
   const value = values.get(handle)

@@ -5,6 +5,7 @@
  */
 import { LRUCache } from 'lru-cache'
 import { CodedError } from '../errors.ts'
+import { secretLength } from '../lib/secret.ts'
 import type { OAuthAccessToken, TokenFilter } from './types.ts'
 
 export interface CacheOptions {
@@ -47,12 +48,42 @@ const keptErrors: ReadonlySet<string> = new Set([
   'PROVIDER_NOT_CONFIGURED',
 ])
 
+/** Of all answers of one fetcher; an answer that is larger is not kept. 10,000 answers of a platform may be 10 GB. */
+const MAX_BYTES = 32 * 1024 * 1024
+/** What a value costs beside its characters: the object, its keys, the entry. */
+const BYTES_OF_VALUE = 32
+
+/** About as many bytes as the value keeps in memory. Level by level, so that the depth of a value cannot exhaust the stack. */
+function sizeOf(value: unknown): number {
+  let size = 0
+  let level: unknown[] = [value]
+  while (level.length > 0) {
+    const next: unknown[] = []
+    for (const each of level) {
+      size += BYTES_OF_VALUE
+      if (typeof each === 'string') size += each.length
+      if (typeof each !== 'object' || each === null || each instanceof Error) continue
+      size += secretLength(each)
+      for (const child of Object.values(each)) next.push(child)
+    }
+    level = next
+  }
+  return size
+}
+
 /** `nowMs` gives milliseconds of a monotonic clock. */
 export function createAnswerCache<V>({ seconds, entries }: CacheOptions, nowMs: () => number): AnswerCache<V> {
   const lifeMs = seconds * 1000
   // Read with `peek`, so that the order stays the order of age: all answers live equally long, and the oldest is the
   // next to expire.
-  const kept = new LRUCache<string, Entry>({ max: entries, ttl: lifeMs, ttlResolution: 0, perf: { now: nowMs } })
+  const kept = new LRUCache<string, Entry>({
+    max: entries,
+    maxSize: MAX_BYTES,
+    sizeCalculation: ({ answer }, id) => id.length + sizeOf(answer),
+    ttl: lifeMs,
+    ttlResolution: 0,
+    perf: { now: nowMs },
+  })
   let timer: NodeJS.Timeout | null = null
 
   /** Removes expired tokens from memory even when no request comes any more. */
