@@ -68,6 +68,9 @@ export interface Recorded extends DecisionEntry {
   readonly seq: number
 }
 
-export function recordsOf(path: string): Recorded[] {
-  return linesOf(path).map((line) => JSON.parse(line) as Recorded)
+/** The records of a file, without the first `skip`. */
+export function recordsOf(path: string, skip = 0): Recorded[] {
+  return linesOf(path)
+    .slice(skip)
+    .map((line) => JSON.parse(line) as Recorded)
 }
