@@ -1,7 +1,7 @@
 /** The media types of responses, by the `Accept` header (RFC 9110 section 12.5.1, GraphQL over HTTP section 4.3). */
 
 /** The media type that tells a GraphQL error from a failure of something between client and server. */
-export const GRAPHQL_RESPONSE = 'application/graphql-response+json'
+const GRAPHQL_RESPONSE = 'application/graphql-response+json'
 const JSON_TYPE = 'application/json'
 
 /** What an operation can be answered as. */
