@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs'
 import { loadConfig } from '../config/load.ts'
 import { DATA_FOLDER, developmentVault } from '../development/development.ts'
-import { checkId, checkProvider } from '../tokens/ids.ts'
+import { checkAccountId, checkId, checkProvider } from '../tokens/ids.ts'
 import { parseImport } from '../upstreams/vault/import.ts'
 import { deleteAccounts, iterateAccounts } from '../upstreams/vault/manage.ts'
 import type { AccountFilter, ListedAccount } from '../upstreams/vault/manage.ts'
@@ -141,7 +141,7 @@ function parseFilter({ user, provider, account }: AccountOptions): AccountFilter
   return {
     userId: user === undefined ? null : checkId(user, '--user'),
     provider: provider === undefined ? null : checkProvider(provider, '--provider'),
-    externalAccountId: account === undefined ? null : checkId(account, '--account'),
+    externalAccountId: account === undefined ? null : checkAccountId(account, '--account'),
   }
 }
 

@@ -192,6 +192,12 @@ describe('many users', () => {
     ])
     expect(await client.batch([{ user_id: 'user_2', provider: 'slack,gmail' }])).toMatchObject([{ value: [] }])
     expect(server.calls).toHaveLength(0)
+    const [alone, beside] = await client.batch([
+      { user_id: 'user_1,user_2', provider: 'gmail' },
+      { user_id: 'user_2', provider: 'gmail' },
+    ])
+    expect(alone).toMatchObject({ reason: { code: 'BAD_USER_INPUT' } })
+    expect(beside).toMatchObject({ value: [{ provider: 'gmail' }] })
   })
 
   test('rejects a cursor that repeats: no partial list', async () => {

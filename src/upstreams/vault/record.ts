@@ -1,6 +1,6 @@
 /** What can be written to the vault: the documented object, its user, and what only the vault keeps. */
 import { z } from 'zod'
-import { checkId, checkProvider, safeJsonObject, secret, toUnixSeconds } from '../kit.ts'
+import { checkAccountId, checkId, checkProvider, safeJsonObject, secret, toUnixSeconds } from '../kit.ts'
 
 const MAX_METADATA_DEPTH = 64
 // RFC 6749 appendices A.12 and A.17: tokens are printable ASCII. A line break would break the header they go into.
@@ -32,7 +32,7 @@ function checked(check: (value: string) => string) {
  */
 export const accountRecord = z.strictObject({
   object: z.literal('oauth_access_token').optional(),
-  external_account_id: checked((value) => checkId(value, 'it')),
+  external_account_id: checked((value) => checkAccountId(value, 'it')),
   provider_user_id: text.default(''),
   token: secretText.min(1, 'is empty').transform((value) => secret(value)),
   /** Unix time; milliseconds become seconds. */
