@@ -81,8 +81,8 @@ export function createContextFactory(
   const access = createAccess(auth)
   const { caller_rate: given } = limits
   const rateOf = (kind: 'user' | 'service'): ConsumeAllowance => {
-    const { burst, per_second } = defaultAllowance(kind, source.rates)
-    return createCallerRate({ burst: given.burst ?? burst, per_second: given.per_second ?? per_second })
+    const { burst, perSecond } = defaultAllowance(kind, source.rates)
+    return createCallerRate({ burst: given.burst ?? burst, perSecond: given.per_second ?? perSecond })
   }
   const consume = { user: rateOf('user'), service: rateOf('service') }
   return ({ state, viewer, caller }) => ({

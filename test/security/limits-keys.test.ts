@@ -52,7 +52,7 @@ test('a caller who asks too fast waits; another one does not', async () => {
 
 test('the allowance of a caller fills up again, to the burst and no further', () => {
   let now = 0
-  const take = createCallerRate({ burst: 2, per_second: 10 }, () => now)
+  const take = createCallerRate({ burst: 2, perSecond: 10 }, () => now)
   expect([take('a'), take('a'), take('a')]).toStrictEqual([null, null, 100])
   now = 50
   expect(take('a')).toBe(50)
@@ -63,7 +63,7 @@ test('the allowance of a caller fills up again, to the burst and no further', ()
 })
 
 test('callers are forgotten when there are too many, the quietest first', () => {
-  const take = createCallerRate({ burst: 1, per_second: 0.001 }, () => 0)
+  const take = createCallerRate({ burst: 1, perSecond: 0.001 }, () => 0)
   expect([take('first'), take('second')]).toStrictEqual([null, null])
   for (let n = 0; n < 9999; n++) {
     take(`caller ${String(n)}`)
@@ -73,14 +73,14 @@ test('callers are forgotten when there are too many, the quietest first', () => 
 })
 
 test.each([
-  ['a service', 'service', [{ requests: 1000, perSeconds: 10 }], { burst: 10_000, per_second: 1000 }],
-  ['a user where no limit is known', 'user', [], { burst: 10_000, per_second: 1000 }],
-  ['a user at Clerk', 'user', [{ requests: 1000, perSeconds: 10 }], { burst: 1000, per_second: 100 }],
+  ['a service', 'service', [{ requests: 1000, perSeconds: 10 }], { burst: 10_000, perSecond: 1000 }],
+  ['a user where no limit is known', 'user', [], { burst: 10_000, perSecond: 1000 }],
+  ['a user at Clerk', 'user', [{ requests: 1000, perSeconds: 10 }], { burst: 1000, perSecond: 100 }],
   [
     'a user at a platform with a small limit',
     'user',
     [{ requests: 200, perSeconds: 60 }],
-    { burst: 1000, per_second: 100 },
+    { burst: 1000, perSecond: 100 },
   ],
   [
     'a user at two platforms',
@@ -89,13 +89,13 @@ test.each([
       { requests: 3000, perSeconds: 10 },
       { requests: 2000, perSeconds: 5 },
     ],
-    { burst: 5000, per_second: 700 },
+    { burst: 5000, perSecond: 700 },
   ],
   [
     'a user at a platform without a bound',
     'user',
     [{ requests: 1_000_000, perSeconds: 1 }],
-    { burst: 10_000, per_second: 1000 },
+    { burst: 10_000, perSecond: 1000 },
   ],
 ] as const)('the allowance of %s follows the rate limits behind it', (_, kind, rates, expected) => {
   expect(defaultAllowance(kind, rates)).toEqual(expected)

@@ -36,13 +36,13 @@ export function callerOf(viewer: Viewer): string | null {
 /** What one caller may read: so many keys at once, and so many each second. */
 export interface Allowance {
   readonly burst: number
-  readonly per_second: number
+  readonly perSecond: number
 }
 
 /** What holds for services, and where no upstream states a rate limit. */
-const byDefault: Allowance = { burst: 10_000, per_second: 1000 }
+const byDefault: Allowance = { burst: 10_000, perSecond: 1000 }
 /** Reads that are answered from the cache count, too: a user has at least so many. */
-const leastOfUsers: Allowance = { burst: 1000, per_second: 100 }
+const leastOfUsers: Allowance = { burst: 1000, perSecond: 100 }
 
 /**
  * What one caller may read where the operator does not say: a user what the rate limits of the upstreams allow together,
@@ -55,8 +55,8 @@ export function defaultAllowance(kind: 'user' | 'service', rates: readonly RateO
     Math.min(Math.max(value, leastOfUsers[name]), byDefault[name])
   return {
     burst: bound('burst', Math.floor(total(({ requests }) => requests))),
-    per_second: bound(
-      'per_second',
+    perSecond: bound(
+      'perSecond',
       total(({ requests, perSeconds }) => requests / perSeconds),
     ),
   }
@@ -72,10 +72,7 @@ interface Bucket {
 const MAX_CALLERS = 10_000
 
 /** A token bucket for each caller. `now` gives milliseconds of a monotonic clock; tests pass their own. */
-export function createCallerRate(
-  { burst, per_second: perSecond }: Allowance,
-  now: () => number = monotonicMs,
-): ConsumeAllowance {
+export function createCallerRate({ burst, perSecond }: Allowance, now: () => number = monotonicMs): ConsumeAllowance {
   const buckets = createCache<Bucket>({ entries: MAX_CALLERS })
 
   function fill(caller: string): Bucket {
