@@ -1,5 +1,5 @@
 /** One suite over the registry: what every platform must do (docs/adr/0011-real-servers-in-tests.md). */
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { platforms } from '../../src/upstreams/registry.ts'
 import type { PlatformName } from '../../src/upstreams/registry.ts'
 import { fixtures } from './fixtures.ts'
@@ -84,20 +84,27 @@ describe.each(Object.keys(platforms) as PlatformName[])('%s', (name) => {
     }
   })
 
-  test.each(['', 'user\n1', 'user\u00001', 'user\u202e1', 'user\u20281', '\ud800', 'u'.repeat(256)])(
-    'the id %j is refused before anybody is called',
-    async (id) => {
-      await using graph = await start()
-      const [provider] = graph.fixture.providers
-      const { data, errors } = await graph.server.ask(
-        `query ($id: ID!) { oauth_access_tokens(user_id: $id, provider: "${provider}") { token } }`,
-        { variables: { id } },
-      )
-      expect(data).toEqual({ oauth_access_tokens: null })
-      expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }])
-      expect(graph.callCount()).toBe(0)
-    },
-  )
+  describe('before any call, an id is refused:', () => {
+    let graph: Awaited<ReturnType<typeof start>>
+    beforeAll(async () => {
+      graph = await start()
+    })
+    afterAll(() => graph[Symbol.asyncDispose]())
+
+    test.each(['', 'user\n1', 'user\u00001', 'user\u202e1', 'user\u20281', '\ud800', 'u'.repeat(256)])(
+      '%j',
+      async (id) => {
+        const [provider] = graph.fixture.providers
+        const { data, errors } = await graph.server.ask(
+          `query ($id: ID!) { oauth_access_tokens(user_id: $id, provider: "${provider}") { token } }`,
+          { variables: { id } },
+        )
+        expect(data).toEqual({ oauth_access_tokens: null })
+        expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }])
+        expect(graph.callCount()).toBe(0)
+      },
+    )
+  })
 
   test('batching: the fewest calls for three users and three providers, each key once', async () => {
     await using graph = await start()
