@@ -66,7 +66,7 @@ export async function startFusionAuth(options: FusionAuthServerOptions = {}): Pr
       return found[0] === undefined ? empty(404) : { status: 200, body: { identityProviderLink: found[0] } }
     if (userId === undefined) return invalid('userId')
     if (!users.has(userId) && unknownUser === 'not found') return empty(404)
-    return { status: 200, body: { identityProviderLinks: found } }
+    return { status: 200, body: found.length === 0 ? {} : { identityProviderLinks: found } }
   }
 
   const local = await startLocal(reply)

@@ -165,7 +165,7 @@ test.each([
 ])('%d %s is %s', async (status, upstream_code, code, errorMessage?: string) => {
   await using server = await startDescope()
   const { body } = descopeFailure(status, upstream_code)
-  const said = { ...(body), ...(errorMessage !== undefined && { errorMessage }) }
+  const said = { ...body, ...(errorMessage !== undefined && { errorMessage }) }
   server.misbehave(answers(status, said, { 'retry-after': '3600' }))
   await using client = open(server)
   const error = await failureOf(client.tokens('U2x', 'google'))
