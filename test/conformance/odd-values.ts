@@ -2,7 +2,7 @@
 import type { Received } from '../servers/local.ts'
 
 /** The value that stands for a field that is left out. */
-export const absent = Symbol('absent')
+const absent = Symbol('absent')
 
 /** Other types, nothing, and numbers that no clock and no id has (docs/platforms: what servers write for "never"). */
 export const oddValues: readonly unknown[] = [

@@ -84,7 +84,6 @@ export const tokenRow = connectionRow.extend({
   id_token: text,
   expires_at: expiry,
 })
-export type TokenRow = z.output<typeof tokenRow>
 
 const flag = z.literal([0, 1]).transform((value) => value === 1)
 
