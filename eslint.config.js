@@ -27,7 +27,7 @@ const wireFiles = [
   'src/upstreams/better-auth/postgres.ts',
   'src/upstreams/vault/{crypto,manage,rotate,rows}.ts',
   'src/auth/service-keys.ts',
-  'src/http/concurrency.ts',
+  'src/server/limits/caller-rate.ts',
   'src/http/overload.ts',
   'src/**/options.ts',
 ]

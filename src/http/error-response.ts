@@ -1,6 +1,5 @@
 /** The responses that end a request before GraphQL runs; their body has the shape of a GraphQL response with errors. */
 import type { ErrorCode, ErrorDetails } from '../errors.ts'
-import { refusalType } from './accept.ts'
 import type { HttpResponse } from './message.ts'
 
 /** Why a request is not answered, and with what status. */
@@ -56,4 +55,54 @@ export function jsonResponse(
     headers: { 'content-type': 'application/json; charset=utf-8', ...headers },
     body: JSON.stringify(body),
   }
+}
+
+// The media types of responses, by the `Accept` header (RFC 9110 section 12.5.1, GraphQL over HTTP section 4.3).
+
+/** The media type that tells a GraphQL error from a failure of something between client and server. */
+const GRAPHQL_RESPONSE = 'application/graphql-response+json'
+const JSON_TYPE = 'application/json'
+
+/** What an operation can be answered as. */
+const offered = [JSON_TYPE, GRAPHQL_RESPONSE, 'text/event-stream', 'multipart/mixed']
+
+/**
+ * Returns the media ranges of the header under which an operation can be answered, without their parameters, in their
+ * order; any type without a header, null where there is none.
+ */
+export function acceptedTypes(accept: string | null): string | null {
+  if (accept === null || accept.trim() === '') return '*/*'
+  const ranges = accept
+    .toLowerCase()
+    .split(',')
+    .map((range) => range.split(';').map((part) => part.trim()))
+    .filter(([range = '', ...parameters]) => isOffered(range) && !parameters.some(isZeroWeight))
+    .map(([range = '']) => range)
+  return ranges.length === 0 ? null : ranges.join(', ')
+}
+
+/** The `Content-Type` of a refusal: that of GraphQL where the caller lists it, and not after JSON. */
+export function refusalType(accept: string | null): string {
+  const types = acceptedTypes(accept)?.split(', ') ?? []
+  const first = types.find((type) => type === GRAPHQL_RESPONSE || type === JSON_TYPE)
+  return `${first ?? JSON_TYPE}; charset=utf-8`
+}
+
+function isOffered(range: string): boolean {
+  if (range === '*/*') return true
+  return range.endsWith('/*') ? offered.some((type) => type.startsWith(range.slice(0, -1))) : offered.includes(range)
+}
+
+function isZeroWeight(parameter: string): boolean {
+  return /^q\s*=\s*0(?:\.0*)?$/.test(parameter)
+}
+
+/**
+ * Whether a `Content-Type` is JSON in UTF-8. Empty parameters are allowed (RFC 9110 section 5.6.6), and `utf8` is a
+ * label of UTF-8 (Encoding standard section 4.2). Decoded by another charset the body could differ from what a proxy in
+ * front has checked (CVE-2026-23897).
+ */
+export function isJson(contentType: string | null): boolean {
+  const [type, ...parameters] = (contentType ?? '').split(';').map((part) => part.trim().toLowerCase())
+  return type === JSON_TYPE && parameters.every((parameter) => /^(?:charset="?utf-?8"?)?$/.test(parameter))
 }

@@ -2,7 +2,7 @@
 import { endedEarly, errorResponse, RefusedError } from './error-response.ts'
 import type { HttpHandler, HttpResponse } from './message.ts'
 import { responseHeaders } from './policy.ts'
-import { isHost } from './target.ts'
+import { isHost } from './incoming.ts'
 
 /** Resolves also when the request's signal aborts; the caller has left by then. */
 export type FetchHandler = (request: Request) => Promise<Response>

@@ -5,7 +5,7 @@
  */
 import { isLoopback } from '../lib/url.ts'
 import type { Mode } from '../mode.ts'
-import { acceptedTypes, isJson } from './accept.ts'
+import { acceptedTypes, isJson } from './error-response.ts'
 import type { Refusal } from './error-response.ts'
 import type { RequestHead } from './message.ts'
 

@@ -4,7 +4,7 @@ import type { ListedAccount } from '../tokens/accounts.ts'
 import { wireProvider } from '../tokens/ids.ts'
 import { builder } from './builder.ts'
 import type { GraphContext } from './builder.ts'
-import { authorizeAccounts } from './guard.ts'
+import { authorizeAccounts } from './fields.ts'
 
 export const ExternalAccountRef = builder.objectRef<ListedAccount>('ExternalAccount').implement({
   description: 'An account that a user connected at a provider, without its secrets.',

@@ -1,10 +1,15 @@
-/** Arguments that several fields share, with their checks. */
+/** What several fields share: arguments with their checks, the decision about access, and the scalars. */
 import { getDirectiveValues, GraphQLIncludeDirective, GraphQLSkipDirective, Kind } from 'graphql'
 import type { GraphQLResolveInfo, SelectionNode } from 'graphql'
+import type { AuditedAccount } from '../audit/trail.ts'
+import { allowOrThrow } from '../auth/policy.ts'
+import type { AccessRequest, Decision } from '../auth/policy.ts'
 import { badUserInput } from '../errors.ts'
-import type { TokenRequest } from '../tokens/types.ts'
+import { safeJsonObject } from '../lib/json.ts'
 import { checkAccountId, checkProvider, wireProvider } from '../tokens/ids.ts'
+import type { TokenRequest } from '../tokens/types.ts'
 import { builder } from './builder.ts'
+import type { GraphContext } from './builder.ts'
 
 /** Longer lists are refused: one request must not become an unbounded number of upstream calls. */
 export const MAX_LIST_LENGTH = 100
@@ -75,8 +80,6 @@ export function isolate<T, R>(items: readonly T[], resolve: (item: T, position: 
   return items.map((item, position) => Promise.resolve().then(() => resolve(item, position)))
 }
 
-/** What an operation selects below a field. */
-
 /**
  * Whether a field of this name is selected on the objects that the present field returns; skipped ones are not. For
  * object types alone: every fragment on one applies (GraphQL specification, section 5.5.2.3).
@@ -95,4 +98,55 @@ export function selects({ fieldNodes, fragments, variableValues }: GraphQLResolv
   }
 
   return fieldNodes.some(({ selectionSet }) => selectionSet?.selections.some(isSelected) ?? false)
+}
+
+/**
+ * Refuses what `auth/access` does not allow; call it before any upstream is asked. `about` is the account, and the
+ * secret that leaves when the answer is yes. Every decision goes to the audit (docs/promises.md S13).
+ */
+export function authorize(context: GraphContext, request: AccessRequest, about?: AuditedAccount): void {
+  const decision = context.access.decide(context.viewer, request)
+  context.audit.record(request, decision, about)
+  allowOrThrow(decision)
+}
+
+/** At which providers the viewer may know of the subject's accounts; refuses when at none. */
+export function authorizeAccounts(context: GraphContext, subject: string): 'all' | ReadonlySet<string> {
+  const decision = context.access.decideAccounts(context.viewer, subject)
+  context.audit.record({ subject, provider: '*', field: 'metadata' }, decision)
+  allowOrThrow(decision)
+  return context.access.readableProviders(context.viewer, subject)
+}
+
+/** What `@authenticated` announces. */
+export function requireAuthenticated(context: GraphContext): void {
+  if (context.viewer.kind !== 'anonymous') return
+  const decision: Decision = { allowed: false, code: 'UNAUTHENTICATED', reason: 'anonymous' }
+  context.audit.record({ subject: null, provider: null, field: 'metadata' }, decision)
+  allowOrThrow(decision)
+}
+
+// Scalars beyond the built-in ones; both carry `@specifiedBy`.
+
+builder.scalarType('JSON', {
+  description:
+    'A JSON object of any depth (ECMA-404). Keys that could reach a prototype (`__proto__`, `constructor`, `prototype`) are left out.',
+  specifiedByURL: 'https://ecma-international.org/publications-and-standards/standards/ecma-404/',
+  // Every platform's metadata passes here, so this is where the rule about keys holds for all of them.
+  serialize: (value) => safeJsonObject(value),
+  parseValue: refuseInput,
+})
+
+builder.scalarType('UnixTimestamp', {
+  description: 'Whole seconds since 1970-01-01T00:00:00Z; an integer that may exceed 32 bits.',
+  specifiedByURL: 'https://pubs.opengroup.org/onlinepubs/9799919799/basedefs/V1_chap04.html#tag_04_19',
+  serialize: (value) => {
+    if (!Number.isSafeInteger(value)) throw new TypeError('UnixTimestamp must be a whole number of seconds')
+    return value
+  },
+  parseValue: refuseInput,
+})
+
+function refuseInput(): never {
+  throw new TypeError('This scalar is for output only.')
 }

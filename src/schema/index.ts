@@ -1,5 +1,5 @@
 /** The schema: importing a type's file is what adds it. */
-import './scalars.ts'
+import './fields.ts'
 import './user.ts'
 import './provider.ts'
 import './entities.ts'

@@ -3,13 +3,12 @@ import { mapAnswer } from '../lib/answer.ts'
 import type { Answer } from '../lib/answer.ts'
 import { reveal } from '../lib/secret.ts'
 import type { Secret } from '../lib/secret.ts'
-import { tokenArguments, toTokenRequest } from './fields.ts'
+import { authorize, requireAuthenticated, tokenArguments, toTokenRequest } from './fields.ts'
 import type { TokenArguments } from './fields.ts'
 import { checkId, wireProvider } from '../tokens/ids.ts'
 import type { OAuthAccessToken, SecretField, TokenRequest } from '../tokens/types.ts'
 import { builder } from './builder.ts'
 import type { GraphContext } from './builder.ts'
-import { authorize, requireAuthenticated } from './guard.ts'
 
 /** A token together with the subject it belongs to: what access decides about. */
 export interface SubjectToken {

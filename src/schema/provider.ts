@@ -1,8 +1,7 @@
 /** `OAuthProvider`: what this graph serves, and from where. */
 import type { ServedProvider } from '../tokens/source.ts'
-import { providerId } from './fields.ts'
+import { providerId, requireAuthenticated } from './fields.ts'
 import { builder } from './builder.ts'
-import { requireAuthenticated } from './guard.ts'
 
 const ProviderRef = builder.objectRef<ServedProvider>('OAuthProvider').implement({
   description: 'A provider that this graph serves.',

@@ -2,11 +2,10 @@
 import { CodedError } from '../errors.ts'
 import type { AccountList } from '../tokens/accounts.ts'
 import { checkProvider } from '../tokens/ids.ts'
-import { checkListLength, EVERY_OTHER, requestAt } from './fields.ts'
+import { authorizeAccounts, checkListLength, EVERY_OTHER, requestAt } from './fields.ts'
 import type { GraphContext } from './builder.ts'
 import { connectionByAccounts, connectionByTokens, failedConnection } from './connection.ts'
 import type { Connection } from './connection.ts'
-import { authorizeAccounts } from './guard.ts'
 import { readRequest } from './oauth-access-token.ts'
 
 /** The connection of one subject at the provider that the caller names, by its tokens. */

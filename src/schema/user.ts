@@ -1,9 +1,8 @@
 /** `User`: the entity. A key holder: nobody is called until a field that needs a platform is selected. */
 import { checkId } from '../tokens/ids.ts'
-import { checkListLength, isolate, MAX_LIST_LENGTH, selects, tokenArguments } from './fields.ts'
+import { checkListLength, isolate, MAX_LIST_LENGTH, requireAuthenticated, selects, tokenArguments } from './fields.ts'
 import { builder } from './builder.ts'
 import { ExternalAccountRef, readAccounts } from './external-account.ts'
-import { requireAuthenticated } from './guard.ts'
 import { OAuthAccessTokenRef, readTokens } from './oauth-access-token.ts'
 import { OAuthConnectionRef } from './oauth-connection.ts'
 import { readConnection, readEveryConnection, readNamedConnections } from './read-connections.ts'

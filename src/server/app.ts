@@ -1,7 +1,16 @@
 /** The pipeline of one request, from its head to its response; the adapters of http/ connect it to a server. */
 import type { Config } from '../config/load.ts'
 import { CodedError, errorCodes, reasonOf } from '../errors.ts'
-import { createConcurrency } from '../http/concurrency.ts'
+import { createConcurrency, createGate } from '../http/overload.ts'
+import {
+  describeCaller,
+  readTimeoutMs,
+  REQUEST_ID_HEADER,
+  startDeadline,
+  startRequest,
+  TIMEOUT_HEADER,
+} from './context.ts'
+import type { RequestState } from './context.ts'
 import { createEdge } from '../http/edge.ts'
 import type { Page } from '../http/edge.ts'
 import { errorResponse, RefusedError } from '../http/error-response.ts'
@@ -9,14 +18,10 @@ import type { Refusal } from '../http/error-response.ts'
 import { toFetchHandler } from '../http/fetch.ts'
 import type { FetchHandler } from '../http/fetch.ts'
 import type { HttpHandler, HttpRequest, HttpResponse } from '../http/message.ts'
-import { createGate } from '../http/overload.ts'
 import { bodyTimeout, headersFor, isProbe, tooLarge } from '../http/policy.ts'
 import { raceSignal } from '../lib/abort.ts'
 import type { Log } from '../log.ts'
 import { createAuthenticate } from './authenticate.ts'
-import { describeCaller, REQUEST_ID_HEADER, startRequest } from './context.ts'
-import type { RequestState } from './context.ts'
-import { readTimeoutMs, startDeadline, TIMEOUT_HEADER } from './deadline.ts'
 import { createGraph } from './graph.ts'
 import type { GraphDeps } from './graph.ts'
 import { countResponse } from './observability/metrics.ts'

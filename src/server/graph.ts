@@ -1,24 +1,29 @@
 /** The GraphQL part of the server: Yoga with its ordered list of plugins parses, validates and executes operations. */
-import { createYoga, useExecutionCancellation } from 'graphql-yoga'
+import { createYoga, isAsyncIterable, useExecutionCancellation } from 'graphql-yoga'
+import { GraphQLError } from 'graphql'
+import type { ExecutionResult } from 'graphql'
 import type { Config } from '../config/load.ts'
-import { errorCodes } from '../errors.ts'
-import { acceptedTypes } from '../http/accept.ts'
+import { CodedError, errorCodes, Reason, reasonOf } from '../errors.ts'
+import { acceptedTypes } from '../http/error-response.ts'
 import type { HttpResponse } from '../http/message.ts'
 import { GRAPHQL_PATH } from '../http/policy.ts'
 import { createCache } from '../lib/cache.ts'
 import type { Log } from '../log.ts'
-import { schema } from '../schema/index.ts'
 import type { GraphContext } from '../schema/builder.ts'
+import { schema } from '../schema/index.ts'
 import { createContextFactory } from './context.ts'
 import type { ContextDeps, GraphPlugin, OperationRequest } from './context.ts'
-import { useObjectLimit } from './limits/objects.ts'
-import { useDocumentLimits } from './limits/plugin.ts'
+import { useDocumentLimits, useObjectLimit } from './limits/documents.ts'
 import { useErrorMetrics } from './observability/metrics.ts'
 import type { Metrics } from './observability/metrics.ts'
 import { useDefectLog, useRequestIds } from './observability/reasons.ts'
-import { useAudit } from './plugins/audit.ts'
-import { createMaskError, useErrorLimit, useShortMessages } from './plugins/errors.ts'
-import { useClientIntrospection, useSchemaPrivacy } from './plugins/privacy.ts'
+import {
+  createMaskError,
+  useClientIntrospection,
+  useErrorLimit,
+  useSchemaPrivacy,
+  useShortMessages,
+} from './plugins/errors.ts'
 import { useTrustedDocuments } from './trusted-documents/plugin.ts'
 import type { TrustedDocuments } from './trusted-documents/plugin.ts'
 
@@ -119,4 +124,38 @@ function ownHeaders(response: Response): Record<string, string> {
     if (!connectionHeaders.has(key)) headers[key] = value
   })
   return headers
+}
+
+// Withholds every answer until its decisions are recorded; without a record it is not sent (docs/promises.md S13).
+
+export function useAudit(log: Log): GraphPlugin {
+  return {
+    onExecute({ args }) {
+      const { audit, state } = args.contextValue
+      return {
+        async onExecuteDone({ result, setResult }) {
+          try {
+            // A stream would be sent before its later decisions are recorded.
+            if (isAsyncIterable(result)) throw new Reason('the answer is a stream')
+            await audit.commit()
+          } catch (error) {
+            const { id, traceId } = state
+            const reason = reasonOf(error) ?? undefined
+            log.error(
+              { request_id: id, trace_id: traceId ?? undefined, reason, error },
+              'an answer was withheld because its audit could not be written',
+            )
+            setResult(withheld())
+          }
+        },
+      }
+    },
+  }
+}
+
+function withheld(): ExecutionResult {
+  const error = new CodedError('INTERNAL_SERVER_ERROR', 'The answer was withheld: it could not be recorded.', {
+    retryable: true,
+  })
+  return { data: null, errors: [new GraphQLError(error.message, { extensions: { ...error.extensions } })] }
 }

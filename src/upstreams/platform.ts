@@ -4,7 +4,6 @@
  */
 import type { ZodType } from 'zod'
 import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../tokens/types.ts'
-import type { RateOptions } from './http/rate.ts'
 
 /** The limits of one call, set by its callers. */
 export interface Call {
@@ -90,6 +89,12 @@ export interface Upstream extends OpenPlatform {
   /** The name that the operator gave it, also in `extensions.upstream`. */
   readonly name: string
   readonly platform: string
+}
+
+/** So many requests in any span of so many seconds. */
+export interface RateOptions {
+  readonly requests: number
+  readonly perSeconds: number
 }
 
 /** As `/ready` shows it. */

@@ -1,7 +1,7 @@
 /** What aliases and lists multiply to (docs/promises.md S17). */
 import { parse } from 'graphql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { countObjects } from '../../src/server/limits/objects.ts'
+import { countObjects } from '../../src/server/limits/documents.ts'
 import { messages, startDoor } from './support.ts'
 import type { Door } from './support.ts'
 

@@ -1,6 +1,6 @@
 import { getIntrospectionQuery, parse } from 'graphql'
 import { expect, test } from 'vitest'
-import { measureDocument } from '../../src/server/limits/measure.ts'
+import { measureDocument } from '../../src/server/limits/documents.ts'
 
 const measure = (text: string) => measureDocument(parse(text))
 

@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest'
 import { toFetchHandler } from '../../src/http/fetch.ts'
 import type { HttpHandler, HttpResponse } from '../../src/http/message.ts'
-import { createConcurrency } from '../../src/http/concurrency.ts'
-import type { Concurrency } from '../../src/http/concurrency.ts'
-import { createGate } from '../../src/http/overload.ts'
+import { createConcurrency, createGate } from '../../src/http/overload.ts'
+import type { Concurrency } from '../../src/http/overload.ts'
 import { writeLog } from '../../src/log.ts'
 
 const options = { concurrent_requests: 500, loop_delay_ms: 25 }

@@ -8,7 +8,7 @@ import { badUserInput, CodedError } from '../../errors.ts'
 import { createCache } from '../../lib/cache.ts'
 import { monotonicMs } from '../../lib/clock.ts'
 import type { ConsumeKey } from '../../tokens/loaders.ts'
-import type { RateOptions } from '../../upstreams/http/rate.ts'
+import type { RateOptions } from '../../upstreams/platform.ts'
 
 /** Takes one key from the caller's allowance; otherwise returns the milliseconds until there is one again. */
 export type ConsumeAllowance = (caller: string) => number | null

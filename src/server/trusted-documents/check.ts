@@ -7,7 +7,7 @@ import type { Config } from '../../config/load.ts'
 import type { Problem } from '../../config/problems.ts'
 import { schema } from '../../schema/index.ts'
 import type { Limits } from '../limits/options.ts'
-import { useDocumentLimits } from '../limits/plugin.ts'
+import { useDocumentLimits } from '../limits/documents.ts'
 import { idText, readManifest } from './manifest.ts'
 import type { TrustedDocuments } from './plugin.ts'
 

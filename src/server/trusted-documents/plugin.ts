@@ -9,8 +9,7 @@ import { maySeeSchema } from '../../auth/policy.ts'
 import type { Mode } from '../../mode.ts'
 import type { GraphPlugin, OperationRequest } from '../context.ts'
 import { hashesNotSupported } from '../operation.ts'
-import { operationError } from '../plugins/errors.ts'
-import { addRuleForSome } from '../plugins/privacy.ts'
+import { addRuleForSome, operationError } from '../plugins/errors.ts'
 import { canonicalId } from './manifest.ts'
 
 export interface TrustedDocuments {

@@ -5,7 +5,7 @@
  */
 import { monotonicMs } from '../../lib/clock.ts'
 import { createFairQueue, createRateWindow, createSharing } from './rate.ts'
-import type { RateOptions } from './rate.ts'
+import type { RateOptions } from '../platform.ts'
 
 export interface LimiterOptions {
   /** How many requests may be in flight at the same time. */

@@ -1,10 +1,5 @@
 /** The rate limit of a credential, and how viewers share it. */
-
-/** So many requests in any span of so many seconds. */
-export interface RateOptions {
-  readonly requests: number
-  readonly perSeconds: number
-}
+import type { RateOptions } from '../platform.ts'
 
 /** All times are milliseconds of one monotonic clock; viewers are opaque ids. */
 export interface RateWindow {

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { Call, UpstreamDeps, UpstreamState } from '../platform.ts'
 import type { BreakerOptions } from './breaker.ts'
-import type { RateOptions } from './rate.ts'
+import type { RateOptions } from '../platform.ts'
 import type { UrlParts } from './url.ts'
 
 /** The options that every platform with an HTTP API has in common: spread into its own, handed on to `openHttp`. */
