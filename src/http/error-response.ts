@@ -82,7 +82,7 @@ export function acceptedTypes(accept: string | null): string | null {
 }
 
 /** The `Content-Type` of a refusal: that of GraphQL where the caller lists it, and not after JSON. */
-export function refusalType(accept: string | null): string {
+function refusalType(accept: string | null): string {
   const types = acceptedTypes(accept)?.split(', ') ?? []
   const first = types.find((type) => type === GRAPHQL_RESPONSE || type === JSON_TYPE)
   return `${first ?? JSON_TYPE}; charset=utf-8`

@@ -143,7 +143,7 @@ const absoluteForm = /^https?:\/\/([^/?#]+)([^?#]*)/i
 const originForm = /^\/[^?#]*/
 
 /** `host` is the Host header. In absolute form the target names the host (section 3.2.2). Null: not readable. */
-export function readTarget(target: string, host: string): Target | null {
+function readTarget(target: string, host: string): Target | null {
   const [, authority, path] = absoluteForm.exec(target) ?? []
   if (!isHost(host) || !isHost(authority ?? '')) return null
   if (authority !== undefined) return { path: path === undefined || path === '' ? '/' : path, host: authority }

@@ -139,7 +139,7 @@ export interface Concurrency {
 }
 
 /** Milliseconds between two samples. */
-export const SAMPLE_INTERVAL_MS = 20
+const SAMPLE_INTERVAL_MS = 20
 /** Milliseconds of a window, of which the least delay counts: a short pause delays one sample, a queue all of them. */
 const WINDOW_MS = 100
 /** Milliseconds of delay that a burst or a pause of the garbage collector may cause without a smaller limit. */
@@ -237,7 +237,7 @@ interface Waiter {
 /** Milliseconds of work between two turns of the event loop. */
 const SLICE_MS = 10
 
-export function createTurns(sliceMs: number = SLICE_MS): Turns {
+function createTurns(sliceMs: number = SLICE_MS): Turns {
   /** The first connection is the next; one with more requests goes to the end. */
   const queues = new Map<object, Waiter[]>()
   let endsAt = 0

@@ -128,7 +128,7 @@ function ownHeaders(response: Response): Record<string, string> {
 
 // Withholds every answer until its decisions are recorded; without a record it is not sent (docs/promises.md S13).
 
-export function useAudit(log: Log): GraphPlugin {
+function useAudit(log: Log): GraphPlugin {
   return {
     onExecute({ args }) {
       const { audit, state } = args.contextValue

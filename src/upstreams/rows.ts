@@ -134,7 +134,8 @@ function answerOf<R>(outcomes: readonly Outcome<R>[]): readonly R[] {
   if (ofAll !== undefined) throw ofAll
   // Of several dead accounts the one that its user can mend is named.
   const named = failures.find((error) => error instanceof CodedError && error.code === 'REAUTHORIZATION_REQUIRED')
-  if (found.length === 0 && failures.length > 0) throw named ?? failures[0]
+  const [first] = failures
+  if (found.length === 0 && first !== undefined) throw named ?? first
   return found
 }
 

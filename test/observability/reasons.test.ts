@@ -122,7 +122,7 @@ it.each([
   ['another time', async () => (await sign({ age: 3_600_000 })).headers, 'signature: time'],
 ] as const)('a gateway proof refused for %s', async (_name, make, reason) => {
   await using proved = await startProved({ signatures: { keys: [KEY] } })
-  const { lines } = await provoke(proved.server, { ...(await make()) })
+  const { lines } = await provoke(proved.server, { ...(await Promise.resolve(make())) })
   expect(lines).toMatchObject([{ msg: 'gateway proof refused', reason }])
 })
 

@@ -39,7 +39,9 @@ test('at the deadline the answered keys are there, and each of the others is UPS
   const { source } = open()
   const deadline = new AbortController()
   const load = createLoaders(source, callerOf(deadline.signal), admitAll)
-  const outcomes = Promise.allSettled(['fast_1', 'slow_1', 'fast_2', 'slow_2'].map(async (user) => load.tokens(ask(user))))
+  const outcomes = Promise.allSettled(
+    ['fast_1', 'slow_1', 'fast_2', 'slow_2'].map(async (user) => load.tokens(ask(user))),
+  )
   await load.tokens(ask('fast_1'))
   deadline.abort(new CodedError('UPSTREAM_TIMEOUT'))
   const late = {
