@@ -21,7 +21,7 @@ test.each<[{ secret_key?: string; [option: string]: unknown }]>([
   [{ secret_key: '' }],
   [{ secret_key: 'sk test' }],
   [{ secret_key: 'sk_test\r\nx: y' }],
-  [{ secret_key: 'sk_test', base_url: 'http://api.clerk.com/v1' }],
+  [{ secret_key: 'sk_test', base_url: 'ftp://api.clerk.com/v1' }],
   [{ secret_key: 'sk_test', base_url: 'https://u:p@api.clerk.com' }],
   [{ secret_key: 'sk_test', concurrency: 0 }],
   [{ secret_key: 'sk_test', concurrency: 1001 }],
