@@ -87,6 +87,7 @@ export const acme: Platform<z.output<typeof options>> = {
         keys: 1,
         template: '/v1/users/{user_id}/connections',
         params: { user_id: userId },
+        user: userId,
       }
       return (await read(http, spec, reading, call)).connections
     }
