@@ -10,6 +10,7 @@ import { reveal } from '../../src/lib/secret.ts'
 import { startDeadline } from '../../src/server/context.ts'
 import type { Platform } from '../../src/upstreams/platform.ts'
 import { createLoaders } from '../../src/tokens/loaders.ts'
+import { bareProvider } from '../../src/tokens/ids.ts'
 import { createSource } from '../../src/tokens/source.ts'
 import { platforms } from '../../src/upstreams/registry.ts'
 import { clerk } from '../conformance/clerk.ts'
@@ -131,7 +132,7 @@ test(`10,000 operations, with the faults of seed ${seed}`, async () => {
   const routes = opened.flatMap(({ name, fixture }) =>
     fixture.providers.map((provider) => [
       `oauth_${name}_${provider}`,
-      { upstream: name, as: fixture.as?.[provider] ?? provider },
+      { upstream: name, as: fixture.as?.[provider] ?? bareProvider(provider) },
     ]),
   )
   const source = createSource(
