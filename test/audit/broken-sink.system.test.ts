@@ -1,6 +1,8 @@
 /** docs/promises.md S13: answers that cannot be recorded are withheld: a full disk, a killed reader, a stopped reader. */
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { makeFolder } from '../kit/folder.ts'
 import { recordsOf, verify } from './chain.ts'
@@ -51,12 +53,23 @@ it('withholds tokens after the collector of standard output was killed', async (
     .toString()
     .trim()
   process.kill(Number(collector), 'SIGKILL')
+  // Its end of the pipe is closed when it has ended.
+  while (isRunning(Number(collector))) await sleep(5)
   for (let n = 0; n < 3; n++) expect(await server.askToken()).toEqual(withheld)
   expect(server.stderr()).toContain('EPIPE')
   expect(await server.health()).toBe(200)
   server.child.kill('SIGTERM')
   expect((await once(server.child, 'close'))[0]).toBe(0)
 })
+
+/** Not yet ended: a process whose parent has not asked for its exit code is a zombie. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
 
 it('withholds tokens while the collector of standard output does not read, and stays alive', async () => {
   using folder = makeFolder()

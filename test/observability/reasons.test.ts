@@ -1,6 +1,6 @@
 /** Every refusal and every failed upstream leaves one line with its reason and the ids of the request, and no secret. */
 import { once } from 'node:events'
-import { appendFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -235,7 +235,7 @@ it('an answer that the audit withheld names what the sink said', async () => {
   const path = join(folder.path, 'audit.ndjson')
   const audit = { sink: 'file', path, key: 'invented-audit-key-0123456789abcdef' }
   await using graph = await startGraphOverClerk({}, { audit })
-  appendFileSync(path, `${CANARY}\n`)
+  folder.write('audit.ndjson', `${readFileSync(path, 'utf8')}${CANARY}\n`)
   const { lines } = await provoke(graph.server, { authorization: `Bearer ${graph.server.key}` })
   expect(lines.at(-1)).toMatchObject({
     msg: 'an answer was withheld because its audit could not be written',
