@@ -42,7 +42,7 @@ export type Source = string | { readonly name: string; readonly handle: FileHand
  * the handle of the last one.
  */
 export async function takeSnapshot(path: string): Promise<readonly Source[]> {
-  const handle = await open(path)
+  const handle = await openCurrent(path)
   const { ino: inode } = await handle.stat()
   const sources: Source[] = []
   for (const name of await listRotated(path)) {
@@ -51,6 +51,22 @@ export async function takeSnapshot(path: string): Promise<readonly Source[]> {
     sources.push(name)
   }
   return [...sources, { name: path, handle }]
+}
+
+/** How often and after how many milliseconds a file is opened again that a rotation has renamed and not yet made anew. */
+const REOPEN_TIMES = 50
+const REOPEN_MS = 10
+
+async function openCurrent(path: string): Promise<FileHandle> {
+  for (let times = 0; ; times++) {
+    try {
+      return await open(path)
+    } catch (error) {
+      const isRotating = error instanceof Error && 'code' in error && error.code === 'ENOENT' && times < REOPEN_TIMES
+      if (!isRotating || (await listRotated(path)).length === 0) throw error
+      await delay(REOPEN_MS)
+    }
+  }
 }
 
 /** Verifies files in any order: their first records tell their place. Rejects when a file cannot be read. */
