@@ -235,13 +235,14 @@ it('an answer that the audit withheld names what the sink said', async () => {
   const path = join(folder.path, 'audit.ndjson')
   const audit = { sink: 'file', path, key: 'invented-audit-key-0123456789abcdef' }
   await using graph = await startGraphOverClerk({}, { audit })
-  folder.write('audit.ndjson', `${readFileSync(path, 'utf8')}${CANARY}\n`)
+  folder.write('audit.ndjson', `${readFileSync(path, 'utf8')}a line of another writer\n`)
   const { lines } = await provoke(graph.server, { authorization: `Bearer ${graph.server.key}` })
   expect(lines.at(-1)).toMatchObject({
     msg: 'an answer was withheld because its audit could not be written',
     reason: 'something else writes the audit file',
     error: { name: 'Reason', message: 'something else writes the audit file' },
   })
+  expect(graph.server.logged.join('')).not.toContain('a line of another writer')
 })
 
 it('the reason of an error is a text of ours or a code, never the text of another', () => {
