@@ -146,7 +146,7 @@ vault
   .option('--json', 'one JSON object on each line')
   .action(async (flags: VaultFlags & { user?: string; provider?: string; json?: boolean }) => {
     const [{ listAccounts }, store] = await Promise.all([import('./commands/vault.ts'), openVault(flags)])
-    process.exitCode = listAccounts(store, flags, output)
+    process.exitCode = await listAccounts(store, flags, output)
   })
 
 vault
@@ -159,7 +159,7 @@ vault
   .option('--account <id>', 'only this connected account')
   .action(async (flags: VaultFlags & { user: string; provider?: string; account?: string }) => {
     const [{ removeAccounts }, store] = await Promise.all([import('./commands/vault.ts'), openVault(flags)])
-    process.exitCode = removeAccounts(store, flags, output)
+    process.exitCode = await removeAccounts(store, flags, output)
   })
 
 vault
@@ -169,7 +169,7 @@ vault
   .option(...upstream)
   .action(async (flags: VaultFlags) => {
     const [{ rotateKeys }, store] = await Promise.all([import('./commands/vault.ts'), openVault(flags)])
-    process.exitCode = rotateKeys(store, output)
+    process.exitCode = await rotateKeys(store, output)
   })
 
 try {

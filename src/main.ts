@@ -18,7 +18,7 @@ import type { Metrics } from './server/observability/metrics.ts'
 import { createTracing } from './server/observability/tracing.ts'
 import { openDocuments } from './server/trusted-documents/check.ts'
 import { createSource } from './tokens/source.ts'
-import type { Platform, PlatformEvent, Upstream, UpstreamEvent } from './upstreams/platform.ts'
+import type { Platform, PlatformEvent, Upstream, UpstreamDeps, UpstreamEvent } from './upstreams/platform.ts'
 import { platforms } from './upstreams/registry.ts'
 
 type Registry = Readonly<Record<string, Platform>>
@@ -124,11 +124,13 @@ export async function openServer(
       tracing?.upstream(event)
       observe?.(event)
     }
-    const upstreams = openUpstreams(config, registry, observeAll)
+    const upstreams = await openUpstreams(config, registry, observeAll, log)
     for (const upstream of config.allow_http) log.warn({ upstream }, plainHttpWarning)
     const source = createSource(upstreams, config.providers, { cache: config.cache, observe: observeAll })
     // No request waits for an upstream any more, but its close would wait for a connection that is being made.
     parts.push({ name: 'upstreams', close: () => settlesWithin(source.close(), CLOSE_MS) })
+    // A refresh that began brings a refresh token that nobody gets twice.
+    parts.push({ name: 'refreshes', close: () => source.finish() })
     let ready = true
     const app = createApp(config, { source, audit, log, documents, metrics, tracing, page, isReady: () => ready })
     parts.push({ name: 'app', close: app.dispose })
@@ -148,7 +150,12 @@ export async function openServer(
 }
 
 /** Opens every configured upstream, or none. */
-function openUpstreams(config: Config, registry: Registry, observe: (event: UpstreamEvent) => void): Upstream[] {
+async function openUpstreams(
+  config: Config,
+  registry: Registry,
+  observe: (event: UpstreamEvent) => void,
+  log: Log,
+): Promise<Upstream[]> {
   const opened: Upstream[] = []
   try {
     for (const { name, platform, options } of config.upstreams) {
@@ -159,8 +166,12 @@ function openUpstreams(config: Config, registry: Registry, observe: (event: Upst
         observe({ ...event, upstream: name })
       }
       const plainHttp = config.allow_http.includes(name)
-      opened.push({ ...open(options, { plainHttp, observe: named }), name, platform })
+      const warn: UpstreamDeps['warn'] = (message, details) => {
+        log.warn({ upstream: name, ...details }, message)
+      }
+      opened.push({ ...open(options, { plainHttp, observe: named, warn }), name, platform })
     }
+    await Promise.all(opened.map(({ ready }) => ready))
     return opened
   } catch (error) {
     for (const upstream of opened) void upstream.close()

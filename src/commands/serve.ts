@@ -42,7 +42,7 @@ async function loadDevelopment(configured: Config) {
     import('../development/demo.ts'),
     import('../server/graphiql.ts'),
   ])
-  const added = prepareDevelopment(configured, DATA_FOLDER)
+  const added = await prepareDevelopment(configured, DATA_FOLDER)
   return { added, page: createPage(demoQuery, added.key), welcome: (url: string) => welcome(added, url) }
 }
 

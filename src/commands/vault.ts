@@ -4,13 +4,13 @@ import { loadConfig } from '../config/load.ts'
 import { DATA_FOLDER, developmentVault } from '../development/development.ts'
 import { checkAccountId, checkId, checkProvider } from '../tokens/ids.ts'
 import { parseImport } from '../upstreams/vault/import.ts'
-import { deleteAccounts, iterateAccounts } from '../upstreams/vault/manage.ts'
-import type { AccountFilter, ListedAccount } from '../upstreams/vault/manage.ts'
+import { deleteAccounts, iterateAccounts } from '../upstreams/vault/store/manage.ts'
+import type { AccountFilter, ListedAccount } from '../upstreams/vault/store/manage.ts'
 import type { VaultOptions } from '../upstreams/vault/options.ts'
-import { rotateKeys as rotate } from '../upstreams/vault/rotate.ts'
-import { openStore, truncateLog } from '../upstreams/vault/store.ts'
-import type { Store } from '../upstreams/vault/store.ts'
-import { writeAccounts } from '../upstreams/vault/write.ts'
+import { rotateKeys as rotate } from '../upstreams/vault/store/rotate.ts'
+import { openStore } from '../upstreams/vault/store/store.ts'
+import type { Store } from '../upstreams/vault/store/store.ts'
+import { writeAccounts } from '../upstreams/vault/store/write.ts'
 import { createProgress } from './terminal.ts'
 import type { Output } from './terminal.ts'
 
@@ -23,10 +23,10 @@ export interface VaultChoice {
 }
 
 /**
- * Opens the configured vault, or the one of development mode where no upstream is configured. Throws `Error` with a
- * message for the operator.
+ * Opens the configured vault, or the one of development mode where no upstream is configured. Rejects with `Error` with
+ * a message for the operator.
  */
-export function openConfiguredVault({ file, upstream, env }: VaultChoice): Store {
+export async function openConfiguredVault({ file, upstream, env }: VaultChoice): Promise<Store> {
   const config = loadConfig({ file, env })
   if (config.upstreams.length === 0) return openStore(developmentVault(DATA_FOLDER))
   const vaults = config.upstreams.filter(({ platform }) => platform === 'vault')
@@ -69,10 +69,10 @@ export async function importAccounts(store: Store, source: ImportSource, { out, 
     return 1
   }
   const writing = createProgress(err, 'Writing', parsed.records.length)
-  const { added, changed, unchanged } = writeAccounts(store, parsed.records, writing.update)
+  const { added, changed, unchanged } = await writeAccounts(store, parsed.records, writing.update)
   writing.end()
   out.write(`${count(parsed.total, 'record')}: ${added} added, ${changed} changed, ${unchanged} unchanged.\n`)
-  if (changed > 0) emptyLog(store, err)
+  if (changed > 0) await emptyLog(store, err)
   return 0
 }
 
@@ -97,13 +97,13 @@ export interface ListOptions extends Omit<AccountOptions, 'account'> {
 }
 
 /**
- * `vault list`: prints a table, or one JSON object per line. Returns 0; throws BAD_USER_INPUT for an option that is not
- * valid.
+ * `vault list`: prints a table, or one JSON object per line. Returns 0; rejects with BAD_USER_INPUT for an option that is
+ * not valid.
  */
-export function listAccounts(store: Store, options: ListOptions, { out, err }: Output): 0 {
+export async function listAccounts(store: Store, options: ListOptions, { out, err }: Output): Promise<0> {
   const format = options.json === true ? formatJson : formatColumns
   let isEmpty = true
-  for (const account of iterateAccounts(store, parseFilter(options))) {
+  for await (const account of iterateAccounts(store, parseFilter(options))) {
     if (isEmpty && options.json !== true) out.write(formatLine('USER', 'PROVIDER', 'ACCOUNT', 'EXPIRES', 'KEY'))
     isEmpty = false
     out.write(format(account))
@@ -113,26 +113,26 @@ export function listAccounts(store: Store, options: ListOptions, { out, err }: O
 }
 
 /** `vault remove`: returns 0, or 1 when no account matches; throws BAD_USER_INPUT for an option that is not valid. */
-export function removeAccounts(
+export async function removeAccounts(
   store: Store,
   options: AccountOptions & { readonly user: string },
   { out, err }: Output,
-): 0 | 1 {
-  const removed = deleteAccounts(store, parseFilter(options))
+): Promise<0 | 1> {
+  const removed = await deleteAccounts(store, parseFilter(options))
   if (removed === 0) {
     err.write('Nothing was removed: no stored account matches.\n')
     return 1
   }
   out.write(`${count(removed, 'account')} removed.\n`)
-  emptyLog(store, err)
+  await emptyLog(store, err)
   return 0
 }
 
 /** What was removed or replaced is gone from the disk once the log is empty. */
-function emptyLog({ database, path }: Store, err: Output['err']): void {
-  if (truncateLog(database)) return
+async function emptyLog({ sql }: Store, err: Output['err']): Promise<void> {
+  if (await sql.compact()) return
   err.write(
-    `Another process reads ${path}, so that its write-ahead log could not be emptied: replaced ciphertexts stay on the disk ` +
+    `Another process reads ${sql.place}, so that its write-ahead log could not be emptied: replaced ciphertexts stay on the disk ` +
       'until it can. Run `tokengraph vault rotate-keys` once the reader has gone; it empties the log.\n',
   )
 }
@@ -149,12 +149,12 @@ function parseFilter({ user, provider, account }: AccountOptions): AccountFilter
  * `vault rotate-keys`: re-wraps every row under the active key; can be run again at any time. Returns 0, or 1 when a
  * damaged row still needs an old key.
  */
-export function rotateKeys(store: Store, { out, err }: Output): 0 | 1 {
+export async function rotateKeys(store: Store, { out, err }: Output): Promise<0 | 1> {
   const progress = createProgress(err, 'Re-wrapping')
-  const rotation = rotate(store, progress.update)
+  const rotation = await rotate(store, progress.update)
   progress.end()
   out.write(`${count(rotation.rewrapped, 'account')} re-wrapped under key ${store.keyring.active.id}.\n`)
-  emptyLog(store, err)
+  await emptyLog(store, err)
   for (const id of rotation.unused) out.write(`Key ${id} is no longer used: you may remove it from \`keys\`.\n`)
   for (const row of rotation.damaged)
     err.write(

@@ -2,8 +2,8 @@
  * The demo accounts in the vault of development mode, and the query that reads them. Every value is invented. The expiry
  * dates are fixed, so that the README can show the answer.
  */
-import { accountRecord } from '../upstreams/vault/record.ts'
-import type { AccountRecord } from '../upstreams/vault/record.ts'
+import { accountRecord } from '../upstreams/vault/store/record.ts'
+import type { AccountRecord } from '../upstreams/vault/store/record.ts'
 
 export const DEMO_USER = 'user_demo'
 

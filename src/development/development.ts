@@ -7,10 +7,10 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { hashServiceKey, newServiceKey } from '../auth/service-keys.ts'
 import type { Config } from '../config/load.ts'
-import { secret } from '../lib/secret.ts'
+import { vaultOptions } from '../upstreams/vault/options.ts'
 import type { VaultOptions } from '../upstreams/vault/options.ts'
-import { openStore } from '../upstreams/vault/store.ts'
-import { writeAccounts } from '../upstreams/vault/write.ts'
+import { openStore } from '../upstreams/vault/store/store.ts'
+import { writeAccounts } from '../upstreams/vault/store/write.ts'
 import { DEMO_USER, demoAccounts } from './demo.ts'
 
 /** Relative to the working directory. */
@@ -30,7 +30,7 @@ export interface Development {
 }
 
 /** Creates `folder` with the mode 0700, and keeps what is already in it. */
-export function prepareDevelopment(config: Config, folder: string): Development {
+export async function prepareDevelopment(config: Config, folder: string): Promise<Development> {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const keyFile = join(folder, 'dev.key')
   const key = readOrCreate(keyFile, () => newServiceKey().key)
@@ -44,30 +44,32 @@ export function prepareDevelopment(config: Config, folder: string): Development 
   if (config.upstreams.length > 0) return { config: withKey, key, keyFile, vault: null }
 
   const options = developmentVault(folder)
-  const created = !existsSync(options.path)
-  if (created) fillVault(options)
+  const { path } = options
+  const created = !existsSync(path)
+  if (created) await fillVault(options)
   const upstreams = [{ name: VAULT, platform: 'vault', options }]
   return {
     config: { ...withKey, upstreams, providers: { routes: {}, default: VAULT } },
     key,
     keyFile,
-    vault: { path: options.path, created },
+    vault: { path, created },
   }
 }
 
 /** Returns the options of the vault of development mode; creates its key where it is missing. */
-export function developmentVault(folder: string): VaultOptions {
+export function developmentVault(folder: string): VaultOptions & { readonly path: string } {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const ringSecret = readOrCreate(join(folder, 'vault.key'), () => randomBytes(32).toString('base64'))
-  return { path: join(folder, 'tokengraph.sqlite'), keys: [{ id: 'development', secret: secret(ringSecret) }] }
+  const path = join(folder, 'tokengraph.sqlite')
+  return { ...vaultOptions.parse({ path, keys: [{ id: 'development', secret: ringSecret }] }), path }
 }
 
-function fillVault(options: VaultOptions): void {
-  const store = openStore(options)
+async function fillVault(options: VaultOptions): Promise<void> {
+  const store = await openStore(options)
   try {
-    writeAccounts(store, demoAccounts)
+    await writeAccounts(store, demoAccounts)
   } finally {
-    store.close()
+    await store.close()
   }
 }
 

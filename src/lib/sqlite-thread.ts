@@ -1,5 +1,5 @@
 /**
- * Reads of a SQLite file in a thread of their own. SQLite waits inside of its calls, and not only for as long as its
+ * Statements on a SQLite file in a thread of their own. SQLite waits inside of its calls, and not only for as long as its
  * busy timeout: a reader in WAL mode that finds the locks of the -shm file taken sleeps up to ten seconds in
  * `walTryBeginRead`, whatever the timeout is. A wait of the event loop would stop every other request.
  *
@@ -10,14 +10,16 @@ import { DatabaseSync } from 'node:sqlite'
 import type { StatementSync } from 'node:sqlite'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 
-export type SqlRow = Readonly<Record<string, string | number | bigint | null | Uint8Array>>
+export type SqlValue = string | number | null | Uint8Array
+export type SqlRow = Readonly<Record<string, SqlValue | bigint>>
 
 export interface SqliteThread {
   /**
-   * The rows of one statement. Rejects with `SqliteError`: also with that of a busy file (SQLITE_BUSY, 5) where no
-   * answer came within `timeoutMs`.
+   * The rows of one statement, whose `$1`, `$2` … or `?` are the values in their order. Rejects with `SqliteError`: also
+   * with that of a busy file (SQLITE_BUSY, 5) where no answer came within `timeoutMs`. A statement that writes may still
+   * take effect after that.
    */
-  all(sql: string, parameters: readonly string[], timeoutMs: number): Promise<readonly SqlRow[]>
+  all(sql: string, values: readonly SqlValue[], timeoutMs: number): Promise<readonly SqlRow[]>
   /** Statements under way are rejected. */
   close(): Promise<void>
 }
@@ -38,7 +40,7 @@ const RETRY_MS = 10
 interface Task {
   readonly id: number
   readonly sql: string
-  readonly parameters: readonly string[]
+  readonly values: readonly SqlValue[]
   /** Milliseconds on the clock of `process.hrtime`, which all threads share. */
   readonly until: number
 }
@@ -56,11 +58,21 @@ interface Waiting {
 /** Marks the thread as this module's own. */
 const ROLE = 'tokengraph-sqlite'
 
+/** How the thread opens the file. */
+export interface ThreadOptions {
+  readonly readOnly: boolean
+  /** Statements that run before the first one, such as pragmas. */
+  readonly setup: readonly string[]
+}
+
 /**
- * Starts the thread; it opens the file, read-only, with the first statement. `path` is absolute. Throws `Error` for the
- * operator where Node may start no thread.
+ * Starts the thread; it opens the file with the first statement. `path` is absolute. Throws `Error` for the operator
+ * where Node may start no thread.
  */
-export function openSqliteThread(path: string): SqliteThread {
+export function openSqliteThread(
+  path: string,
+  options: ThreadOptions = { readOnly: true, setup: [] },
+): SqliteThread {
   const waiting = new Map<number, Waiting>()
   let last = 0
 
@@ -78,7 +90,7 @@ export function openSqliteThread(path: string): SqliteThread {
   }
 
   function start(): Worker {
-    const started = startWorker(path)
+    const started = startWorker(path, options)
     started.unref()
     started.on('message', (reply: Reply) => {
       const found = settle(reply.id)
@@ -99,7 +111,7 @@ export function openSqliteThread(path: string): SqliteThread {
   let isClosed = false
 
   return {
-    async all(sql, parameters, timeoutMs) {
+    async all(sql, values, timeoutMs) {
       if (isClosed) throw sqliteError(SQLITE_INTERRUPT, 'the database is closed')
       const { promise, resolve, reject } = Promise.withResolvers<readonly SqlRow[]>()
       const id = ++last
@@ -109,7 +121,7 @@ export function openSqliteThread(path: string): SqliteThread {
       waiting.set(id, { resolve, reject, timer })
       worker ??= start()
       worker.ref()
-      worker.postMessage({ id, sql, parameters, until: sharedMs() + timeoutMs } satisfies Task)
+      worker.postMessage({ id, sql, values, until: sharedMs() + timeoutMs } satisfies Task)
       return promise
     },
     async close() {
@@ -130,28 +142,40 @@ function sharedMs(): number {
   return Number(process.hrtime.bigint() / 1000n) / 1000
 }
 
-function startWorker(path: string): Worker {
+function startWorker(path: string, options: ThreadOptions): Worker {
   try {
     // Without the environment, which holds secrets.
-    return new Worker(new URL(import.meta.url), { workerData: { role: ROLE, path }, env: {}, execArgv: [] })
+    return new Worker(new URL(import.meta.url), { workerData: { role: ROLE, path, options }, env: {}, execArgv: [] })
   } catch (cause) {
-    throw new Error('The thread that reads the database cannot start: under --permission, Node needs --allow-worker.', {
+    throw new Error('The thread of the database cannot start: under --permission, Node needs --allow-worker.', {
       cause,
     })
   }
 }
 
 /** The thread's side. */
-function serve(port: NonNullable<typeof parentPort>, path: string): void {
+function serve(port: NonNullable<typeof parentPort>, path: string, { readOnly, setup }: ThreadOptions): void {
   let database: DatabaseSync | null = null
   const statements = new Map<string, StatementSync>()
   const clock = new Int32Array(new SharedArrayBuffer(4))
 
-  function attempt({ sql, parameters }: Task): readonly SqlRow[] {
-    database ??= new DatabaseSync(path, { readOnly: true, timeout: 0 })
+  function open(): DatabaseSync {
+    const opened = new DatabaseSync(path, { readOnly, timeout: 0 })
+    try {
+      for (const sql of setup) opened.prepare(sql).all()
+      return opened
+    } catch (error) {
+      opened.close()
+      throw error
+    }
+  }
+
+  function attempt({ sql, values }: Task): readonly SqlRow[] {
+    database ??= open()
     const statement = statements.get(sql) ?? database.prepare(sql)
     statements.set(sql, statement)
-    return statement.all(...parameters)
+    if (!sql.includes('$1')) return statement.all(...values)
+    return statement.all(Object.fromEntries(values.map((value, index) => [`$${String(index + 1)}`, value])))
   }
 
   function answer(task: Task): Reply {
@@ -174,6 +198,5 @@ function serve(port: NonNullable<typeof parentPort>, path: string): void {
   })
 }
 
-const own = workerData as { readonly role?: unknown; readonly path?: unknown } | null
-if (!isMainThread && parentPort !== null && own?.role === ROLE && typeof own.path === 'string')
-  serve(parentPort, own.path)
+const own = workerData as { readonly role?: unknown; readonly path: string; readonly options: ThreadOptions } | null
+if (!isMainThread && parentPort !== null && own?.role === ROLE) serve(parentPort, own.path, own.options)

@@ -49,7 +49,7 @@ export function openCachedUpstream(upstream: Upstream, options: CachedUpstreamOp
     throw new Error(`${name}: an upstream that uses the subject's token answers key by key`)
   const cache = inProcess ? { seconds: 0, entries: 0 } : options.cache
   const open = { ...options, cache, upstream: name }
-  const askTokens = openFetcher(tokens, tokenId, {
+  const askTokens = openFetcher(tokens, inProcess ? validityId : tokenId, {
     ...open,
     operation: 'tokens',
     isFresh: (cached: Cached<readonly OAuthAccessToken[]>, key: TokenKey & TokenFilter) =>
@@ -81,6 +81,11 @@ export function openCachedUpstream(upstream: Upstream, options: CachedUpstreamOp
 /** Everything that changes the answer of the platform. */
 function tokenId({ userId, provider, credential }: TokenKey): string {
   return joinIds(userId, provider, credential?.id ?? '')
+}
+
+/** The same where the platform refreshes in this process for as long as the caller asks. */
+function validityId(key: TokenKey): string {
+  return joinIds(tokenId(key), String(key.minValiditySeconds))
 }
 
 interface FetcherOptions<K, V> extends CachedUpstreamOptions {

@@ -38,6 +38,8 @@ export interface TokenSource {
   readonly usesSubjectToken: boolean
   /** How every upstream is doing that can tell, by name. */
   states(): Readonly<Record<string, UpstreamState>>
+  /** Waits for the work of upstreams that must not be cut off. */
+  finish(): Promise<void>
   close(): Promise<void>
 }
 
@@ -89,6 +91,9 @@ export function createSource(upstreams: readonly Upstream[], given: Routing, opt
           return state === undefined ? [] : [[upstream.name, state] as const]
         }),
       ),
+    finish: async () => {
+      await Promise.all(upstreams.map(({ finish }) => finish?.()))
+    },
     close: async () => {
       await Promise.all([...byName.values()].map((upstream) => upstream.close()))
     },
@@ -123,9 +128,15 @@ function selectLive(
   const named = own.filter((row) => isAccount(row, request, upstream.name))
   const asked = named.filter(isReadable)
   if (asked.length === 0 && named.length > 0) throw new CodedError('UPSTREAM_PROTOCOL_ERROR')
-  const minimum = upstream.autoRefreshes ? 0 : request.minValiditySeconds
-  const live = asked.filter((row) => isLive(row, minimum, nowSeconds))
-  if (live.length === 0 && asked.length > 0) throw new CodedError('REAUTHORIZATION_REQUIRED')
+  const minimumOf = ({ problem }: OAuthAccessToken): number =>
+    upstream.autoRefreshes && problem?.code !== 'REAUTHORIZATION_REQUIRED' ? 0 : request.minValiditySeconds
+  const live = asked.filter((row) => isLive(row, minimumOf(row), nowSeconds))
+  const [first] = asked
+  if (live.length === 0 && first !== undefined) {
+    // Of several accounts, one whose trouble passes is worth asking again for.
+    const passing = asked.find(({ problem }) => problem !== null && problem.code !== 'REAUTHORIZATION_REQUIRED')
+    throw passing?.problem ?? new CodedError('REAUTHORIZATION_REQUIRED')
+  }
   return live.map((row) => toShow(row, provider))
 }
 

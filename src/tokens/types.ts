@@ -1,4 +1,5 @@
 /** The records that every platform answers with, the keys that ask for them, and the routes; types only. */
+import type { CodedError } from '../errors.ts'
 import type { JsonObject } from '../lib/json.ts'
 import type { Secret } from '../lib/secret.ts'
 
@@ -19,6 +20,8 @@ export interface OAuthAccessToken {
   /** OAuth 1.0 only. */
   readonly token_secret: Secret | null
   readonly id_token: Secret | null
+  /** Why the platform could not make the token live longer; null: it did not have to. */
+  readonly problem: CodedError | null
 }
 
 /** A connected account, without its secrets. */
@@ -50,6 +53,8 @@ export interface TokenKey {
   readonly provider: string
   /** Only for upstreams that use it (`Upstream.usesSubjectToken`), and only when the subject is the one who asks. */
   readonly credential: SubjectCredential | null
+  /** Seconds that the token should still live: for platforms that refresh in this process. */
+  readonly minValiditySeconds: number
 }
 
 /** The subject's own credential, for platforms that answer to it and to nothing else: forwarded, never stored. */

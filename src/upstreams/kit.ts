@@ -16,8 +16,8 @@ import { readingAnswer } from './rows.ts'
 
 export { badUserInput, CodedError, withDetails } from '../errors.ts'
 export type { ErrorCode } from '../errors.ts'
-export { withDeadline } from '../lib/abort.ts'
-export { unixSeconds } from '../lib/clock.ts'
+export { raceSignal, withDeadline } from '../lib/abort.ts'
+export { monotonicMs, unixSeconds } from '../lib/clock.ts'
 export { closestWord, describeIssues, ownMessagesOnly } from '../lib/issues.ts'
 export type { Issue } from '../lib/issues.ts'
 export { findRepeatedMember, parseJson, safeJsonObject } from '../lib/json.ts'
@@ -132,6 +132,7 @@ export function token(
     scopes: null,
     token_secret: null,
     id_token: null,
+    problem: null,
     ...known,
   }
 }
@@ -290,7 +291,7 @@ export function shareCalls<K, V>(
 const NOTICE_MS = 20
 
 /** Milliseconds that a statement may wait: until just before the deadline of the call, `maxMs` at most. */
-export function waitMs(call: Call, maxMs: number): number {
+export function waitMs(call: Pick<Call, 'deadline'>, maxMs: number): number {
   return Math.max(1, Math.min(maxMs, call.deadline() - monotonicMs() - NOTICE_MS))
 }
 

@@ -79,6 +79,10 @@ export interface OpenPlatform {
   readonly inProcess?: boolean
   /** The rate limit of the credential that reads tokens; null or left out: none is known. */
   readonly rate?: RateOptions | null
+  /** Resolves once the platform can be asked; rejects with `Error` for the operator. Left out: it can be at once. */
+  readonly ready?: Promise<void>
+  /** Waits for work that belongs to no request and must not be cut off, such as a refresh that began. */
+  finish?(): Promise<void>
   /** For metrics and `/ready`; left out where no request has to wait. */
   state?(): UpstreamState
   close(): Promise<void>
@@ -132,6 +136,8 @@ export interface UpstreamDeps {
   /** Whether `allow_http` names the upstream: plain http to private addresses. Left out: to loopback addresses only. */
   readonly plainHttp?: boolean
   observe(event: PlatformEvent): void
+  /** Tells the operator of something that no request fails with; never with a secret. Left out: nobody listens. */
+  readonly warn?: (message: string, details: Readonly<Record<string, string | number>>) => void
 }
 
 /** One row of the platform table in the docs. */

@@ -1,9 +1,9 @@
 /** The embedded vault in the conformance suite: a file in place of a server. */
 import { join } from 'node:path'
 import { secret } from '../../src/lib/secret.ts'
-import { accountRecord } from '../../src/upstreams/vault/record.ts'
-import { openStore } from '../../src/upstreams/vault/store.ts'
-import { writeAccounts } from '../../src/upstreams/vault/write.ts'
+import { accountRecord } from '../../src/upstreams/vault/store/record.ts'
+import { openStore } from '../../src/upstreams/vault/store/store.ts'
+import { writeAccounts } from '../../src/upstreams/vault/store/write.ts'
 import { makeFolder } from '../kit/folder.ts'
 import { columnsOf } from './columns.ts'
 import { canary, invent } from './fixture.ts'

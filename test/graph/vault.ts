@@ -1,9 +1,9 @@
 /** The graph over a vault in a real file. */
 import { join } from 'node:path'
 import { platforms } from '../../src/upstreams/registry.ts'
-import { accountRecord } from '../../src/upstreams/vault/record.ts'
-import { openStore } from '../../src/upstreams/vault/store.ts'
-import { writeAccounts } from '../../src/upstreams/vault/write.ts'
+import { accountRecord } from '../../src/upstreams/vault/store/record.ts'
+import { openStore } from '../../src/upstreams/vault/store/store.ts'
+import { writeAccounts } from '../../src/upstreams/vault/store/write.ts'
 import { makeFolder } from '../kit/folder.ts'
 import { startTestServer } from '../kit/server.ts'
 

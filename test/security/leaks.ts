@@ -1,9 +1,9 @@
 /** A server whose every secret is a canary, and everything that it writes. */
 import { join } from 'node:path'
 import { platforms } from '../../src/upstreams/registry.ts'
-import { accountRecord } from '../../src/upstreams/vault/record.ts'
-import { openStore } from '../../src/upstreams/vault/store.ts'
-import { writeAccounts } from '../../src/upstreams/vault/write.ts'
+import { accountRecord } from '../../src/upstreams/vault/store/record.ts'
+import { openStore } from '../../src/upstreams/vault/store/store.ts'
+import { writeAccounts } from '../../src/upstreams/vault/store/write.ts'
 import { startClerk } from '../servers/clerk.ts'
 import { startIssuer } from '../servers/jwks.ts'
 import { findLeaks, findLeaksBelow, makeCanary } from '../kit/find-leaks.ts'

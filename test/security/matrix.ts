@@ -1,9 +1,9 @@
 /** The server of the matrix: a vault with a canary in every cell, and every caller configured. */
 import { join } from 'node:path'
 import { platforms } from '../../src/upstreams/registry.ts'
-import { accountRecord } from '../../src/upstreams/vault/record.ts'
-import { openStore } from '../../src/upstreams/vault/store.ts'
-import { writeAccounts } from '../../src/upstreams/vault/write.ts'
+import { accountRecord } from '../../src/upstreams/vault/store/record.ts'
+import { openStore } from '../../src/upstreams/vault/store/store.ts'
+import { writeAccounts } from '../../src/upstreams/vault/store/write.ts'
 import { auditKey } from '../audit/chain.ts'
 import { startIssuer } from '../servers/jwks.ts'
 import { makeFolder } from '../kit/folder.ts'

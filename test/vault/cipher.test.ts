@@ -10,7 +10,7 @@ import {
   unsealField,
   unwrapRowKey,
   wrapRowKey,
-} from '../../src/upstreams/vault/crypto.ts'
+} from '../../src/upstreams/vault/store/crypto.ts'
 import { importText, k1, k2, keyOf, newVault, open, openUpstream, record, tamper, texts, toLines } from './helpers.ts'
 
 const FAILURE = 'INTERNAL_SERVER_ERROR: A stored account could not be decrypted.'

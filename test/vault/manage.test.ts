@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
 import { listAccounts, removeAccounts } from '../../src/commands/vault.ts'
-import type { Store } from '../../src/upstreams/vault/store.ts'
+import type { Store } from '../../src/upstreams/vault/store/store.ts'
 import { captureOutput } from '../kit/output.ts'
 import { importText, newVault, open, openUpstream, record, tamper, texts, toLines } from './helpers.ts'
 

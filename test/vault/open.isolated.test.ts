@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
 import { vaultOptions } from '../../src/upstreams/vault/options.ts'
-import { openStore } from '../../src/upstreams/vault/store.ts'
+import { openStore } from '../../src/upstreams/vault/store/store.ts'
 import { testFolder } from '../kit/folder.ts'
 import { importText, k1, k2, newVault, open, openUpstream, record, tamper, texts, toLines } from './helpers.ts'
 

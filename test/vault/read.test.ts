@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { reveal } from '../../src/lib/secret.ts'
 import { wireProvider } from '../../src/tokens/ids.ts'
-import { selectAccountsSql, selectTokensSql } from '../../src/upstreams/vault/read.ts'
+import { selectAccountsSql, selectTokensSql } from '../../src/upstreams/vault/store/read.ts'
 import { callOf, importText, keyOf, newVault, open, openUpstream, record, tamper, texts, toLines } from './helpers.ts'
 
 async function filled(records: readonly unknown[]) {

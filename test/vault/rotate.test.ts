@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest'
 import { rotateKeys } from '../../src/commands/vault.ts'
 import type { VaultOptions } from '../../src/upstreams/vault/options.ts'
-import { rewrapBatch } from '../../src/upstreams/vault/rotate.ts'
-import { openStore } from '../../src/upstreams/vault/store.ts'
+import { rewrapBatch } from '../../src/upstreams/vault/store/rotate.ts'
+import { openStore } from '../../src/upstreams/vault/store/store.ts'
 import { captureOutput } from '../kit/output.ts'
 import { importText, k1, k2, keyOf, newVault, open, openUpstream, record, tamper, texts, toLines } from './helpers.ts'
 

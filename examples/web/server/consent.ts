@@ -5,10 +5,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { demoAccounts } from '../../../src/development/demo.ts'
-import { openStore } from '../../../src/upstreams/vault/store.ts'
+import { openStore } from '../../../src/upstreams/vault/store/store.ts'
 import type { VaultOptions } from '../../../src/upstreams/vault/options.ts'
-import { accountRecord } from '../../../src/upstreams/vault/record.ts'
-import { writeAccounts } from '../../../src/upstreams/vault/write.ts'
+import { accountRecord } from '../../../src/upstreams/vault/store/record.ts'
+import { writeAccounts } from '../../../src/upstreams/vault/store/write.ts'
 import type { Page } from './backend-for-frontend.ts'
 
 const HOUR_SECONDS = 3600

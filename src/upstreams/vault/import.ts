@@ -1,8 +1,8 @@
 /** Reads a file of records and checks all of them, before anything is written. No message shows a value. */
 import { closestWord, describeIssues, findRepeatedMember, ownMessagesOnly } from '../kit.ts'
 import type { Issue } from '../kit.ts'
-import { accountRecord, recordFields } from './record.ts'
-import type { AccountRecord } from './record.ts'
+import { accountRecord, recordFields } from './store/record.ts'
+import type { AccountRecord } from './store/record.ts'
 import { splitRecords } from './split.ts'
 import type { Piece } from './split.ts'
 

@@ -1,7 +1,7 @@
 /** The keys below `upstreams.<name>` in the configuration of a vault. */
 import { z } from 'zod'
 import { secret } from '../kit.ts'
-import { findRepeatedId } from './crypto.ts'
+import { findRepeatedId } from './store/crypto.ts'
 
 const MIN_SECRET_LENGTH = 32
 
@@ -18,18 +18,86 @@ const key = z.strictObject({
     .describe('At least 32 random characters, such as `openssl rand -base64 32` prints.'),
 })
 
-export const vaultOptions = z.strictObject({
-  path: z
-    .string()
-    .min(1)
-    .describe('The database file; it and its folder are created, for their owner alone, when they are missing.'),
-  keys: z
-    .array(key)
-    .min(1)
-    .superRefine((keys, context) => {
-      if (findRepeatedId(keys) !== null) context.addIssue({ code: 'custom', message: 'two keys have the same id' })
-    })
-    .describe('The key ring: the first key wraps what is written, the others only read.'),
-})
+const refreshing = z
+  .strictObject({
+    proactive: z
+      .boolean()
+      .default(true)
+      .describe('Whether accounts in use are refreshed before somebody asks for an expired token.'),
+    idle_days: z
+      .number()
+      .min(1)
+      .max(365)
+      .default(7)
+      .describe('Days after its last use for which an account counts as in use; later it is only kept alive.'),
+    post_timeout_ms: z
+      .int()
+      .min(500)
+      .max(60_000)
+      .default(8000)
+      .describe("Milliseconds that a provider's token endpoint may take."),
+    wait_ms: z
+      .int()
+      .min(500)
+      .max(120_000)
+      .default(10_000)
+      .describe('Milliseconds that a reader waits for a refresh of another process; at least `post_timeout_ms`.'),
+    lease_ms: z
+      .int()
+      .min(1000)
+      .max(600_000)
+      .default(20_000)
+      .describe(
+        'Milliseconds for which one process alone may refresh an account; more than `post_timeout_ms` and `wait_ms`.',
+      ),
+    concurrency: z.int().min(1).max(100).default(8).describe('Refreshes under way at the same time, for each client.'),
+  })
+  .superRefine(({ post_timeout_ms: post, wait_ms: wait, lease_ms: lease }, context) => {
+    const report = (path: string, message: string): void => {
+      context.addIssue({ code: 'custom', path: [path], message })
+    }
+    if (wait < post) report('wait_ms', 'expected at least `post_timeout_ms`: a reader would give up before the answer')
+    if (lease <= post || lease <= wait)
+      report('lease_ms', 'expected more than `post_timeout_ms` and `wait_ms`: two processes could refresh at once')
+  })
+  .prefault({})
+  .describe('How accounts with a refresh token are kept alive.')
+
+export const vaultOptions = z
+  .strictObject({
+    path: z
+      .string()
+      .min(1)
+      .optional()
+      .meta({ fallback: '`database_url`' })
+      .describe('The SQLite file; it and its folder are created, for their owner alone, when they are missing.'),
+    database_url: z
+      .string()
+      .regex(/^postgres(ql)?:\/\/\S+$/, 'expected postgres://user:password@host/database')
+      .refine((value) => URL.canParse(value), 'is not a URL')
+      .transform((value) => secret(value))
+      .optional()
+      .meta({ fallback: '`path`' })
+      .describe('A PostgreSQL database in place of the file, for more than one machine; the schema is `tokengraph`.'),
+    connections: z.int().min(1).max(100).default(5).describe('Connections to PostgreSQL at the same time.'),
+    keys: z
+      .array(key)
+      .min(1)
+      .superRefine((keys, context) => {
+        if (findRepeatedId(keys) !== null) context.addIssue({ code: 'custom', message: 'two keys have the same id' })
+      })
+      .describe('The key ring: the first key wraps what is written, the others only read.'),
+    refresh: refreshing,
+    spool_path: z
+      .string()
+      .min(1)
+      .optional()
+      .meta({ fallback: 'beside `path`; `tokengraph-spool` in the working directory for `database_url`' })
+      .describe('The folder that keeps new tokens, sealed, while the database cannot be written.'),
+  })
+  .superRefine(({ path, database_url: url }, context) => {
+    if ((path === undefined) !== (url === undefined)) return
+    context.addIssue({ code: 'custom', path: ['path'], message: 'expected either `path` or `database_url`' })
+  })
 
 export type VaultOptions = z.output<typeof vaultOptions>

@@ -1,6 +1,6 @@
 /** What can be written to the vault: the documented object, its user, and what only the vault keeps. */
 import { z } from 'zod'
-import { checkAccountId, checkId, checkProvider, safeJsonObject, secret, toUnixSeconds } from '../kit.ts'
+import { checkAccountId, checkId, checkProvider, safeJsonObject, secret, toUnixSeconds } from '../../kit.ts'
 
 const MAX_METADATA_DEPTH = 64
 // RFC 6749 appendices A.12 and A.17: tokens are printable ASCII. A line break would break the header they go into.
@@ -60,6 +60,8 @@ export const accountRecord = z.strictObject({
   refresh_token: optionalSecret,
   /** Which OAuth client the tokens were issued to. */
   client: optionalText,
+  /** What API calls need beside the token, such as `instance_url`. */
+  extras: z.record(z.string(), z.string()).nullish(),
   email_address: optionalText,
   username: optionalText,
   first_name: optionalText,

@@ -1,16 +1,19 @@
 /**
  * How the vault keeps secrets (docs/promises.md S12, docs/adr/0003-vault-encryption.md): AES-256-GCM under a random data
- * key for each row, which a key of the ring wraps. Associated data binds a ciphertext to its row, user, provider, account
- * and field, so that a moved ciphertext does not decrypt. A blob is: version byte, 12-byte IV, ciphertext, 16-byte tag.
+ * key for each row, which a key of the ring wraps. Associated data binds a ciphertext to its row, user, provider, account,
+ * field and generation, so that one that was moved, or brought back after a rotation, does not decrypt. A blob is: version
+ * byte, 12-byte IV, ciphertext, 16-byte tag. Version 1 is without the generation, and valid in the first one only.
  */
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, randomBytes } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import type { DatabaseSync } from 'node:sqlite'
-import { CodedError, reveal } from '../kit.ts'
-import type { Secret } from '../kit.ts'
+import { CodedError, reveal } from '../../kit.ts'
+import type { Secret } from '../../kit.ts'
 
 const LABEL = 'tokengraph-vault/1'
+/** Of row keys, key checks and the fields of vaults before generations. */
 const VERSION = 1
+/** Of fields. */
+const FIELD_VERSION = 2
 const KEY_BYTES = 32
 // NIST SP 800-38D section 5.2.1.1 recommends 96-bit IVs; random ones are safe for a data key that seals a few fields.
 const IV_BYTES = 12
@@ -24,9 +27,11 @@ export interface RowIdentity {
   readonly user_id: string
   readonly provider: string
   readonly external_account_id: string
+  /** Counts the writes of tokens. */
+  readonly generation: number
 }
 
-export const sealedFields = ['token', 'token_secret', 'id_token', 'refresh_token'] as const
+export const sealedFields = ['token', 'token_secret', 'id_token', 'refresh_token', 'extras'] as const
 export type SealedField = (typeof sealedFields)[number]
 
 /** A key of the ring, ready to wrap row keys. */
@@ -56,17 +61,23 @@ export function unwrapRowKey(ring: RingKey, row: RowIdentity, blob: Uint8Array):
 }
 
 export function sealField(rowKey: KeyObject, row: RowIdentity, field: SealedField, text: string): Uint8Array {
-  return seal(rowKey, Buffer.from(text), fieldData(row, field))
+  return seal(rowKey, Buffer.from(text), fieldData(row, field, FIELD_VERSION), FIELD_VERSION)
 }
 
 /** Throws `CodedError` when the blob is damaged, moved or sealed by another key. */
 export function unsealField(rowKey: KeyObject, row: RowIdentity, field: SealedField, blob: Uint8Array): string {
-  return unseal(rowKey, blob, fieldData(row, field)).toString()
+  const version = row.generation === 0 && blob[0] === VERSION ? VERSION : FIELD_VERSION
+  return unseal(rowKey, blob, fieldData(row, field, version), version).toString()
 }
 
 /** A ciphertext that shows a later start whether the secret of a key id is still the same. */
-function sealKeyCheck(ring: RingKey): Uint8Array {
+export function sealKeyCheck(ring: RingKey): Uint8Array {
   return seal(ring.key, Buffer.from(CHECK_TEXT), checkData(ring))
+}
+
+/** Throws `CodedError` where the check was sealed with another secret. */
+export function openKeyCheck(ring: RingKey, check: Uint8Array): void {
+  unseal(ring.key, check, checkData(ring))
 }
 
 function wrapData(ring: RingKey, row: RowIdentity): string {
@@ -74,8 +85,8 @@ function wrapData(ring: RingKey, row: RowIdentity): string {
 }
 
 // Without the key id: a rotation wraps the row key again and does not change the fields.
-function fieldData(row: RowIdentity, field: SealedField): string {
-  return boundTo('field', row, field)
+function fieldData(row: RowIdentity, field: SealedField, version: number): string {
+  return version === VERSION ? boundTo('field', row, field) : boundTo('field', row, field, row.generation)
 }
 
 function checkData(ring: RingKey): string {
@@ -83,21 +94,22 @@ function checkData(ring: RingKey): string {
 }
 
 // A JSON array: in joined strings, a character could move from one part to the next.
-function boundTo(purpose: string, row: RowIdentity, name: string): string {
+function boundTo(purpose: string, row: RowIdentity, name: string, ...generation: readonly number[]): string {
   const { row_id, user_id, provider, external_account_id } = row
-  return JSON.stringify([LABEL, 'accounts', purpose, row_id, user_id, provider, external_account_id, name])
+  const names = [row_id, user_id, provider, external_account_id, name]
+  return JSON.stringify([LABEL, 'accounts', purpose, ...names, ...generation])
 }
 
-function seal(key: KeyObject, plain: Uint8Array, associated: string): Uint8Array {
+function seal(key: KeyObject, plain: Uint8Array, associated: string, version = VERSION): Uint8Array {
   const iv = randomBytes(IV_BYTES)
   const cipher = createCipheriv(ALGORITHM, key, iv, { authTagLength: TAG_BYTES })
   cipher.setAAD(Buffer.from(associated))
-  return Buffer.concat([Uint8Array.of(VERSION), iv, cipher.update(plain), cipher.final(), cipher.getAuthTag()])
+  return Buffer.concat([Uint8Array.of(version), iv, cipher.update(plain), cipher.final(), cipher.getAuthTag()])
 }
 
-function unseal(key: KeyObject, blob: Uint8Array, associated: string): Buffer {
+function unseal(key: KeyObject, blob: Uint8Array, associated: string, version = VERSION): Buffer {
   try {
-    if (blob[0] !== VERSION) throw new Error('The ciphertext is of an unknown version.')
+    if (blob[0] !== version) throw new Error('The ciphertext is of an unknown version.')
     const tagStart = blob.length - TAG_BYTES
     const decipher = createDecipheriv(ALGORITHM, key, blob.subarray(1, 1 + IV_BYTES), { authTagLength: TAG_BYTES })
     decipher.setAAD(Buffer.from(associated)).setAuthTag(blob.subarray(tagStart))
@@ -129,53 +141,4 @@ export function createKeyring(keys: readonly { readonly id: string; readonly sec
 export function findRepeatedId(keys: readonly { readonly id: string }[]): string | null {
   const ids = keys.map((key) => key.id)
   return ids.find((id, index) => ids.indexOf(id) !== index) ?? null
-}
-
-/**
- * Checks at start-up, and not at the first read, that the keys fit the file. Throws `Error` that names the key id when a
- * secret is wrong, or when rows need a key that is not configured.
- */
-export function checkKeys(database: DatabaseSync, keyring: Keyring): void {
-  const rows = database.prepare('SELECT key_id, key_check FROM vault_keys ORDER BY key_id').all()
-  const known = new Map(rows.map((row) => [row.key_id as string, row.key_check as Uint8Array]))
-  for (const [id, check] of known) {
-    const key = keyring.byId.get(id)
-    if (key === undefined) refuseIfUsed(database, id)
-    else verifySecret(key, check)
-  }
-}
-
-/** Records the key that will wrap new rows, if the file does not know it. */
-export function registerActiveKey(database: DatabaseSync, keyring: Keyring): void {
-  const { active } = keyring
-  if (database.prepare('SELECT 1 FROM vault_keys WHERE key_id = ?').get(active.id) !== undefined) return
-  database
-    .prepare('INSERT INTO vault_keys (key_id, key_check, created_at) VALUES (?, ?, unixepoch()) ON CONFLICT DO NOTHING')
-    .run(active.id, sealKeyCheck(active))
-}
-
-/** How many rows a key wraps. */
-export function countRows(database: DatabaseSync, keyId: string): number {
-  return Number(database.prepare('SELECT count(*) AS rows FROM accounts WHERE key_id = ?').get(keyId)?.rows)
-}
-
-function verifySecret(key: RingKey, check: Uint8Array): void {
-  try {
-    unseal(key.key, check, checkData(key))
-  } catch (cause) {
-    throw new Error(
-      `the secret of key ${key.id} is not the one that this file was written with; configure the original secret, ` +
-        'or give the new secret a new id and keep the old key after it',
-      { cause },
-    )
-  }
-}
-
-function refuseIfUsed(database: DatabaseSync, id: string): void {
-  const rows = countRows(database, id)
-  if (rows === 0) return
-  throw new Error(
-    `${rows} ${rows === 1 ? 'account needs' : 'accounts need'} key ${id}, which is not in \`keys\`; ` +
-      'add it after the first key, and remove it when `tokengraph vault rotate-keys` says so',
-  )
 }

@@ -1,0 +1,142 @@
+/**
+ * The vault in PostgreSQL, for any number of machines. What a request does is one statement each, so that a pooler may
+ * give every statement another session; only the command line uses transactions.
+ */
+import type { Pool as PgPool, PoolClient } from 'pg'
+import { migratePostgres } from './tables.ts'
+import type { Dialect, Run, Sql, SqlValue } from './sql.ts'
+
+export interface PostgresOptions {
+  /** `postgres://user:password@host/database`; its parameters, such as `sslmode`, are those of the driver. */
+  readonly url: string
+  readonly connections: number
+}
+
+/** Milliseconds to wait for a connection, and for the answer of a statement. */
+const CONNECT_TIMEOUT_MS = 5000
+const STATEMENT_TIMEOUT_MS = 5000
+/** The OID of BIGINT, which the driver returns as text. */
+const INT8 = 20
+
+export const postgresDialect: Dialect = {
+  name: 'postgres',
+  // Stable within a statement, so that an index can be used; now() is the start of a transaction.
+  nowMs: '(extract(epoch FROM statement_timestamp()) * 1000)::bigint',
+  table: (name) => `tokengraph.${name}`,
+  wanted:
+    '(SELECT ordinality - 1 AS position, value FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY) AS wanted CROSS JOIN',
+  skipLocked: 'FOR UPDATE SKIP LOCKED',
+}
+
+/** Connects and brings the tables to the current version. Rejects with `Error` for the operator, which shows no password. */
+export async function openPostgres({ url, connections }: PostgresOptions): Promise<Sql> {
+  const place = placeOf(url)
+  const { default: pg } = await import('pg')
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: connections,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: STATEMENT_TIMEOUT_MS,
+    application_name: 'tokengraph',
+    types: {
+      getTypeParser: (oid: number, format?: 'text' | 'binary') =>
+        oid === INT8 ? Number : pg.types.getTypeParser(oid, format as 'text'),
+    },
+  })
+  // An idle connection that breaks is replaced with the next statement.
+  pool.on('error', () => undefined)
+  const run = runOn(pool)
+  const transaction = transactionsOf(pool)
+  try {
+    await refuseAsynchronousCommit(run)
+    await migratePostgres(run, transaction)
+    return {
+      dialect: postgresDialect,
+      place,
+      run,
+      read: (sql, values) => run(sql, values),
+      transaction,
+      explain: explainError,
+      // PostgreSQL vacuums by itself.
+      compact: () => Promise.resolve(true),
+      close: () => pool.end(),
+    }
+  } catch (cause) {
+    await pool.end().catch(() => undefined)
+    throw new Error(`The vault at ${place} cannot be opened: ${explain(cause)}.`, { cause: withoutUrl(cause) })
+  }
+}
+
+/** With it, a crash of the server undoes the last commits, and with them a rotated refresh token. */
+async function refuseAsynchronousCommit(run: Run): Promise<void> {
+  const [setting] = await run<{ synchronous_commit: string }>('SHOW synchronous_commit')
+  if (setting?.synchronous_commit === 'off')
+    throw new Error('`synchronous_commit` is off, which can lose a rotated refresh token; switch it on for this user')
+}
+
+function runOn(client: Pick<PgPool | PoolClient, 'query'>): Run {
+  return async <Row>(sql: string, values: readonly SqlValue[] = []) => {
+    const result = await client.query(sql, [...values])
+    return result.rows as readonly Row[]
+  }
+}
+
+function transactionsOf(pool: PgPool): Sql['transaction'] {
+  return async (work) => {
+    const client = await pool.connect()
+    let broken: Error | undefined
+    try {
+      await client.query('BEGIN')
+      const result = await work(runOn(client))
+      await client.query('COMMIT')
+      return result
+    } catch (error) {
+      await client.query('ROLLBACK').catch((failure: unknown) => {
+        broken = failure instanceof Error ? failure : new Error('the rollback failed')
+      })
+      throw error
+    } finally {
+      client.release(broken)
+    }
+  }
+}
+
+/** Host and database, without the user and the password. */
+function placeOf(url: string): string {
+  const { host, pathname } = new URL(url)
+  return `${host}${pathname}`
+}
+
+// The text of a connection error of the driver names host and user; none has the password.
+function withoutUrl(cause: unknown): unknown {
+  return cause instanceof Error && 'code' in cause ? new Error(String(cause.code)) : cause
+}
+
+// https://www.postgresql.org/docs/current/errcodes-appendix.html, and the codes of Node's sockets.
+const explanations: Readonly<Record<string, string>> = {
+  '28P01': 'the password is not accepted; correct the user and the password in `database_url`',
+  '28000': 'this user may not connect; correct `database_url`, or pg_hba.conf of the server',
+  '3D000': 'there is no such database; create it first',
+  '42501': 'this user has no right to that; grant CREATE on the database, or create the tables as another user',
+  '53100': 'its disk is full; free some space',
+  '53300': 'it has no connection left; lower `connections`, or raise max_connections of the server',
+  '25006': 'it is read-only; connect to the primary server',
+  '57P01': 'it is shutting down; try again when it is back',
+  '57P03': 'it is starting up; try again in a moment',
+  ECONNREFUSED: 'nothing listens there; start the server, or correct `database_url`',
+  ENOTFOUND: 'its host name does not resolve; correct `database_url`',
+  ETIMEDOUT: 'it does not answer; check the network, or correct `database_url`',
+}
+
+function explainError(error: unknown): string | null {
+  if (!(error instanceof Error)) return null
+  const code = 'code' in error ? String(error.code) : null
+  if (code === null && !/timeout|connection terminated/i.test(error.message)) return null
+  return explain(error)
+}
+
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown reason'
+  const code = 'code' in error ? String(error.code) : ''
+  return explanations[code] ?? (code === '' ? error.message : `the database answers with ${code}`)
+}

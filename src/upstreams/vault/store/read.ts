@@ -1,0 +1,95 @@
+/** Batched reads: one constant statement for any number of keys, with the keys in a single JSON parameter. */
+import { CodedError, waitMs, wireProvider } from '../../kit.ts'
+import type { Call, TokenKey, UpstreamDeps } from '../../kit.ts'
+import { grantColumns, profileColumns } from './rows.ts'
+import type { GrantRow, ProfileRow } from './rows.ts'
+import type { Dialect, Sql, SqlValue } from './sql.ts'
+
+/** A row, and the database's clock when it was read: milliseconds since 1970. */
+export type ReadRow = GrantRow & { readonly now_ms: number }
+
+type Waiting = Pick<Call, 'deadline'>
+
+export interface Reader {
+  /** The rows of each key, in the order of the keys. */
+  grants(keys: readonly TokenKey[], call: Call): Promise<readonly (readonly ReadRow[])[]>
+  /** The rows of each user. */
+  profiles(userIds: readonly string[], call: Call): Promise<readonly (readonly ProfileRow[])[]>
+  /** One row, read again; null: it is gone. */
+  row(rowId: string, call: Waiting): Promise<ReadRow | null>
+}
+
+/** Milliseconds that a read waits for another process that holds the lock. */
+const MAX_WAIT_MS = 5000
+
+/** The keys of a batch are the elements of one JSON array, each an array itself. */
+export function readStatements(dialect: Dialect) {
+  const accounts = dialect.table('accounts')
+  return {
+    grants: `
+  SELECT position, ${dialect.nowMs} AS now_ms, ${grantColumns.join(', ')}
+  FROM ${dialect.wanted} ${accounts} AS account
+  WHERE user_id = wanted.value ->> 0 AND provider = wanted.value ->> 1
+  ORDER BY position, created_at, external_account_id`,
+    profiles: `
+  SELECT position, ${profileColumns.join(', ')}
+  FROM ${dialect.wanted} ${accounts} AS account
+  WHERE user_id = wanted.value ->> 0
+  ORDER BY position, created_at, external_account_id, provider`,
+    row: `SELECT ${dialect.nowMs} AS now_ms, ${grantColumns.join(', ')} FROM ${accounts} WHERE row_id = $1`,
+  }
+}
+
+/** The reads reject with `CodedError` when the database fails as a whole, or stays locked until just before the deadline. */
+export function createReader(sql: Sql, observe: UpstreamDeps['observe']): Reader {
+  const statements = readStatements(sql.dialect)
+
+  async function query<Row>(
+    operation: string,
+    keys: number,
+    text: string,
+    value: SqlValue,
+    call: Waiting,
+  ): Promise<readonly Row[]> {
+    const start = performance.now()
+    const report = (outcome: 'ok' | 'error') => {
+      observe({ operation, keys, outcome, durationMs: performance.now() - start })
+    }
+    try {
+      const rows = await sql.read<Row>(text, [value], waitMs(call, MAX_WAIT_MS))
+      report('ok')
+      return rows
+    } catch (cause) {
+      report('error')
+      throw new CodedError('UPSTREAM_UNAVAILABLE', 'The vault could not be read.', {}, { cause })
+    }
+  }
+
+  async function batch<Row>(operation: string, text: string, keys: readonly (readonly string[])[], call: Waiting) {
+    type Found = Row & { readonly position: number }
+    const rows = await query<Found>(operation, keys.length, text, JSON.stringify(keys), call)
+    const byPosition = Map.groupBy(rows, (row) => row.position)
+    return keys.map((_, position): readonly Row[] => byPosition.get(position) ?? [])
+  }
+
+  return {
+    grants: (keys, call) =>
+      batch<ReadRow>(
+        'select tokens',
+        statements.grants,
+        keys.map(({ userId, provider }) => [userId, wireProvider(provider)]),
+        call,
+      ),
+    profiles: (userIds, call) =>
+      batch<ProfileRow>(
+        'select accounts',
+        statements.profiles,
+        userIds.map((userId) => [userId]),
+        call,
+      ),
+    async row(rowId, call) {
+      const [row = null] = await query<ReadRow>('select row', 1, statements.row, rowId, call)
+      return row
+    },
+  }
+}

@@ -1,0 +1,134 @@
+/** The tokens of a batch of keys: what is stored, refreshed first where a caller needs it to live longer. */
+import { CodedError, monotonicMs, raceSignal, settleOrError } from '../kit.ts'
+import type { Call, OAuthAccessToken, TokenKey } from '../kit.ts'
+import type { OAuthClient } from './clients/token-endpoint.ts'
+import { isRenewable, leftOf, needOf } from './refresh/decide.ts'
+import type { Need } from './refresh/decide.ts'
+import { dueIn } from './refresh/due.ts'
+import type { Leases } from './refresh/leases.ts'
+import type { Refresher } from './refresh/refresher.ts'
+import type { Keyring } from './store/crypto.ts'
+import type { Reader, ReadRow } from './store/read.ts'
+import { decodeToken } from './store/rows.ts'
+
+export interface TokenReaderDeps {
+  readonly reader: Reader
+  readonly refresher: Refresher
+  readonly leases: Leases
+  readonly keyring: Keyring
+  /** The client of a row; null: none is configured. */
+  clientOf(row: Pick<ReadRow, 'provider' | 'client'>): OAuthClient | null
+}
+
+/** A use is written down once in so many milliseconds. */
+const USE_MS = 3_600_000
+/** Milliseconds before the deadline of a caller at which a token that still lives is handed out. */
+const MARGIN_MS = 100
+
+export function createTokenReader({ reader, refresher, leases, keyring, clientOf }: TokenReaderDeps) {
+  /** The row as the caller gets it. A problem says why a token that is over could not be had newer. */
+  async function show(row: ReadRow, key: TokenKey, call: Call): Promise<OAuthAccessToken> {
+    const client = clientOf(row)
+    const provider = client?.provider ?? null
+    const minimum = key.minValiditySeconds
+    const need = needOf(row, provider, row.now_ms, minimum)
+    if (need.kind !== 'refresh' || client === null) return decode(row, problemOf(need, row, minimum))
+    try {
+      const fresh = await waitFor(refresher.refresh(row, client), call)
+      const left = needOf(fresh, provider, fresh.now_ms, 0)
+      return decode(fresh, problemOf(left.kind === 'refresh' ? { kind: 'later', retryAfterMs: 1000 } : left, fresh, 0))
+    } catch (error) {
+      call.signal.throwIfAborted()
+      return decode(row, error instanceof CodedError ? error : unavailable(error))
+    }
+  }
+
+  function decode(row: ReadRow, problem: CodedError | null): OAuthAccessToken {
+    return { ...decodeToken(row, keyring), problem }
+  }
+
+  /** Rows of which it has not been written down lately that they are in use. */
+  function noteUse(rows: readonly ReadRow[]): void {
+    const noted = rows.flatMap((row) => {
+      const client = clientOf(row)
+      if (client === null || row.now_ms - (row.last_used_ms ?? 0) < USE_MS) return []
+      if (!isRenewable(row, client.provider)) return []
+      const lifetimeMs = row.lifetime_seconds === null ? leftOf(row, row.now_ms) : row.lifetime_seconds * 1000
+      const ageMs = row.issued_at_ms === null ? 0 : row.now_ms - row.issued_at_ms
+      const life = { lifetimeMs: Number.isFinite(lifetimeMs) ? lifetimeMs : null, ageMs, isUsed: true }
+      return [{ rowId: row.row_id, dueMs: dueIn(client.provider, life, Math.random()) }]
+    })
+    // Nobody waits for this, and a failure only lets an account rest.
+    if (noted.length > 0) leases.touch(noted).catch(() => undefined)
+  }
+
+  return async (keys: readonly TokenKey[], call: Call) => {
+    const found = await reader.grants(keys, call)
+    noteUse(found.flat())
+    return Promise.all(
+      keys.map(async (key, position) => {
+        const shown = await Promise.all(
+          (found[position] ?? []).map((row) =>
+            show(row, key, call).catch((error: unknown) => {
+              call.signal.throwIfAborted()
+              return error instanceof CodedError ? error : damaged(error)
+            }),
+          ),
+        )
+        // A damaged row hides no other of its key.
+        return settleOrError(shown, (each) => {
+          if (each instanceof Error) throw each
+          return each
+        })
+      }),
+    )
+  }
+}
+
+/** Waits as long as the caller can; a token that lives is handed out a moment before the deadline. */
+async function waitFor(refreshed: Promise<ReadRow>, call: Call): Promise<ReadRow> {
+  const leftMs = call.deadline() - monotonicMs() - MARGIN_MS
+  if (!Number.isFinite(leftMs)) return raceSignal(refreshed, call.signal)
+  // The refresh goes on, and its rejection has been heard.
+  refreshed.catch(() => undefined)
+  const timeout = Promise.withResolvers<never>()
+  const timer = setTimeout(
+    () => {
+      timeout.reject(new CodedError('UPSTREAM_TIMEOUT'))
+    },
+    Math.max(0, leftMs),
+  )
+  try {
+    return await raceSignal(Promise.race([refreshed, timeout.promise]), call.signal)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+const codeOf: Readonly<Record<string, ConstructorParameters<typeof CodedError>[0]>> = {
+  rate: 'UPSTREAM_RATE_LIMITED',
+  client_bad: 'UPSTREAM_REJECTED',
+  config: 'UPSTREAM_REJECTED',
+  sealed: 'INTERNAL_SERVER_ERROR',
+}
+
+/** null: the token may be handed out. */
+function problemOf(need: Need, row: ReadRow, minimum: number): CodedError | null {
+  if (need.kind === 'later') {
+    const code = codeOf[row.last_error_class ?? ''] ?? 'UPSTREAM_UNAVAILABLE'
+    return new CodedError(code, undefined, { retry_after_ms: Math.ceil(need.retryAfterMs) })
+  }
+  const livesLongEnough = leftOf(row, row.now_ms) > minimum * 1000
+  const mayRenew = row.state === 'ACTIVE' || row.state === 'AMBIGUOUS'
+  if (need.kind === 'over') return new CodedError('REAUTHORIZATION_REQUIRED')
+  // Only a new consent makes a token live longer that nothing can refresh.
+  return livesLongEnough || (mayRenew && row.refresh_token !== null) ? null : new CodedError('REAUTHORIZATION_REQUIRED')
+}
+
+function unavailable(cause: unknown): CodedError {
+  return new CodedError('UPSTREAM_UNAVAILABLE', 'The vault could not be read.', {}, { cause })
+}
+
+function damaged(cause: unknown): CodedError {
+  return new CodedError('INTERNAL_SERVER_ERROR', 'A stored account is damaged.', {}, { cause })
+}
