@@ -32,8 +32,8 @@ const twenty: Operation = {
   variables: { ids: Array.from({ length: USERS }, (_, n) => `user_${String(n)}`) },
 }
 
-function fill(vault: object): void {
-  const store = openStore(platforms.vault.options.parse(vault))
+async function fill(vault: object): Promise<void> {
+  const store = await openStore(platforms.vault.options.parse(vault))
   const accounts = Array.from({ length: USERS }, (_, n) =>
     accountRecord.parse({
       user_id: `user_${String(n)}`,
@@ -42,8 +42,8 @@ function fill(vault: object): void {
       token: `invented-token-${String(n)}`,
     }),
   )
-  writeAccounts(store, accounts)
-  store.close()
+  await writeAccounts(store, accounts)
+  await store.close()
 }
 
 async function measure(name: string, audit: object): Promise<void> {
@@ -52,7 +52,7 @@ async function measure(name: string, audit: object): Promise<void> {
     path: join(folder, 'vault.sqlite'),
     keys: [{ id: 'k1', secret: 'invented-ring-secret-0123456789-abcdef' }],
   }
-  fill(vault)
+  await fill(vault)
   const service = newServiceKey()
   const file = join(folder, 'tokengraph.yaml')
   const config = {

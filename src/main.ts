@@ -171,7 +171,7 @@ async function openUpstreams(
       }
       opened.push({ ...open(options, { plainHttp, observe: named, warn }), name, platform })
     }
-    await Promise.all(opened.map(({ ready }) => ready))
+    for (const { ready } of opened) await ready
     return opened
   } catch (error) {
     for (const upstream of opened) void upstream.close()

@@ -46,7 +46,7 @@ export interface Supergraph extends AsyncDisposable {
 /** `folder` holds the demo vault and its keys; `port` is the gateway's, 0 for any free one. */
 export async function startSupergraph({ folder, port }: { folder: string; port: number }): Promise<Supergraph> {
   await using stack = new AsyncDisposableStack()
-  const { config, key } = prepareDevelopment(loadConfig({ env: {} }), folder)
+  const { config, key } = await prepareDevelopment(loadConfig({ env: {} }), folder)
   const log = await createLog({ level: 'warn', readable: false })
   const tokengraph = await startServer({ ...config, listen: { host: '127.0.0.1', port: 0 } }, { log })
   stack.defer(() => tokengraph.stop())

@@ -69,10 +69,7 @@ export interface ThreadOptions {
  * Starts the thread; it opens the file with the first statement. `path` is absolute. Throws `Error` for the operator
  * where Node may start no thread.
  */
-export function openSqliteThread(
-  path: string,
-  options: ThreadOptions = { readOnly: true, setup: [] },
-): SqliteThread {
+export function openSqliteThread(path: string, options: ThreadOptions = { readOnly: true, setup: [] }): SqliteThread {
   const waiting = new Map<number, Waiting>()
   let last = 0
 

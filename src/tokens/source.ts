@@ -92,7 +92,7 @@ export function createSource(upstreams: readonly Upstream[], given: Routing, opt
         }),
       ),
     finish: async () => {
-      await Promise.all(upstreams.map(({ finish }) => finish?.()))
+      await Promise.all(upstreams.flatMap(({ finish }) => (finish === undefined ? [] : [finish()])))
     },
     close: async () => {
       await Promise.all([...byName.values()].map((upstream) => upstream.close()))

@@ -30,7 +30,7 @@ export function openBetterAuth(options: object): Opened {
     events,
     readAll: (keys) => tokens.many(keys, call()),
     async read(userId, provider) {
-      const key = { userId, provider, credential: null }
+      const key = { userId, provider, credential: null, minValiditySeconds: 0 }
       try {
         return (await tokens.many([key], call())).get(tokens.id(key))
       } catch (error) {

@@ -1,6 +1,7 @@
 /** The embedded vault in the conformance suite: a file in place of a server. */
 import { join } from 'node:path'
-import { secret } from '../../src/lib/secret.ts'
+import { DatabaseSync } from 'node:sqlite'
+import { platforms } from '../../src/upstreams/registry.ts'
 import { accountRecord } from '../../src/upstreams/vault/store/record.ts'
 import { openStore } from '../../src/upstreams/vault/store/store.ts'
 import { writeAccounts } from '../../src/upstreams/vault/store/write.ts'
@@ -14,6 +15,7 @@ const noServer = 'a file that this process reads by itself: test/vault has what 
 export const vault: PlatformFixture = {
   essential: [
     'row_id',
+    'generation',
     'user_id',
     'provider',
     'external_account_id',
@@ -33,16 +35,18 @@ export const vault: PlatformFixture = {
     timeout: noServer,
     'protocol garbage': noServer,
   },
-  start() {
+  async start() {
     const folder = makeFolder()
     const path = join(folder.path, 'vault.sqlite')
     const key = 'invented secret number one, 32 characters'
-    const store = openStore({ path, keys: [{ id: 'k1', secret: secret(key) }] })
+    const options = { path, keys: [{ id: 'k1', secret: key }] }
+    const store = await openStore(platforms.vault.options.parse(options))
+    const database = new DatabaseSync(path)
     // Hundreds of rows are written one by one; no test needs them after a power failure.
-    store.database.exec('PRAGMA synchronous = OFF')
-    const write = (user_id: string, accounts: readonly Expected[]): void => {
+    await store.sql.run('PRAGMA synchronous = OFF')
+    const write = async (user_id: string, accounts: readonly Expected[]): Promise<void> => {
       const refresh_token = canary.refresh_token
-      writeAccounts(
+      await writeAccounts(
         store,
         accounts.map((account) => accountRecord.parse({ ...account, user_id, refresh_token })),
       )
@@ -50,20 +54,18 @@ export const vault: PlatformFixture = {
     const unsupported = (): never => {
       throw new Error(noServer)
     }
-    return Promise.resolve({
-      options: { path, keys: [{ id: 'k1', secret: key }] },
+    return {
+      options,
       providers: ['oauth_google', 'oauth_github', 'oauth_slack'],
-      connect(user_id, provider, accounts = [{}]) {
+      async connect(user_id, provider, accounts = [{}]) {
         const expected = accounts.map((given, n) => invent(user_id, provider, n, given))
-        write(user_id, expected)
-        return Promise.resolve(expected)
+        await write(user_id, expected)
+        return expected
       },
       addUser: () => Promise.resolve(),
-      needsConsent(user_id, provider) {
-        write(user_id, [invent(user_id, provider, 0, { expires_at: 1_000_000_000 })])
-        return Promise.resolve()
-      },
-      columns: columnsOf(store.database, 'accounts', 'external_account_id'),
+      needsConsent: (user_id, provider) =>
+        write(user_id, [invent(user_id, provider, 0, { expires_at: 1_000_000_000 })]),
+      columns: columnsOf(database, 'accounts', 'external_account_id'),
       callCount: (events) => events.filter(({ operation }) => operation === 'select tokens').length,
       fewestCalls: () => 1,
       refuseKey: unsupported,
@@ -74,13 +76,12 @@ export const vault: PlatformFixture = {
       spoil: null,
       canary,
       // It is in the rows that every read selects from.
-      canarySent: () =>
-        store.database.prepare('SELECT 1 FROM accounts WHERE refresh_token IS NOT NULL').all().length > 0,
-      [Symbol.asyncDispose]: () => {
-        store.close()
+      canarySent: () => database.prepare('SELECT 1 FROM accounts WHERE refresh_token IS NOT NULL').all().length > 0,
+      [Symbol.asyncDispose]: async () => {
+        database.close()
+        await store.close()
         folder[Symbol.dispose]()
-        return Promise.resolve()
       },
-    })
+    }
   },
 }

@@ -14,12 +14,12 @@ export async function startGraphOverVault(accounts: readonly Readonly<Record<str
     path: join(folder.path, 'vault.sqlite'),
     keys: [{ id: 'k1', secret: 'invented-ring-secret-0123456789-abcdef' }],
   }
-  const store = openStore(platforms.vault.options.parse(options))
-  writeAccounts(
+  const store = await openStore(platforms.vault.options.parse(options))
+  await writeAccounts(
     store,
     accounts.map((account) => accountRecord.parse(account)),
   )
-  store.close()
+  await store.close()
   const server = await startTestServer({ file: { upstreams: { vault: { platform: 'vault', ...options } }, ...file } })
   return {
     server,

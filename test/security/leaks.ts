@@ -47,7 +47,7 @@ export async function startCanaryServer() {
     { token: canaries.clerkToken, id_token: canaries.clerkIdToken, token_secret: canaries.clerkTokenSecret },
   ])
   const vault = { path: join(folder.path, 'vault.sqlite'), keys: [{ id: 'k1', secret: canaries.ringSecret }] }
-  const store = openStore(platforms.vault.options.parse(vault))
+  const store = await openStore(platforms.vault.options.parse(vault))
   const account = {
     user_id: 'user_1',
     provider: 'oauth_x',
@@ -56,8 +56,8 @@ export async function startCanaryServer() {
     token_secret: canaries.vaultTokenSecret,
     id_token: canaries.vaultIdToken,
   }
-  writeAccounts(store, [accountRecord.parse(account)])
-  store.close()
+  await writeAccounts(store, [accountRecord.parse(account)])
+  await store.close()
   const server = await startTestServer({
     file: {
       upstreams: {

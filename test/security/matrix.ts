@@ -53,7 +53,7 @@ export async function startMatrix(): Promise<Matrix> {
     path: join(folder.path, 'vault.sqlite'),
     keys: [{ id: 'k1', secret: 'invented-ring-secret-0123456789-abcdef' }],
   }
-  fill(vault)
+  await fill(vault)
   const auditPath = join(folder.path, 'audit.ndjson')
   const server = await startTestServer({
     file: {
@@ -94,8 +94,8 @@ export async function startMatrix(): Promise<Matrix> {
   }
 }
 
-function fill(options: object): void {
-  const store = openStore(platforms.vault.options.parse(options))
+async function fill(options: object): Promise<void> {
+  const store = await openStore(platforms.vault.options.parse(options))
   const accounts = subjects.flatMap((subject) =>
     providers.map((provider) =>
       accountRecord.parse({
@@ -106,6 +106,6 @@ function fill(options: object): void {
       }),
     ),
   )
-  writeAccounts(store, [...accounts, accountRecord.parse(elsewhere)])
-  store.close()
+  await writeAccounts(store, [...accounts, accountRecord.parse(elsewhere)])
+  await store.close()
 }

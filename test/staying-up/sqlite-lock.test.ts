@@ -84,9 +84,9 @@ async function openVault(): Promise<Scene> {
   const folder = makeFolder()
   const path = join(folder.path, 'vault.sqlite')
   const options = { path, keys: [{ id: 'k1', secret: 'invented-ring-secret-0123456789-abcdef' }] }
-  const store = openStore(platforms.vault.options.parse(options))
-  writeAccounts(store, [accountRecord.parse(account('user_1', 'google'))])
-  store.close()
+  const store = await openStore(platforms.vault.options.parse(options))
+  await writeAccounts(store, [accountRecord.parse(account('user_1', 'google'))])
+  await store.close()
   const clerk = await startClerk()
   clerk.addTokens('user_1', 'oauth_github')
   const server = await startTestServer({

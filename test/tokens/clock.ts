@@ -27,6 +27,7 @@ export function row(account: string, expires_at: number | null, token = 'invente
     scopes: [],
     token_secret: null,
     id_token: null,
+    problem: null,
   }
 }
 
@@ -61,7 +62,7 @@ export function openClocked({ seconds = 30, entries = 100, upstream: given = {},
   const all: All<TokenKey, Rows, OAuthAccessToken> = {
     kind: 'all',
     parent: ({ userId }) => userId,
-    all: async (userId) => (await say({ userId, provider: '*', credential: null })) ?? [],
+    all: async (userId) => (await say({ userId, provider: '*', credential: null, minValiditySeconds: 0 })) ?? [],
     pick: ({ provider }, rows) => rows.filter((item) => item.provider === provider),
   }
   const upstream: Upstream = {

@@ -27,7 +27,7 @@ const bystander = record({ user_id: 'user_9', external_account_id: 'eac_9', toke
 
 async function filled() {
   const options = newVault()
-  await importText(open(options), toLines([...victims, bystander]))
+  await importText(await open(options), toLines([...victims, bystander]))
   return { options, ...openUpstream(options) }
 }
 
@@ -66,7 +66,7 @@ describe('a ciphertext moved to another row', () => {
       const user = column === 'user_id' ? 'oauth_other' : 'user_9'
       expect(texts(await read(user, column === 'provider' ? 'other' : 'google'))).toBe(FAILURE)
       tamper(options, 'DELETE FROM accounts')
-      await importText(open(options), toLines([bystander]))
+      await importText(await open(options), toLines([bystander]))
     }
   })
 })
@@ -82,7 +82,7 @@ describe('a ciphertext moved to another field of its row', () => {
 })
 
 test('a refresh token is bound as the other fields are', () => {
-  const row = { row_id: 'r1', user_id: 'u', provider: 'oauth_x', external_account_id: 'a' }
+  const row = { row_id: 'r1', user_id: 'u', provider: 'oauth_x', external_account_id: 'a', generation: 1 }
   const key = newRowKey()
   const blob = sealField(key, row, 'refresh_token', 'invented')
   expect(unsealField(key, row, 'refresh_token', blob)).toBe('invented')
@@ -92,13 +92,13 @@ test('a refresh token is bound as the other fields are', () => {
 
 test('the parts of an identity are bound separately', () => {
   const key = newRowKey()
-  const row = { row_id: 'r', user_id: 'a|b', provider: 'c', external_account_id: 'd' }
+  const row = { row_id: 'r', user_id: 'a|b', provider: 'c', external_account_id: 'd', generation: 1 }
   const blob = sealField(key, row, 'token', 'invented')
   expect(() => unsealField(key, { ...row, user_id: 'a', provider: 'b|c' }, 'token', blob)).toThrow('could not be')
 })
 
 test('a row key unwraps only under the key that wrapped it; two ids with one secret are two keys', () => {
-  const row = { row_id: 'r', user_id: 'u', provider: 'p', external_account_id: 'a' }
+  const row = { row_id: 'r', user_id: 'u', provider: 'p', external_account_id: 'a', generation: 1 }
   const ring = deriveRingKey('k1', k1.secret)
   const blob = wrapRowKey(ring, row, newRowKey())
   expect(unwrapRowKey(ring, row, blob).symmetricKeySize).toBe(32)
@@ -108,21 +108,21 @@ test('a row key unwraps only under the key that wrapped it; two ids with one sec
 
 test('a change of any byte, and any truncation, is detected and fails only the key of the row', async () => {
   const { options, tokens, call } = await filled()
-  const store = open(options)
   const keys = ['user_2', 'user_9'].map((userId) => keyOf(userId))
   const [row] = tamper(options, findRow, 'user_2', 'oauth_google', 'eac_2')
   let tried = 0
   for (const column of readBlobs) {
-    const update = store.database.prepare(`UPDATE accounts SET ${column} = ? WHERE user_id = 'user_2'`)
+    const update = (value: Uint8Array) =>
+      tamper(options, `UPDATE accounts SET ${column} = ? WHERE user_id = 'user_2'`, value)
     const blob = row?.[column] as Uint8Array
     const flipped = [...blob.keys()].map((at) => blob.with(at, (blob[at] ?? 0) ^ 1))
     const shortened = [0, 1, 12, 13, 28, blob.length - 1].map((length) => blob.subarray(0, length))
     for (const bad of [...flipped, ...shortened]) {
-      update.run(bad)
+      update(bad)
       expect([...(await tokens.many(keys, call)).values()].map(texts)).toEqual([FAILURE, ['invented-9']])
       tried += 1
     }
-    update.run(blob)
+    update(blob)
   }
   expect(tried).toBeGreaterThan(150)
   expect([...(await tokens.many(keys, call)).values()].map(texts)).toEqual([['invented-token-1'], ['invented-9']])
@@ -130,7 +130,7 @@ test('a change of any byte, and any truncation, is detected and fails only the k
 
 test('no file of the vault holds a secret, before and after it is closed', async () => {
   const options = newVault()
-  const store = open(options)
+  const store = await open(options)
   const canaries = ['canary-one', 'canary-two', 'canary-three', 'canary-four']
   const [token, token_secret, id_token, refresh_token] = canaries
   await importText(store, toLines([record({ token, token_secret, id_token, refresh_token, label: 'visible-label' })]))
@@ -140,7 +140,7 @@ test('no file of the vault holds a secret, before and after it is closed', async
   }
   const whileOpen = files()
   expect(whileOpen.map((file) => file.name).sort()).toEqual(['vault.sqlite', 'vault.sqlite-shm', 'vault.sqlite-wal'])
-  store.close()
+  await store.close()
   const all = [...whileOpen, ...files()]
   expect(all.some((file) => file.bytes.includes('visible-label'))).toBe(true)
   for (const canary of [...canaries, 'invented secret number one'])

@@ -79,7 +79,7 @@ test('reads tokens and accounts of the file', async () => {
 
 test('finds the stored account again on import, refresh token included', async () => {
   const options = restore()
-  const { out } = await importText(open(options), toLines([stored]))
+  const { out } = await importText(await open(options), toLines([stored]))
   expect(out).toBe('1 record: 0 added, 0 changed, 1 unchanged.\n')
   expect(tamper(options, 'SELECT provider FROM accounts')).toEqual([{ provider: 'oauth_google' }])
 })

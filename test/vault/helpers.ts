@@ -8,6 +8,7 @@ import { reveal, secret } from '../../src/lib/secret.ts'
 import type { Call, Many, UpstreamEvent } from '../../src/upstreams/platform.ts'
 import { vault } from '../../src/upstreams/vault/index.ts'
 import type { OAuthAccessToken, TokenKey } from '../../src/tokens/types.ts'
+import { vaultOptions } from '../../src/upstreams/vault/options.ts'
 import type { VaultOptions } from '../../src/upstreams/vault/options.ts'
 import { openStore } from '../../src/upstreams/vault/store/store.ts'
 import type { Store } from '../../src/upstreams/vault/store/store.ts'
@@ -18,15 +19,21 @@ export const k1 = { id: 'k1', secret: secret('invented secret number one, 32 cha
 export const k2 = { id: 'k2', secret: secret('invented secret number two, 32 characters') }
 
 /** Options of a vault that does not exist yet. */
-export function newVault(keys: VaultOptions['keys'] = [k1]): VaultOptions {
-  return { path: join(testFolder().path, 'vault.sqlite'), keys }
+export function newVault(keys: VaultOptions['keys'] = [k1]): FileOptions {
+  return optionsOf(join(testFolder().path, 'vault.sqlite'), keys)
 }
 
-export function open(options: VaultOptions): Store {
-  const store = openStore(options)
-  onTestFinished(() => {
-    store.close()
-  })
+type FileOptions = VaultOptions & { readonly path: string }
+
+/** Options with their defaults. */
+export function optionsOf(path: string, keys: VaultOptions['keys'] = [k1]): FileOptions {
+  const defaults = vaultOptions.parse({ path, keys: [{ id: 'k0', secret: 'x'.repeat(32) }] })
+  return { ...defaults, path, keys }
+}
+
+export async function open(options: VaultOptions): Promise<Store> {
+  const store = await openStore(options)
+  onTestFinished(() => store.close())
   return store
 }
 
@@ -83,7 +90,7 @@ export function callOf(signal = new AbortController().signal): Call {
 
 /** The key of a user at a provider, by its bare name. */
 export function keyOf(userId: string, provider = 'google'): TokenKey {
-  return { userId, provider, credential: null }
+  return { userId, provider, credential: null, minValiditySeconds: 0 }
 }
 
 function createRead(tokens: Many<TokenKey, readonly OAuthAccessToken[]>) {
@@ -100,10 +107,14 @@ export function texts(answer: readonly OAuthAccessToken[] | Error | undefined): 
 }
 
 /** Runs one statement on the file, as anyone with access to it could. */
-export function tamper(options: VaultOptions, sql: string, ...values: SQLInputValue[]) {
+export function tamper(
+  options: { readonly path: string },
+  sql: string,
+  ...values: (SQLInputValue | Readonly<Record<string, SQLInputValue>>)[]
+) {
   const database = new DatabaseSync(options.path)
   try {
-    return database.prepare(sql).all(...values)
+    return database.prepare(sql).all(...(values as SQLInputValue[]))
   } finally {
     database.close()
   }

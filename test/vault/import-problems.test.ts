@@ -6,7 +6,7 @@ const CANARY = 'canary'
 
 /** The problems that are printed for an input, without the closing sentence. */
 async function problems(text: string | Uint8Array): Promise<string[]> {
-  const { code, out, err } = await importText(open(newVault()), text)
+  const { code, out, err } = await importText(await open(newVault()), text)
   expect({ code, out }).toEqual({ code: 1, out: '' })
   expect(err).not.toContain(CANARY)
   return err
@@ -99,7 +99,10 @@ test('every problem of every record is named', async () => {
 })
 
 test('at most 50 problems are printed, and the rest are counted', async () => {
-  const { err } = await importText(open(newVault()), toLines(Array.from({ length: 70 }, () => record({ token: '' }))))
+  const { err } = await importText(
+    await open(newVault()),
+    toLines(Array.from({ length: 70 }, () => record({ token: '' }))),
+  )
   const lines = err.trimEnd().split('\n')
   expect(lines).toHaveLength(52)
   expect(lines.slice(49)).toEqual([

@@ -3,10 +3,11 @@ import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { DatabaseSync } from 'node:sqlite'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { importAccounts } from '../../src/commands/vault.ts'
 import { reveal } from '../../src/lib/secret.ts'
 import { accountRecord } from '../../src/upstreams/vault/store/record.ts'
+import { openStore } from '../../src/upstreams/vault/store/store.ts'
 import { writeAccounts } from '../../src/upstreams/vault/store/write.ts'
 import { captureOutput } from '../kit/output.ts'
 import { testFolder } from '../kit/folder.ts'
@@ -31,7 +32,7 @@ test.each(Object.entries(forms))('reads %s, however it is cut into chunks', asyn
     const parts = Array.from({ length: Math.ceil(bytes.length / size) }, (__, at) =>
       bytes.subarray(at * size, (at + 1) * size),
     )
-    const result = await importText(open(options), Readable.from(parts))
+    const result = await importText(await open(options), Readable.from(parts))
     expect(result).toEqual({ code: 0, out: '2 records: 2 added, 0 changed, 0 unchanged.\n', err: '' })
     expect(texts(await openUpstream(options).read('user_2'))).toEqual(['invented-2'])
   }
@@ -39,11 +40,11 @@ test.each(Object.entries(forms))('reads %s, however it is cut into chunks', asyn
 
 test('reads a file as a stream', async () => {
   const path = testFolder().write('accounts.json', forms['an indented array'])
-  expect(await importText(open(newVault()), createReadStream(path))).toMatchObject({ code: 0 })
+  expect(await importText(await open(newVault()), createReadStream(path))).toMatchObject({ code: 0 })
 })
 
 test('an empty array is no problem; an empty input is one', async () => {
-  const store = open(newVault())
+  const store = await open(newVault())
   expect(await importText(store, ' [ ] ')).toMatchObject({
     code: 0,
     out: '0 records: 0 added, 0 changed, 0 unchanged.\n',
@@ -54,7 +55,7 @@ test('an empty array is no problem; an empty input is one', async () => {
 
 test('an input that cannot be read is named, and nothing of it is written', async () => {
   const options = newVault()
-  const store = open(options)
+  const store = await open(options)
   const missing = createReadStream(join(testFolder().path, 'missing'))
   await expect(importText(store, missing)).rejects.toThrow('Cannot read accounts.ndjson: ENOENT.')
   async function* broken() {
@@ -70,7 +71,7 @@ test('an input that cannot be read is named, and nothing of it is written', asyn
 test('writes nothing when one record of many is not valid', async () => {
   const options = newVault()
   const { code, out, err } = await importText(
-    open(options),
+    await open(options),
     toLines([...two, record({ token: '' }), record({ user_id: 'user_4' })]),
   )
   expect({ code, out }).toEqual({ code: 1, out: '' })
@@ -78,31 +79,31 @@ test('writes nothing when one record of many is not valid', async () => {
   expect(tamper(options, 'SELECT count(*) AS rows FROM accounts')).toEqual([{ rows: 0 }])
 })
 
-test('rolls back everything when the database fails half-way', () => {
+test('rolls back everything when the database fails half-way', async () => {
   const options = newVault()
-  const store = open(options)
+  const store = await open(options)
   tamper(
     options,
     "CREATE TRIGGER fail BEFORE INSERT ON accounts WHEN new.user_id = 'user_2' BEGIN SELECT raise(ABORT, 'no'); END",
   )
   const records = two.map((each) => accountRecord.parse(each))
-  expect(() => writeAccounts(store, records)).toThrow(`The vault at ${options.path} cannot be written: `)
+  await expect(writeAccounts(store, records)).rejects.toThrow(`The vault at ${options.path} cannot be written: `)
   expect(tamper(options, 'SELECT count(*) AS rows FROM accounts')).toEqual([{ rows: 0 }])
 })
 
-test('a write that another process blocks says so', () => {
+test('a write that another process blocks says so', async () => {
   const options = newVault()
-  const store = open(options)
-  store.database.exec('PRAGMA busy_timeout = 20')
+  const store = await openStore(options, 300)
+  onTestFinished(() => store.close())
   const other = new DatabaseSync(options.path)
   other.exec('BEGIN IMMEDIATE')
-  expect(() => writeAccounts(store, [])).toThrow('cannot be written: another process holds its lock')
+  await expect(writeAccounts(store, [])).rejects.toThrow('cannot be written: another process holds its lock')
   other.close()
 })
 
 test('importing the same file again changes nothing, not even a byte', async () => {
   const options = newVault()
-  const store = open(options)
+  const store = await open(options)
   const text = toLines([
     ...two,
     record({ user_id: 'user_3', refresh_token: 'invented-r', token_secret: '', scopes: null }),
@@ -124,7 +125,7 @@ test.each([
   ['client', 'client-1'],
 ])('a changed %s replaces the row, and keeps when it was added', async (field, value) => {
   const options = newVault()
-  const store = open(options)
+  const store = await open(options)
   await importText(store, toLines(two))
   tamper(options, 'UPDATE accounts SET created_at = 1, updated_at = 1')
   const { out } = await importText(store, toLines([record({ [field]: value }), two[1]]))
@@ -138,7 +139,7 @@ test.each([
 
 test('what only the vault keeps stays when a record leaves it out, and goes when it is null', async () => {
   const options = newVault()
-  const store = open(options)
+  const store = await open(options)
   await importText(store, toLines([record({ refresh_token: 'invented-r', client: 'client-1', username: 'ada' })]))
   const stored = () => tamper(options, 'SELECT refresh_token IS NOT NULL AS has, client, username FROM accounts')
   await importText(store, toLines([record({ token: 'invented-2' })]))
@@ -152,15 +153,15 @@ test('what only the vault keeps stays when a record leaves it out, and goes when
 
 test('a field that is undefined is one that was left out', async () => {
   const options = newVault()
-  const store = open(options)
+  const store = await open(options)
   await importText(store, toLines([record({ refresh_token: 'invented-r', client: 'client-1' })]))
   const without = { ...accountRecord.parse(record()), refresh_token: undefined, client: undefined }
-  expect(writeAccounts(store, [without])).toEqual({ added: 0, changed: 0, unchanged: 1 })
+  expect(await writeAccounts(store, [without])).toEqual({ added: 0, changed: 0, unchanged: 1 })
 })
 
 test('a damaged row is repaired by importing its account again', async () => {
   const options = newVault()
-  const store = open(options)
+  const store = await open(options)
   await importText(store, toLines(two))
   tamper(options, "UPDATE accounts SET token = x'01' WHERE user_id = 'user_1'")
   expect((await importText(store, toLines(two))).out).toBe('2 records: 0 added, 1 changed, 1 unchanged.\n')
@@ -171,7 +172,7 @@ test('normalises bare providers and milliseconds, and strips keys that could rea
   const options = newVault()
   const metadata = JSON.parse('{"__proto__": {"a": 1}, "b": {"constructor": 1, "c": [{"prototype": 2}]}}') as unknown
   await importText(
-    open(options),
+    await open(options),
     toLines([record({ provider: 'google', expires_at: 1_893_456_000_123, public_metadata: metadata })]),
   )
   const answer = await openUpstream(options).read('user_1')
@@ -183,11 +184,11 @@ test('normalises bare providers and milliseconds, and strips keys that could rea
 test('shows progress only on a terminal', async () => {
   const text = toLines(Array.from({ length: 2500 }, (_, index) => record({ user_id: `user_${String(index)}` })))
   const printed = captureOutput(true)
-  expect(await importAccounts(open(newVault()), { input: Readable.from([text]), name: 'a' }, printed)).toBe(0)
+  expect(await importAccounts(await open(newVault()), { input: Readable.from([text]), name: 'a' }, printed)).toBe(0)
   expect(printed.err.text()).toContain('Reading: 2000')
   expect(printed.err.text()).toContain('Writing: 2000 of 2500')
   expect(printed.err.text().endsWith('\r\u001b[K')).toBe(true)
-  expect((await importText(open(newVault()), text)).err).toBe('')
+  expect((await importText(await open(newVault()), text)).err).toBe('')
 })
 
 test('reveals nothing of a record that is written to a log', () => {

@@ -16,25 +16,25 @@ const records = [
 
 async function filled() {
   const options = newVault()
-  const store = open(options)
+  const store = await open(options)
   await importText(store, toLines(records))
   return { options, store }
 }
 
-function list(store: Store, options: Parameters<typeof listAccounts>[1] = {}) {
+async function list(store: Store, options: Parameters<typeof listAccounts>[1] = {}) {
   const printed = captureOutput()
-  const code = listAccounts(store, options, printed)
+  const code = await listAccounts(store, options, printed)
   return { code, lines: printed.out.text().split('\n').slice(0, -1), err: printed.err.text() }
 }
 
-function remove(store: Store, options: Parameters<typeof removeAccounts>[1]) {
+async function remove(store: Store, options: Parameters<typeof removeAccounts>[1]) {
   const printed = captureOutput()
-  return { code: removeAccounts(store, options, printed), out: printed.out.text(), err: printed.err.text() }
+  return { code: await removeAccounts(store, options, printed), out: printed.out.text(), err: printed.err.text() }
 }
 
 test('lists in the order of user, provider and account, without secrets or control characters', async () => {
   const { store } = await filled()
-  const { code, lines } = list(store)
+  const { code, lines } = await list(store)
   expect(code).toBe(0)
   expect(lines.map((line) => line.split(/ +/))).toEqual([
     ['USER', 'PROVIDER', 'ACCOUNT', 'EXPIRES', 'KEY'],
@@ -46,7 +46,7 @@ test('lists in the order of user, provider and account, without secrets or contr
 
 test('lists one JSON object on each line, without secrets', async () => {
   const { store } = await filled()
-  const { lines } = list(store, { json: true, provider: 'google', user: 'user_1' })
+  const { lines } = await list(store, { json: true, provider: 'google', user: 'user_1' })
   expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
     {
       user_id: 'user_1',
@@ -58,6 +58,8 @@ test('lists one JSON object on each line, without secrets', async () => {
       label: '\u001b[31mred',
       client: null,
       has_refresh_token: true,
+      state: 'ACTIVE',
+      state_reason: null,
       key_id: 'k1',
       created_at: expect.any(Number) as number,
       updated_at: expect.any(Number) as number,
@@ -68,15 +70,15 @@ test('lists one JSON object on each line, without secrets', async () => {
 
 test('an empty list says so', async () => {
   const { store } = await filled()
-  expect(list(store, { user: 'user_3' })).toEqual({ code: 0, lines: [], err: 'No accounts.\n' })
+  expect(await list(store, { user: 'user_3' })).toEqual({ code: 0, lines: [], err: 'No accounts.\n' })
 })
 
 test('refuses options that are no ids, and names them', async () => {
   const { store } = await filled()
-  expect(() => list(store, { user: '' })).toThrow('--user is empty.')
-  expect(() => list(store, { provider: 'no\nprovider' })).toThrow('--provider must be a provider name')
-  expect(() => remove(store, { user: 'user_1', account: 'a\0x' })).toThrow('--account must be well-formed')
-  expect(list(store).lines).toHaveLength(4)
+  await expect(list(store, { user: '' })).rejects.toThrow('--user is empty.')
+  await expect(list(store, { provider: 'no\nprovider' })).rejects.toThrow('--provider must be a provider name')
+  await expect(remove(store, { user: 'user_1', account: 'a\0x' })).rejects.toThrow('--account must be well-formed')
+  expect((await list(store)).lines).toHaveLength(4)
 })
 
 test.each([
@@ -85,7 +87,7 @@ test.each([
   [{ user: 'user_2', account: 'eac_2' }, 1, ['user_1 oauth_github', 'user_1 oauth_google']],
 ])('removes what %o names and nothing else', async (options, removed, left) => {
   const { store, options: vault } = await filled()
-  expect(remove(store, options)).toEqual({
+  expect(await remove(store, options)).toEqual({
     code: 0,
     out: `${String(removed)} ${removed === 1 ? 'account' : 'accounts'} removed.\n`,
     err: '',
@@ -97,8 +99,8 @@ test.each([
 test('removing nothing is exit code 1 with a message', async () => {
   const { store } = await filled()
   const nothing = { code: 1, out: '', err: 'Nothing was removed: no stored account matches.\n' }
-  expect(remove(store, { user: 'user_3' })).toEqual(nothing)
-  expect(remove(store, { user: 'user_1', account: 'eac_2' })).toEqual(nothing)
+  expect(await remove(store, { user: 'user_3' })).toEqual(nothing)
+  expect(await remove(store, { user: 'user_1', account: 'eac_2' })).toEqual(nothing)
 })
 
 test('a removed account leaves no ciphertext in the files, and reads as not connected', async () => {
@@ -107,7 +109,7 @@ test('a removed account leaves no ciphertext in the files, and reads as not conn
   const ciphertext = Buffer.from(row?.token as Uint8Array)
   const files = () => [options.path, `${options.path}-wal`].map((path) => readFileSync(path).includes(ciphertext))
   expect(files()).toContain(true)
-  remove(store, { user: 'user_2' })
+  await remove(store, { user: 'user_2' })
   expect(files()).toEqual([false, false])
   expect(texts(await openUpstream(options).read('user_2'))).toEqual([])
 })
@@ -121,7 +123,7 @@ test('remove and import say when a reader keeps the replaced ciphertext in the w
   })
   reader.exec('BEGIN; SELECT count(*) FROM accounts')
   const hint = /Another process reads .*vault\.sqlite.* write-ahead log could not be emptied/
-  expect(remove(store, { user: 'user_2' })).toMatchObject({
+  expect(await remove(store, { user: 'user_2' })).toMatchObject({
     code: 0,
     out: '1 account removed.\n',
     err: expect.stringMatching(hint) as string,
@@ -131,6 +133,6 @@ test('remove and import say when a reader keeps the replaced ciphertext in the w
   expect(ciphertexts()).toBeGreaterThan(0)
 
   reader.exec('ROLLBACK')
-  expect(remove(store, { user: 'user_1' })).toMatchObject({ code: 0, err: '' })
+  expect(await remove(store, { user: 'user_1' })).toMatchObject({ code: 0, err: '' })
   expect(readFileSync(`${options.path}-wal`)).toHaveLength(0)
 })

@@ -9,26 +9,26 @@ import { importText, k1, k2, keyOf, newVault, open, openUpstream, record, tamper
 
 const ROWS = 1200
 
-async function filled(rows: number): Promise<VaultOptions> {
+async function filled(rows: number): Promise<ReturnType<typeof newVault>> {
   const options = newVault([k1])
-  const store = open(options)
+  const store = await open(options)
   const records = Array.from({ length: rows }, (_, index) =>
     record({ user_id: `user_${String(index)}`, token: `invented-${String(index)}`, refresh_token: 'invented-r' }),
   )
   await importText(store, toLines(records))
-  store.close()
+  await store.close()
   return options
 }
 
-function rotate(options: VaultOptions, isTTY = false) {
+async function rotate(options: VaultOptions, isTTY = false) {
   const printed = captureOutput(isTTY)
-  const store = openStore(options)
-  const code = rotateKeys(store, printed)
-  store.close()
+  const store = await openStore(options)
+  const code = await rotateKeys(store, printed)
+  await store.close()
   return { code, out: printed.out.text(), err: printed.err.text() }
 }
 
-const countByKey = (options: VaultOptions): Record<string, unknown> =>
+const countByKey = (options: { readonly path: string }): Record<string, unknown> =>
   Object.fromEntries(
     tamper(options, 'SELECT key_id, count(*) AS rows FROM accounts GROUP BY key_id').map((row) => [
       String(row.key_id),
@@ -41,14 +41,14 @@ test('an interrupted rotation is continued, and the old key can then be dropped'
   const both = { ...before, keys: [k2, k1] }
   const server = openUpstream(both)
 
-  const first = openStore(both)
-  expect(rewrapBatch(first, 'k1', '')?.rewrapped).toBe(500)
-  first.close()
+  const first = await openStore(both)
+  expect((await rewrapBatch(first, 'k1', ''))?.rewrapped).toBe(500)
+  await first.close()
   expect(countByKey(both)).toEqual({ k1: 700, k2: 500 })
-  expect(() => openStore({ ...before, keys: [k2] })).toThrow('700 accounts need key k1')
-  expect(() => openStore({ ...before, keys: [k1] })).toThrow('500 accounts need key k2')
+  await expect(openStore({ ...before, keys: [k2] })).rejects.toThrow('700 accounts need key k1')
+  await expect(openStore({ ...before, keys: [k1] })).rejects.toThrow('500 accounts need key k2')
 
-  expect(rotate(both)).toEqual({
+  expect(await rotate(both)).toEqual({
     code: 0,
     out: '700 accounts re-wrapped under key k2.\nKey k1 is no longer used: you may remove it from `keys`.\n',
     err: '',
@@ -68,7 +68,7 @@ test('a rotation leaves the sealed fields as they are and changes every row key'
   const options = await filled(3)
   const select = 'SELECT user_id, token, refresh_token, wrapped_key FROM accounts ORDER BY user_id'
   const before = tamper(options, select)
-  rotate({ ...options, keys: [k2, k1] })
+  await rotate({ ...options, keys: [k2, k1] })
   const after = tamper(options, select)
   for (const column of ['token', 'refresh_token'])
     expect(after.map((row) => row[column])).toEqual(before.map((row) => row[column]))
@@ -77,17 +77,18 @@ test('a rotation leaves the sealed fields as they are and changes every row key'
 
 test('a second rotation has nothing to do, and says again what may go', async () => {
   const both = { ...(await filled(2)), keys: [k2, k1] }
-  rotate(both)
-  expect(rotate(both).out).toBe(
+  await rotate(both)
+  expect((await rotate(both)).out).toBe(
     '0 accounts re-wrapped under key k2.\nKey k1 is no longer used: you may remove it from `keys`.\n',
   )
-  expect(rotate({ ...both, keys: [k2] }).out).toBe('0 accounts re-wrapped under key k2.\n')
+  expect((await rotate({ ...both, keys: [k2] })).out).toBe('0 accounts re-wrapped under key k2.\n')
 })
 
 test('a retired key reads nothing that is wrapped anew', async () => {
   const options = await filled(1)
   const server = openUpstream(options)
-  rotate({ ...options, keys: [k2, k1] })
+  await server.upstream.ready
+  await rotate({ ...options, keys: [k2, k1] })
   expect(texts(await server.read('user_0'))).toBe(
     'INTERNAL_SERVER_ERROR: A stored account needs a key that is not configured.',
   )
@@ -96,7 +97,7 @@ test('a retired key reads nothing that is wrapped anew', async () => {
 test('a damaged row is named, left as it is, and keeps its key needed', async () => {
   const both = { ...(await filled(3)), keys: [k2, k1] }
   tamper(both, "UPDATE accounts SET wrapped_key = x'01' WHERE user_id = 'user_1'")
-  const { code, out, err } = rotate(both)
+  const { code, out, err } = await rotate(both)
   expect(code).toBe(1)
   expect(out).toBe('2 accounts re-wrapped under key k2.\n')
   expect(err).toBe(
@@ -108,5 +109,5 @@ test('a damaged row is named, left as it is, and keeps its key needed', async ()
 
 test('shows how far it is on a terminal', async () => {
   const both = { ...(await filled(ROWS)), keys: [k2, k1] }
-  expect(rotate(both, true).err).toContain('Re-wrapping: 1000')
+  expect((await rotate(both, true)).err).toContain('Re-wrapping: 1000')
 })

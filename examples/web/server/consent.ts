@@ -15,10 +15,10 @@ const HOUR_SECONDS = 3600
 const PROVIDER = 'oauth_github'
 
 /** Pages by path. Also gives one of the demo accounts a token that lives an hour, so that something counts down. */
-export function openConsent(vault: VaultOptions, user_id: string) {
-  const store = openStore(vault)
+export async function openConsent(vault: VaultOptions, user_id: string) {
+  const store = await openStore(vault)
   const home = demoAccounts.find(({ external_account_id }) => external_account_id === 'eac_demo_google_home')
-  if (home !== undefined) writeAccounts(store, [{ ...home, expires_at: inHours(1) }])
+  if (home !== undefined) await writeAccounts(store, [{ ...home, expires_at: inHours(1) }])
 
   const show = readFileSync(join(import.meta.dirname, 'consent.html'))
   const consent: Page = (request, response) => {
@@ -26,14 +26,14 @@ export function openConsent(vault: VaultOptions, user_id: string) {
       response.setHeader('content-type', 'text/html; charset=utf-8').end(show)
       return
     }
-    writeAccounts(store, [grantedBy(user_id)])
-    response.writeHead(303, { location: `/#${PROVIDER}` }).end()
+    writeAccounts(store, [grantedBy(user_id)]).then(
+      () => response.writeHead(303, { location: `/#${PROVIDER}` }).end(),
+      () => response.writeHead(500).end(),
+    )
   }
   return {
     pages: { '/consent': consent },
-    close: () => {
-      store.close()
-    },
+    close: () => store.close(),
   }
 }
 

@@ -41,10 +41,10 @@ export async function startExample({ port, log }: { readonly port: number; reado
   const folder = mkdtempSync(join(tmpdir(), 'tokengraph-example-'))
   const identityProvider = await startIdentityProvider()
   const configured = { ...loadConfig({ env: {} }), listen: { host: '127.0.0.1', port: 0 } }
-  const { config } = prepareDevelopment(configured, folder)
+  const { config } = await prepareDevelopment(configured, folder)
   const auth = { ...config.auth, issuers: [identityProvider.options] }
   const graph = await startServer({ ...config, auth }, { log })
-  const consent = openConsent(developmentVault(folder), DEMO_USER)
+  const consent = await openConsent(developmentVault(folder), DEMO_USER)
 
   const vite = await createVite({
     configFile: join(import.meta.dirname, '../vite.config.ts'),
@@ -75,7 +75,7 @@ export async function startExample({ port, log }: { readonly port: number; reado
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
       await graph.stop()
-      consent.close()
+      void consent.close()
       await identityProvider.stop()
       rmSync(folder, { recursive: true, force: true })
     },

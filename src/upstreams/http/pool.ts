@@ -1,6 +1,7 @@
 /** Exchanges with an upstream over a keep-alive pool; no redirect is followed, nothing is decompressed, sizes are bounded. */
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { Pool } from 'undici'
+import type { Dispatcher } from 'undici'
 import { badUserInput, CodedError, Reason } from '../../errors.ts'
 import type { Headers, HttpAnswer, RequestBody, RequestSpec } from './types.ts'
 import { checkHost, guardedLookup, requestUrl, routeOf } from './url.ts'
@@ -25,7 +26,19 @@ export interface Prepared {
   readonly acceptsText: boolean
 }
 
+/** Any answer, as it came: of a failure as well, and of a redirect. */
+export interface RawAnswer {
+  readonly status: number
+  readonly body: Uint8Array
+  header(name: string): string | undefined
+}
+
 export interface HttpPool {
+  /**
+   * Sends one request once. Rejects with what undici throws; `onSent` is called just before the first byte leaves, so
+   * that the caller knows what the other side may have done.
+   */
+  exchange(request: Omit<Prepared, 'acceptsText'>, signal: AbortSignal, onSent?: () => void): Promise<RawAnswer>
   /** Throws BAD_USER_INPUT where a value does not fit into the URL or a header. */
   prepare(spec: RequestSpec): Prepared
   /** Rejects with what undici throws, or UPSTREAM_PROTOCOL_ERROR; the request's own headers override `extra`. */
@@ -65,6 +78,8 @@ export function openPool(options: PoolOptions): HttpPool {
     maxResponseSize: MAX_BODY_BYTES,
   })
 
+  const noticing = pool.compose(noticeSending)
+
   return {
     prepare(spec) {
       const url = requestUrl(base, spec)
@@ -77,6 +92,11 @@ export function openPool(options: PoolOptions): HttpPool {
         body: encoded?.text ?? null,
         acceptsText,
       }
+    },
+    async exchange({ method, path, headers, body }, signal, onSent) {
+      const options = { method, path, headers: { ...common, ...headers }, body, signal, onSent }
+      const { statusCode: status, headers: received, body: content } = await noticing.request(options)
+      return { status, body: await content.bytes(), header: (name) => headerOf(received, name) }
     },
     async send({ method, path, headers, body, acceptsText }, extra, signal) {
       const response = await pool.request({ method, path, headers: { ...common, ...extra, ...headers }, body, signal })
@@ -94,6 +114,34 @@ export function openPool(options: PoolOptions): HttpPool {
       return { status, json, text, header }
     },
     close: () => pool.close(),
+  }
+}
+
+interface Noticed extends Dispatcher.DispatchOptions {
+  readonly onSent?: () => void
+}
+
+/** Calls `onSent` when a request gets its connection, which is connected and encrypted by then. */
+function noticeSending(dispatch: Dispatcher.Dispatch): Dispatcher.Dispatch {
+  return (options, handler) =>
+    dispatch(options, {
+      ...bound(handler),
+      onRequestStart(controller, context) {
+        const { onSent } = options as Noticed
+        onSent?.()
+        handler.onRequestStart?.(controller, context)
+      },
+    })
+}
+
+/** The methods of a handler, which may be on its prototype. */
+function bound(handler: Dispatcher.DispatchHandler): Dispatcher.DispatchHandler {
+  return {
+    onRequestUpgrade: (...parts) => handler.onRequestUpgrade?.(...parts),
+    onResponseStart: (...parts) => handler.onResponseStart?.(...parts),
+    onResponseData: (...parts) => handler.onResponseData?.(...parts),
+    onResponseEnd: (...parts) => handler.onResponseEnd?.(...parts),
+    onResponseError: (...parts) => handler.onResponseError?.(...parts),
   }
 }
 

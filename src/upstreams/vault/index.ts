@@ -5,11 +5,15 @@
 import { dirname, join, resolve } from 'node:path'
 import { settleOrError, wireProvider } from '../kit.ts'
 import type { ExternalAccount, Platform, TokenKey, UpstreamDeps } from '../kit.ts'
-import { openTokenEndpoint, readClients } from './clients/token-endpoint.ts'
-import type { OAuthClient, TokenEndpoint } from './clients/token-endpoint.ts'
+import { readClients } from './clients/clients.ts'
+import type { OAuthClient } from './clients/clients.ts'
+import { openTokenEndpoint } from './clients/token-endpoint.ts'
+import type { TokenEndpoint } from './clients/token-endpoint.ts'
 import { vaultOptions } from './options.ts'
 import type { VaultOptions } from './options.ts'
+import { createAttempt } from './refresh/attempt.ts'
 import { createClientHealth } from './refresh/client-health.ts'
+import { createKeeper } from './refresh/keep.ts'
 import { createLeases } from './refresh/leases.ts'
 import { createRefresher } from './refresh/refresher.ts'
 import { openSpool, reserveSpool } from './refresh/spool.ts'
@@ -35,13 +39,14 @@ export const vault: Platform<VaultOptions> = {
   },
   open(options, deps) {
     const opening = openVault(options, deps)
-    // `ready` tells the operator; whoever asks before that gets the same error.
-    opening.catch(() => undefined)
+    const ready = opening.then(() => undefined)
+    // The server waits for it; where nobody does, whoever asks gets the same error.
+    ready.catch(() => undefined)
     return {
       autoRefreshes: true,
       ignoresPrefix: true,
       inProcess: true,
-      ready: opening.then(() => undefined),
+      ready,
       tokens: {
         kind: 'many',
         max: MAX_KEYS,
@@ -77,7 +82,7 @@ export const vault: Platform<VaultOptions> = {
 }
 
 /** One string for a key; JSON, so that no two keys share one. */
-export function tokenKeyId({ userId, provider, minValiditySeconds }: TokenKey): string {
+function tokenKeyId({ userId, provider, minValiditySeconds }: TokenKey): string {
   return JSON.stringify([userId, provider, minValiditySeconds])
 }
 
@@ -95,16 +100,18 @@ async function openVault(options: VaultOptions, deps: UpstreamDeps) {
   const health = createClientHealth(sql, options.refresh.concurrency)
   const endpoints = new Map<string, TokenEndpoint>()
   const clientOf = (row: Pick<ReadRow, 'provider' | 'client'>) => findClient(clients, row)
-  const refresher = createRefresher({
-    ...{ reader, leases, health, spool, keyring, warn, options: options.refresh },
+  const keeper = createKeeper({ reader, leases, spool, keyring, warn })
+  const attempt = createAttempt({
+    ...{ leases, keeper, health, keyring, warn, options: options.refresh },
     endpointOf(client) {
       const known = endpoints.get(client.name) ?? openTokenEndpoint(client, deps)
       endpoints.set(client.name, known)
       return known
     },
   })
+  const refresher = createRefresher({ reader, leases, keeper, health, attempt, options: options.refresh })
   const worker = startWorker({
-    ...{ leases, health, refresher, spool, clientOf, warn, options: options.refresh },
+    ...{ leases, health, refresher, keeper, spool, clientOf, warn, options: options.refresh },
     clients: [...clients.values()],
   })
   return {

@@ -1,6 +1,8 @@
 /** The keys below `upstreams.<name>` in the configuration of a vault. */
 import { z } from 'zod'
 import { secret } from '../kit.ts'
+import { findProblems } from './clients/clients.ts'
+import { clientOptions } from './clients/options.ts'
 import { findRepeatedId } from './store/crypto.ts'
 
 const MIN_SECRET_LENGTH = 32
@@ -17,6 +19,9 @@ const key = z.strictObject({
     // HKDF derives a key from it and does not slow down guessing.
     .describe('At least 32 random characters, such as `openssl rand -base64 32` prints.'),
 })
+
+/** Milliseconds of a lease for what comes after the answer of the provider. */
+const STORING_MS = 2000
 
 const refreshing = z
   .strictObject({
@@ -57,8 +62,11 @@ const refreshing = z
       context.addIssue({ code: 'custom', path: [path], message })
     }
     if (wait < post) report('wait_ms', 'expected at least `post_timeout_ms`: a reader would give up before the answer')
-    if (lease <= post || lease <= wait)
-      report('lease_ms', 'expected more than `post_timeout_ms` and `wait_ms`: two processes could refresh at once')
+    if (lease < post + STORING_MS || lease <= wait)
+      report(
+        'lease_ms',
+        `expected at least ${String(STORING_MS)} more than \`post_timeout_ms\`, and more than \`wait_ms\`: two processes could refresh at once`,
+      )
   })
   .prefault({})
   .describe('How accounts with a refresh token are kept alive.')
@@ -88,6 +96,7 @@ export const vaultOptions = z
       })
       .describe('The key ring: the first key wraps what is written, the others only read.'),
     refresh: refreshing,
+    ...clientOptions,
     spool_path: z
       .string()
       .min(1)
@@ -95,9 +104,11 @@ export const vaultOptions = z
       .meta({ fallback: 'beside `path`; `tokengraph-spool` in the working directory for `database_url`' })
       .describe('The folder that keeps new tokens, sealed, while the database cannot be written.'),
   })
-  .superRefine(({ path, database_url: url }, context) => {
-    if ((path === undefined) !== (url === undefined)) return
-    context.addIssue({ code: 'custom', path: ['path'], message: 'expected either `path` or `database_url`' })
+  .superRefine((options, context) => {
+    if ((options.path === undefined) === (options.database_url === undefined))
+      context.addIssue({ code: 'custom', path: ['path'], message: 'expected either `path` or `database_url`' })
+    for (const { path, message } of findProblems(options))
+      context.addIssue({ code: 'custom', path: [...path], message })
   })
 
 export type VaultOptions = z.output<typeof vaultOptions>

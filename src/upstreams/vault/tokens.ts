@@ -1,7 +1,7 @@
 /** The tokens of a batch of keys: what is stored, refreshed first where a caller needs it to live longer. */
 import { CodedError, monotonicMs, raceSignal, settleOrError } from '../kit.ts'
 import type { Call, OAuthAccessToken, TokenKey } from '../kit.ts'
-import type { OAuthClient } from './clients/token-endpoint.ts'
+import type { OAuthClient } from './clients/clients.ts'
 import { isRenewable, leftOf, needOf } from './refresh/decide.ts'
 import type { Need } from './refresh/decide.ts'
 import { dueIn } from './refresh/due.ts'

@@ -4,13 +4,16 @@
  * the catalogue is in the files beside this one. Lifetimes are in seconds.
  */
 import { z } from 'zod'
+import { isSecure } from '../../kit.ts'
 
 /** A place in a URL that a value takes: `{tenant}`. */
 const placeholder = /\{([a-z_]+)\}/g
 /** Placeholders that the vault fills itself, from the client and the account. */
 const reserved: ReadonlySet<string> = new Set(['client_id', 'refresh_token'])
 
-const endpoint = z.string().refine(isEndpoint, 'expected an https URL without credentials, query and fragment')
+const endpoint = z
+  .string()
+  .refine(isEndpoint, 'expected an https URL without credentials, query and fragment; http is for loopback addresses')
 const seconds = z.int().positive()
 const words = z.string().min(1)
 /** A member of a JSON object, or of the objects in it: `team.id`. */
@@ -59,6 +62,8 @@ const refresh = z
     url: endpoint.nullable().default(null).describe('null: `token_url`'),
     method: z.enum(['POST', 'GET']).default('POST'),
     params: parameters,
+    token_param: words.nullable().default(null).describe('The parameter that takes what is presented; null: `uses`.'),
+    identifies_client: z.boolean().default(true).describe('false: the token alone is presented.'),
     sends_scope: z.boolean().default(false),
     rotation: rotation.nullable().default(null),
     kills_access: z.boolean().default(false).describe('A refresh ends the earlier access token at once.'),
@@ -107,89 +112,99 @@ const identity = z
   })
   .refine(({ from, url }) => (from === 'request') === (url !== null), '`url` belongs to `from: request`')
 
+const fields = {
+  id: name,
+  title: words,
+  docs_url: z
+    .url({ protocol: /^https$/ })
+    .nullable()
+    .default(null),
+  verified_at: z.iso
+    .date()
+    .nullable()
+    .default(null)
+    .describe("The day on which the provider's documentation was read."),
+  unverified: z.array(words).default([]).describe('Facts of this record that are only reported.'),
+  notes: z.array(words).default([]),
+  differs: z
+    .strictObject({ grant: words.optional(), auth_core: words.optional() })
+    .default({})
+    .describe('Why endpoints or separators are not those of the npm packages grant and @auth/core.'),
+  templates: z.record(z.string().regex(/^[a-z_]+$/), template).default({}),
+  issuer: endpoint.nullable().default(null),
+  id_token_issuer: z.enum(['exact', 'tenant_template']).default('exact'),
+  authorize_url: endpoint,
+  token_url: endpoint,
+  revoke: revocation.nullable().default(null),
+  client_auth: z
+    .array(z.enum(['basic', 'basic_raw', 'post', 'secret_as_user', 'private_key_jwt', 'tls', 'none']))
+    .min(1)
+    .describe('The first is used; basic_raw does not percent-encode as RFC 6749 section 2.3.1 demands.'),
+  client_id_param: z.enum(['client_id', 'client_key']).default('client_id'),
+  token_body: z.enum(['form', 'json', 'query']).default('form'),
+  scopes: z
+    .strictObject({
+      separator: z.enum([' ', ',', '+']).default(' '),
+      answer_separator: z.enum([' ', ',', '+']).nullable().default(null).describe('null: the same'),
+      offline: z.array(words).default([]).describe('Without these there is no refresh token.'),
+      user_param: name.nullable().default(null).describe('Where the scopes of the user go, beside those of a bot.'),
+    })
+    .prefault({}),
+  pkce: z.enum(['required', 'supported', 'ignored', 'breaks']),
+  authorize_params: parameters,
+  token_params: parameters,
+  answer: z
+    .strictObject({
+      envelope: memberPath.nullable().default(null).describe('The member that holds tokens where the body does not.'),
+      expiry: z
+        .enum(['expires_in', 'expires_at_s', 'expires_at_iso', 'epoch_in_expires_in', 'expires_in_ms', 'none'])
+        .default('expires_in'),
+      missing_expiry: z.enum(['never', 'unknown', 'as_before']).default('as_before'),
+    })
+    .prefault({}),
+  access_seconds: seconds.nullable().default(null),
+  refresh,
+  errors: z.array(errorMatch).default([]),
+  identity: identity.nullable().default(null),
+  keep: z.array(memberPath).default([]).describe('Members of the answer that API calls need later.'),
+  keep_from_callback: z.array(z.string().regex(/^[A-Za-z_-]+$/)).default([]),
+  limits: z
+    .strictObject({
+      token_requests: z
+        .strictObject({ count: z.int().positive(), seconds, per: z.enum(['client', 'refresh_token']) })
+        .nullable()
+        .default(null),
+      live_grants: z.int().positive().nullable().default(null).describe('Per user and client; the oldest ends.'),
+    })
+    .prefault({}),
+}
+
 /** One provider, as it is written; defaults are for what most providers do. */
-export const providerRecord = z
+export const providerRecord = z.strictObject(fields).superRefine(checkRecord)
+
+/** What is assumed of a provider of which nothing is said: the least that can do harm. */
+const unknownRefresh = {
+  obtained: 'offline_access',
+  rotation: { mode: 'always', grace_seconds: 0, reuse: 'unknown' },
+} as const
+
+/** A provider that a configuration describes: by its `issuer` alone, which is then asked for its endpoints, or by all. */
+export const customProvider = z
   .strictObject({
-    id: name,
-    title: words,
-    docs_url: z
-      .url({ protocol: /^https$/ })
-      .nullable()
-      .default(null),
-    verified_at: z.iso
-      .date()
-      .nullable()
-      .default(null)
-      .describe("The day on which the provider's documentation was read."),
-    unverified: z.array(words).default([]).describe('Facts of this record that are only reported.'),
-    notes: z.array(words).default([]),
-    differs: z
-      .strictObject({ grant: words.optional(), auth_core: words.optional() })
-      .default({})
-      .describe('Why endpoints or separators are not those of the npm packages grant and @auth/core.'),
-    templates: z.record(z.string().regex(/^[a-z_]+$/), template).default({}),
-    issuer: endpoint.nullable().default(null),
-    id_token_issuer: z.enum(['exact', 'tenant_template']).default('exact'),
-    authorize_url: endpoint,
-    token_url: endpoint,
-    revoke: revocation.nullable().default(null),
-    client_auth: z
-      .array(z.enum(['basic', 'basic_raw', 'post', 'secret_as_user', 'private_key_jwt', 'tls', 'none']))
-      .min(1)
-      .describe('The first is used; basic_raw does not percent-encode as RFC 6749 section 2.3.1 demands.'),
-    client_id_param: z.enum(['client_id', 'client_key']).default('client_id'),
-    token_body: z.enum(['form', 'json', 'query']).default('form'),
-    scopes: z
-      .strictObject({
-        separator: z.enum([' ', ',', '+']).default(' '),
-        answer_separator: z.enum([' ', ',', '+']).nullable().default(null).describe('null: the same'),
-        offline: z.array(words).default([]).describe('Without these there is no refresh token.'),
-        user_param: name.nullable().default(null).describe('Where the scopes of the user go, beside those of a bot.'),
-      })
-      .prefault({}),
-    pkce: z.enum(['required', 'supported', 'ignored', 'breaks']),
-    authorize_params: parameters,
-    token_params: parameters,
-    answer: z
-      .strictObject({
-        envelope: memberPath.nullable().default(null).describe('The member that holds tokens where the body does not.'),
-        expiry: z
-          .enum(['expires_in', 'expires_at_s', 'expires_at_iso', 'epoch_in_expires_in', 'expires_in_ms', 'none'])
-          .default('expires_in'),
-        missing_expiry: z.enum(['never', 'unknown', 'as_before']).default('as_before'),
-      })
-      .prefault({}),
-    access_seconds: seconds.nullable().default(null),
-    refresh,
-    errors: z.array(errorMatch).default([]),
-    identity: identity.nullable().default(null),
-    keep: z.array(memberPath).default([]).describe('Members of the answer that API calls need later.'),
-    keep_from_callback: z.array(z.string().regex(/^[A-Za-z_-]+$/)).default([]),
-    limits: z
-      .strictObject({
-        token_requests: z
-          .strictObject({ count: z.int().positive(), seconds, per: z.enum(['client', 'refresh_token']) })
-          .nullable()
-          .default(null),
-        live_grants: z.int().positive().nullable().default(null).describe('Per user and client; the oldest ends.'),
-      })
-      .prefault({}),
+    ...fields,
+    id: name.optional(),
+    title: words.optional(),
+    authorize_url: endpoint.optional(),
+    token_url: endpoint.optional(),
+    client_auth: fields.client_auth.default(['basic']),
+    pkce: fields.pkce.default('supported'),
+    refresh: refresh.prefault(unknownRefresh),
   })
-  .superRefine((record, context) => {
-    const report = (message: string): void => {
-      context.addIssue({ code: 'custom', message })
-    }
-    const used = new Set(urlsOf(record).flatMap(placeholdersIn))
-    const named = new Set(Object.keys(record.templates))
-    for (const each of used) if (!named.has(each) && !reserved.has(each)) report(`{${each}} is not among \`templates\``)
-    for (const each of named) if (!used.has(each)) report(`no URL has the placeholder {${each}}`)
-    if (record.verified_at !== null && record.docs_url === null) report('`verified_at` without the page that was read')
-    const { expiry, missing_expiry: missing } = record.answer
-    if (expiry === 'none' && (missing !== 'never' || record.access_seconds !== null))
-      report('without an expiry, tokens never expire')
-    if (record.client_auth.includes('none') && record.pkce !== 'required' && record.pkce !== 'supported')
-      report('a client without a secret needs PKCE')
+  .superRefine(({ issuer, authorize_url: authorize, token_url: token }, context) => {
+    if (issuer === null && (authorize === undefined || token === undefined))
+      context.addIssue({ code: 'custom', message: 'expected `issuer`, or both `authorize_url` and `token_url`' })
   })
+export type CustomProvider = z.output<typeof customProvider>
 
 /** A complete record: what is absent is null. */
 export type Provider = z.output<typeof providerRecord>
@@ -209,10 +224,26 @@ function placeholdersIn(url: string): readonly string[] {
   return [...url.matchAll(placeholder)].map(([, found = '']) => found)
 }
 
+function checkRecord(record: z.output<z.ZodObject<typeof fields>>, context: z.RefinementCtx): void {
+  const report = (message: string): void => {
+    context.addIssue({ code: 'custom', message })
+  }
+  const used = new Set(urlsOf(record).flatMap(placeholdersIn))
+  const named = new Set(Object.keys(record.templates))
+  for (const each of used) if (!named.has(each) && !reserved.has(each)) report(`{${each}} is not among \`templates\``)
+  for (const each of named) if (!used.has(each)) report(`no URL has the placeholder {${each}}`)
+  if (record.verified_at !== null && record.docs_url === null) report('`verified_at` without the page that was read')
+  const { expiry, missing_expiry: missing } = record.answer
+  if (expiry === 'none' && (missing !== 'never' || record.access_seconds !== null))
+    report('without an expiry, tokens never expire')
+  if (record.client_auth.includes('none') && record.pkce !== 'required' && record.pkce !== 'supported')
+    report('a client without a secret needs PKCE')
+}
+
 function isEndpoint(value: string): boolean {
   const filled = value.replaceAll(placeholder, 'x')
   if (!URL.canParse(filled) || /[{}\s]/.test(filled)) return false
   const url = new URL(filled)
   const extra = url.username + url.password + url.search + url.hash
-  return url.protocol === 'https:' && extra === '' && !value.endsWith('?') && !value.endsWith('#')
+  return isSecure(url) && extra === '' && !value.endsWith('?') && !value.endsWith('#')
 }

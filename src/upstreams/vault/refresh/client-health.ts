@@ -3,7 +3,7 @@
  * fails every account of the client in the same way: after a few of them one request in a while finds out whether it was
  * corrected, and no account changes (docs/promises.md R5).
  */
-import type { OAuthClient } from '../clients/token-endpoint.ts'
+import type { OAuthClient } from '../clients/clients.ts'
 import type { Sql } from '../store/sql.ts'
 
 export interface Refusal {
@@ -90,7 +90,7 @@ export function createClientHealth({ run, dialect }: Sql, concurrency: number): 
       const local = localOf(client)
       local.isKnownBad = row !== undefined
       // Other credentials than those that were refused deserve a request.
-      if (row === undefined || row.credentials_id !== client.credentialsId) return null
+      if (row?.credentials_id !== client.credentialsId) return null
       const failure = row.state === 'OPEN' ? 'client_bad' : 'rate'
       if (row.left_ms > 0) return { failure, retryAfterMs: row.left_ms }
       if (row.state === 'BLOCKED') return null
@@ -100,7 +100,7 @@ export function createClientHealth({ run, dialect }: Sql, concurrency: number): 
     async room(client) {
       const [row] = await run<HealthRow>(selectSql, keyOf(client))
       const { allowed, running } = localOf(client)
-      if (row === undefined || row.credentials_id !== client.credentialsId) return Math.max(0, allowed - running)
+      if (row?.credentials_id !== client.credentialsId) return Math.max(0, allowed - running)
       return row.left_ms > 0 ? 0 : Math.max(0, 1 - running)
     },
     async refused(client, rowId, code) {

@@ -3,7 +3,17 @@
  * each account, written to the disk before anybody goes on. The refresh token in them may be the only live one. The next
  * chance, or the next start, moves them into the database.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import type { Fresh } from './leases.ts'
 import type { RowIdentity } from '../store/crypto.ts'
@@ -109,7 +119,7 @@ function readEntry(file: string): Spooled | null {
 function writeDurably(file: string, bytes: Uint8Array): void {
   const descriptor = openSync(file, 'w', 0o600)
   try {
-    for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at)
+    for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at)
     fsyncSync(descriptor)
   } finally {
     closeSync(descriptor)

@@ -7,11 +7,12 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { wireProvider } from '../../kit.ts'
 import type { UpstreamDeps } from '../../kit.ts'
-import type { OAuthClient } from '../clients/token-endpoint.ts'
+import type { OAuthClient } from '../clients/clients.ts'
 import type { VaultOptions } from '../options.ts'
 import type { ReadRow } from '../store/read.ts'
 import type { ClientHealth } from './client-health.ts'
 import { dueIn } from './due.ts'
+import type { Keeper } from './keep.ts'
 import type { Leases } from './leases.ts'
 import type { Refresher } from './refresher.ts'
 import type { Spool } from './spool.ts'
@@ -20,6 +21,7 @@ export interface WorkerDeps {
   readonly leases: Leases
   readonly health: ClientHealth
   readonly refresher: Refresher
+  readonly keeper: Keeper
   readonly spool: Spool
   readonly clients: readonly OAuthClient[]
   readonly options: VaultOptions['refresh']
@@ -40,7 +42,7 @@ const FAILED_MS = 5000
 const DAY_MS = 86_400_000
 
 export function startWorker(deps: WorkerDeps): Worker {
-  const { leases, health, refresher, spool, clients, options, clientOf, warn } = deps
+  const { leases, health, refresher, keeper, spool, clients, options, clientOf, warn } = deps
   const stopping = new AbortController()
   const idleMs = options.idle_days * DAY_MS
   // Rows that name no client belong to the one that `clientOf` says.
@@ -83,7 +85,7 @@ export function startWorker(deps: WorkerDeps): Worker {
     while (!stopping.signal.aborted) {
       let pauseMs = TICK_MS
       try {
-        if (spool.entries().length > 0) await refresher.drain()
+        if (spool.entries().length > 0) await keeper.drain()
         if (options.proactive && (await round()) > 0) pauseMs = 0
       } catch (error) {
         warn('accounts could not be refreshed ahead', { reason: error instanceof Error ? error.message : 'unknown' })

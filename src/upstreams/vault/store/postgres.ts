@@ -4,7 +4,7 @@
  */
 import type { Pool as PgPool, PoolClient } from 'pg'
 import { migratePostgres } from './tables.ts'
-import type { Dialect, Run, Sql, SqlValue } from './sql.ts'
+import type { Dialect, Run, Sql, SqlValue, Transaction } from './sql.ts'
 
 export interface PostgresOptions {
   /** `postgres://user:password@host/database`; its parameters, such as `sslmode`, are those of the driver. */
@@ -15,10 +15,11 @@ export interface PostgresOptions {
 /** Milliseconds to wait for a connection, and for the answer of a statement. */
 const CONNECT_TIMEOUT_MS = 5000
 const STATEMENT_TIMEOUT_MS = 5000
-/** The OID of BIGINT, which the driver returns as text. */
+/** Types by their OIDs: BIGINT, which the driver returns as text, and BYTEA, which PostgreSQL writes as `\\x` and hex. */
 const INT8 = 20
+const BYTEA = 17
 
-export const postgresDialect: Dialect = {
+const postgresDialect: Dialect = {
   name: 'postgres',
   // Stable within a statement, so that an index can be used; now() is the start of a transaction.
   nowMs: '(extract(epoch FROM statement_timestamp()) * 1000)::bigint',
@@ -38,10 +39,7 @@ export async function openPostgres({ url, connections }: PostgresOptions): Promi
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: STATEMENT_TIMEOUT_MS,
     application_name: 'tokengraph',
-    types: {
-      getTypeParser: (oid: number, format?: 'text' | 'binary') =>
-        oid === INT8 ? Number : pg.types.getTypeParser(oid, format as 'text'),
-    },
+    types: { getTypeParser: parserOf },
   })
   // An idle connection that breaks is replaced with the next statement.
   pool.on('error', () => undefined)
@@ -63,14 +61,20 @@ export async function openPostgres({ url, connections }: PostgresOptions): Promi
     }
   } catch (cause) {
     await pool.end().catch(() => undefined)
-    throw new Error(`The vault at ${place} cannot be opened: ${explain(cause)}.`, { cause: withoutUrl(cause) })
+    throw new Error(`The vault at ${place} cannot be opened: ${explain(cause)}.`, { cause })
   }
+}
+
+/** How the driver reads a type: whole numbers, bytes and text are all that the tables have. */
+function parserOf(oid: number): (value: string) => unknown {
+  if (oid === INT8) return Number
+  return oid === BYTEA ? (value) => Buffer.from(value.slice(2), 'hex') : (value) => value
 }
 
 /** With it, a crash of the server undoes the last commits, and with them a rotated refresh token. */
 async function refuseAsynchronousCommit(run: Run): Promise<void> {
-  const [setting] = await run<{ synchronous_commit: string }>('SHOW synchronous_commit')
-  if (setting?.synchronous_commit === 'off')
+  const [setting] = await run<{ value: string }>("SELECT current_setting('synchronous_commit') AS value")
+  if (setting?.value === 'off')
     throw new Error('`synchronous_commit` is off, which can lose a rotated refresh token; switch it on for this user')
 }
 
@@ -81,7 +85,7 @@ function runOn(client: Pick<PgPool | PoolClient, 'query'>): Run {
   }
 }
 
-function transactionsOf(pool: PgPool): Sql['transaction'] {
+function transactionsOf(pool: PgPool): Transaction {
   return async (work) => {
     const client = await pool.connect()
     let broken: Error | undefined
@@ -105,11 +109,6 @@ function transactionsOf(pool: PgPool): Sql['transaction'] {
 function placeOf(url: string): string {
   const { host, pathname } = new URL(url)
   return `${host}${pathname}`
-}
-
-// The text of a connection error of the driver names host and user; none has the password.
-function withoutUrl(cause: unknown): unknown {
-  return cause instanceof Error && 'code' in cause ? new Error(String(cause.code)) : cause
 }
 
 // https://www.postgresql.org/docs/current/errcodes-appendix.html, and the codes of Node's sockets.

@@ -28,12 +28,12 @@ export function readStatements(dialect: Dialect) {
   return {
     grants: `
   SELECT position, ${dialect.nowMs} AS now_ms, ${grantColumns.join(', ')}
-  FROM ${dialect.wanted} ${accounts} AS account
+  FROM ${dialect.wanted} ${accounts}
   WHERE user_id = wanted.value ->> 0 AND provider = wanted.value ->> 1
   ORDER BY position, created_at, external_account_id`,
     profiles: `
   SELECT position, ${profileColumns.join(', ')}
-  FROM ${dialect.wanted} ${accounts} AS account
+  FROM ${dialect.wanted} ${accounts}
   WHERE user_id = wanted.value ->> 0
   ORDER BY position, created_at, external_account_id, provider`,
     row: `SELECT ${dialect.nowMs} AS now_ms, ${grantColumns.join(', ')} FROM ${accounts} WHERE row_id = $1`,

@@ -37,7 +37,10 @@ export interface Rotation {
  * loses nothing: the next one continues with the rows that are not yet under the active key. `onProgress` gets the
  * number of rows done so far.
  */
-export async function rotateKeys(store: Store, onProgress: (done: number) => void = () => undefined): Promise<Rotation> {
+export async function rotateKeys(
+  store: Store,
+  onProgress: (done: number) => void = () => undefined,
+): Promise<Rotation> {
   let rewrapped = 0
   const damaged: RowIdentity[] = []
   for (const keyId of await listOldKeys(store)) {

@@ -42,7 +42,7 @@ export interface LifeRow {
 }
 
 /** Without secrets. */
-export const lifeColumns = [
+const lifeColumns = [
   ...['client', 'state', 'state_reason', 'state_since_ms', 'issued_at_ms', 'lifetime_seconds', 'refresh_expires_at'],
   ...['lease_owner', 'lease_until_ms', 'attempt_started_ms', 'attempt_digest', 'source_digest', 'source_started_ms'],
   ...['attempts', 'next_attempt_ms', 'refresh_due_ms', 'last_error_class', 'last_error_code', 'last_error_ms'],

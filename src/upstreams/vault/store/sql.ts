@@ -22,6 +22,9 @@ export interface Dialect {
 
 export type TableName = 'accounts' | 'vault_keys' | 'client_health'
 
+/** Runs `work` and commits, or rolls back and rejects with what it rejected with. One at a time. */
+export type Transaction = <T>(work: (run: Run) => Promise<T>) => Promise<T>
+
 /** An open database. */
 export interface Sql {
   readonly dialect: Dialect
@@ -31,8 +34,7 @@ export interface Sql {
   readonly run: Run
   /** One statement that only reads: it waits for no write of this process, and `waitMs` at most for another one's. */
   read<Row>(sql: string, values: readonly SqlValue[], waitMs: number): Promise<readonly Row[]>
-  /** Runs `work` and commits, or rolls back and rejects with what it rejected with. One at a time. */
-  transaction<T>(work: (run: Run) => Promise<T>): Promise<T>
+  readonly transaction: Transaction
   /** The middle of a sentence for the operator: what is wrong, and what to do. null: not an error of the database. */
   explain(error: unknown): string | null
   /** Frees what removed and replaced rows left on the disk, where that is for this process to do; false: not now. */

@@ -7,7 +7,7 @@ import { dirname, resolve } from 'node:path'
 import { openSqliteThread } from '../../kit.ts'
 import type { SqliteThread } from '../../kit.ts'
 import { migrateSqlite } from './tables.ts'
-import type { Dialect, Run, Sql, SqlValue } from './sql.ts'
+import type { Dialect, Run, Sql, SqlValue, Transaction } from './sql.ts'
 
 /** Milliseconds that a write waits for another process that holds the lock. */
 const BUSY_TIMEOUT_MS = 5000
@@ -50,7 +50,7 @@ export async function openSqlite(file: string, busyTimeoutMs = BUSY_TIMEOUT_MS):
     const writer = open(false, durable)
     const run = runOn(writer, busyTimeoutMs)
     const transaction = createTransactions(run)
-    await migrateSqlite(run, transaction)
+    await migrateSqlite(run, transaction.run)
     const [mode] = await run<{ readonly synchronous: number }>('PRAGMA synchronous')
     if (mode?.synchronous !== SYNCHRONOUS_FULL) throw new Error('it does not keep `synchronous = FULL`')
     const reader = open(true, [])
@@ -81,14 +81,8 @@ function runOn(thread: SqliteThread, waitMs: number): Run {
     (await thread.all(sql, values, waitMs)) as unknown as readonly Row[]
 }
 
-export interface Transactions {
-  run<T>(work: (run: Run) => Promise<T>): Promise<T>
-  /** A statement outside of a transaction: it waits for the one under way, which is on the same connection. */
-  readonly alone: Run
-}
-
-/** The thread has one connection: whatever is not part of the transaction waits for its end. */
-function createTransactions(run: Run): Transactions {
+/** The thread has one connection: a statement outside of the transaction (`alone`) waits for its end. */
+function createTransactions(run: Run): { readonly run: Transaction; readonly alone: Run } {
   let last: Promise<unknown> = Promise.resolve()
   let waiting = 0
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {

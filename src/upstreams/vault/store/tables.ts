@@ -3,8 +3,7 @@
  * same in both databases; PostgreSQL begins with the second. Columns that end in `_ms` are milliseconds since 1970, other
  * times are whole Unix seconds.
  */
-import type { Transactions } from './sqlite.ts'
-import type { Run } from './sql.ts'
+import type { Run, Transaction } from './sql.ts'
 
 /** What this version reads and writes; in SQLite it is `PRAGMA user_version`. */
 const SCHEMA_VERSION = 2
@@ -118,10 +117,10 @@ const postgresTables: readonly string[] = [
 ]
 
 /** Brings the file to the current version; rejects with `Error` for a newer vault and for a foreign database. */
-export async function migrateSqlite(run: Run, transaction: Transactions): Promise<void> {
+export async function migrateSqlite(run: Run, transaction: Transaction): Promise<void> {
   // Before the switch to WAL mode, which would write to a database of another application.
   if ((await sqliteVersion(run)) !== SCHEMA_VERSION)
-    await transaction.run(async (inside) => {
+    await transaction(async (inside) => {
       // Another process may have created the tables while this one waited for the lock.
       for (const step of sqliteSteps.slice(await sqliteVersion(inside))) for (const sql of step) await inside(sql)
       await inside(`PRAGMA application_id = ${String(APPLICATION_ID)}`)
@@ -143,10 +142,7 @@ async function sqliteVersion(run: Run): Promise<number> {
 }
 
 /** The same for PostgreSQL, in the schema `tokengraph`. */
-export async function migratePostgres(
-  run: Run,
-  transaction: <T>(work: (run: Run) => Promise<T>) => Promise<T>,
-): Promise<void> {
+export async function migratePostgres(run: Run, transaction: Transaction): Promise<void> {
   if ((await postgresVersion(run)) === SCHEMA_VERSION) return
   await transaction(async (inside) => {
     await inside('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK])

@@ -9,7 +9,7 @@ import type { AccountRecord } from './record.ts'
 import { decodeRecord, encodeRecord, identify, primaryKeyOf } from './rows.ts'
 import type { FullRow } from './rows.ts'
 import { writing } from './sql.ts'
-import type { Dialect, Run, SqlValue } from './sql.ts'
+import type { Dialect, Run } from './sql.ts'
 import type { Store } from './store.ts'
 
 export interface WriteCounts {
@@ -83,7 +83,7 @@ function prepareWrite(run: Run, { sql, keyring }: Store): (record: AccountRecord
     if (stored !== null && fingerprint(stored) === fingerprint(merged)) return 'unchanged'
     const identity = identify(merged, row?.row_id ?? randomUUID(), (row?.generation ?? 0) + 1)
     const encoded = encodeRecord(merged, identity, keyring)
-    const values = columns.map((column) => encoded[column as keyof typeof encoded] as SqlValue)
+    const values = columns.map((column) => encoded[column])
     const written = await run(upsert, [...values, dueAfterImport(merged)])
     // A refresh moved the generation in between: what it wrote is merged, too.
     if (written.length === 0) return writeOne(record)
