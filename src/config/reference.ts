@@ -40,12 +40,20 @@ interface Facts {
 function describe(at: At, schema: JsonSchema, { isRequired, inherited }: Facts): Row[] {
   const fallback = inherited ?? schema.default
   const branches = alternatives(schema)
-  const nested = branches.flatMap((branch) => describeChildren(at, branch, fallback))
+  const nested = mergeRows(branches.flatMap((branch) => describeChildren(at, branch, fallback)))
   const isGroup = nested.length > 0 && branches.length === 1
   const { description = '' } = schema
   if (isGroup && description === '') return nested
   const stated = typeof schema.fallback === 'string' ? schema.fallback : defaultText(fallback, isRequired)
   return [{ ...at, type: typeOf(schema), default: stated, description }, ...nested]
+}
+
+/** A key that several alternatives have is one row. */
+function mergeRows(rows: readonly Row[]): Row[] {
+  return [...Map.groupBy(rows, ({ key }) => key).values()].flatMap((same) => {
+    const [first] = same
+    return first === undefined ? [] : [{ ...first, type: [...new Set(same.map(({ type }) => type))].join(' or ') }]
+  })
 }
 
 function describeChildren({ section, key }: At, schema: JsonSchema, fallback: unknown): Row[] {
