@@ -118,7 +118,13 @@ export function openSqliteThread(path: string, options: ThreadOptions = { readOn
       waiting.set(id, { resolve, reject, timer })
       worker ??= start()
       worker.ref()
-      worker.postMessage({ id, sql, values, until: sharedMs() + timeoutMs } satisfies Task)
+      try {
+        worker.postMessage({ id, sql, values, until: sharedMs() + timeoutMs } satisfies Task)
+      } catch (error) {
+        // A value that no thread can be given.
+        settle(id)
+        throw error
+      }
       return promise
     },
     async close() {

@@ -96,7 +96,7 @@ async function openVault(options: VaultOptions, deps: UpstreamDeps) {
   for (const file of spool.unreadable) warn('a file of the spool cannot be read and stays where it is', { file })
   if (clients.size > 0) reserveSpool(folder)
   const reader = createReader(sql, observe)
-  const leases = createLeases(sql)
+  const leases = createLeases(sql, keyring)
   const health = createClientHealth(sql, options.refresh.concurrency)
   const endpoints = new Map<string, TokenEndpoint>()
   const clientOf = (row: Pick<ReadRow, 'provider' | 'client'>) => findClient(clients, row)

@@ -28,13 +28,13 @@ export interface Life {
   readonly isUsed: boolean
 }
 
-/** Milliseconds from now until the refresh; null: only when somebody asks. `random` is from 0 to 1. */
+/** Whole milliseconds from now until the refresh; null: only when somebody asks. `random` is from 0 to 1. */
 export function dueIn({ refresh }: Pick<Provider, 'refresh'>, life: Life, random: number): number | null {
   if (refresh.uses === 'nothing') return null
   const times = [keepAliveMs(refresh), accessMs(refresh, life)]
     .filter((time) => time !== null)
     .map(({ afterMs, jitter }) => afterMs * (1 - random * jitter))
-  return times.length === 0 ? null : Math.max(0, Math.min(...times) - life.ageMs)
+  return times.length === 0 ? null : Math.max(0, Math.ceil(Math.min(...times) - life.ageMs))
 }
 
 interface Time {

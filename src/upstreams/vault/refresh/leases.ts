@@ -3,6 +3,8 @@
  * tokens moves (docs/adr/0012-vault-refresh.md). Each function is one statement, which commits by itself: no transaction
  * is open while a provider is asked, and a pooler may give each a session of its own.
  */
+import type { Keyring } from '../store/crypto.ts'
+import { registerActiveKey } from '../store/keys.ts'
 import type { ReadRow } from '../store/read.ts'
 import { grantColumns } from '../store/rows.ts'
 import type { AccountState, sealSecrets } from '../store/rows.ts'
@@ -63,7 +65,7 @@ const freshColumns = [
   ...['source_started_ms', 'key_id', 'wrapped_key', 'token', 'token_secret', 'id_token', 'refresh_token', 'extras'],
 ] as const satisfies readonly (keyof Fresh)[]
 
-export function createLeases(sql: Sql): Leases {
+export function createLeases(sql: Sql, keyring: Keyring): Leases {
   const { run, dialect } = sql
   const { nowMs: now } = dialect
   const accounts = dialect.table('accounts')
@@ -117,7 +119,13 @@ export function createLeases(sql: Sql): Leases {
     },
     async commit({ row_id: id, generation }, fresh, dueMs) {
       const values = freshColumns.map((column): SqlValue => fresh[column])
-      return (await run(commitSql, [id, generation, dueMs, ...values])).length > 0
+      const write = () => run(commitSql, [id, generation, dueMs, ...values])
+      const written = await write().catch(async () => {
+        // A rotation in another process may have dropped the key, which no row needed.
+        await registerActiveKey(run, dialect, keyring)
+        return write()
+      })
+      return written.length > 0
     },
     async release({ row_id: id, generation }, owner, { state, reason, failure, clearsAttempt, nextAttemptMs, dueMs }) {
       const changes = [state, reason, failure?.class ?? null, failure?.code ?? null, clearsAttempt ? 1 : 0]

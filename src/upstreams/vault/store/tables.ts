@@ -153,8 +153,9 @@ export async function migratePostgres(run: Run, transaction: Transaction): Promi
 
 /** 0: there are no tables yet. */
 async function postgresVersion(run: Run): Promise<number> {
-  const [table] = await run<{ name: string | null }>("SELECT to_regclass('tokengraph.vault_version')::text AS name")
-  if (table?.name == null) return 0
+  // Not to_regclass: it may answer out of a cache that has not heard of a table which another session just made.
+  const tables = await run("SELECT 1 FROM pg_tables WHERE schemaname = 'tokengraph' AND tablename = 'vault_version'")
+  if (tables.length === 0) return 0
   const [found] = await run<{ version: number }>('SELECT version FROM tokengraph.vault_version')
   return known(found?.version ?? 0, 'the database')
 }
