@@ -71,16 +71,12 @@ export async function connect(store: Store, server: TokenServer, userId: string,
 }
 
 /** One process's view of the vault. */
-export function openReader(options: Readonly<Record<string, unknown>>) {
+export function openReaderOf(options: Readonly<Record<string, unknown>>) {
   const events: PlatformEvent[] = []
   const warnings: { readonly message: string; readonly details: unknown }[] = []
   const upstream = vault.open(vault.options.parse(options), {
     observe: (event) => events.push(event),
     warn: (message, details) => warnings.push({ message, details }),
-  })
-  onTestFinished(async () => {
-    await upstream.finish?.()
-    await upstream.close()
   })
   const tokens = upstream.tokens as Many<TokenKey, readonly OAuthAccessToken[]>
 
@@ -93,10 +89,21 @@ export function openReader(options: Readonly<Record<string, unknown>>) {
     if (token === undefined) throw new Error('there is no account')
     return { token: reveal(token.token), expiresAt: token.expires_at, problem: token.problem?.code ?? null }
   }
-  return { upstream, events, warnings, read }
+  const close = async (): Promise<void> => {
+    await upstream.finish?.()
+    await upstream.close()
+  }
+  return { upstream, events, warnings, read, close }
 }
 
-async function rowOf({ sql }: Store, userId: string) {
+/** The same, closed when the test ends. */
+export function openReader(options: Readonly<Record<string, unknown>>) {
+  const reader = openReaderOf(options)
+  onTestFinished(() => reader.close())
+  return reader
+}
+
+export async function rowOf({ sql }: Store, userId: string) {
   const [row] = await sql.run<Readonly<Record<string, string | number | null>>>(
     `SELECT * FROM ${sql.dialect.table('accounts')} WHERE user_id = $1`,
     [userId],

@@ -1,0 +1,55 @@
+/** Reader processes of a vault, for tests of what several of them do to one account. */
+import { fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+
+/** Where a process dies. `posting`: while the provider works; `answered`: after its answer, before anything is written. */
+export const failpoints = ['claimed', 'begun', 'posting', 'answered', 'committing', 'committed'] as const
+export type Failpoint = (typeof failpoints)[number]
+
+export interface Order {
+  readonly provider: string
+  readonly userId: string
+  readonly readers: number
+}
+
+export interface Report {
+  /** The distinct tokens that were handed out. */
+  readonly tokens: readonly string[]
+  readonly problems: readonly string[]
+}
+
+export interface ReaderProcess {
+  readonly child: ChildProcess
+  /** Rejects where the process dies. */
+  read(order: Order): Promise<Report>
+  end(): Promise<void>
+}
+
+export async function startReader(options: object, failpoint?: Failpoint): Promise<ReaderProcess> {
+  const child = fork(
+    join(import.meta.dirname, 'reader-process.ts'),
+    [JSON.stringify(options), ...(failpoint === undefined ? [] : [failpoint])],
+    { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv: [] },
+  )
+  const died = once(child, 'exit')
+  const message = async (): Promise<unknown> => {
+    const first = await Promise.race([once(child, 'message'), died.then(() => null)])
+    if (first === null) throw new Error('the process has died')
+    return first[0] as unknown
+  }
+  await message()
+  return {
+    child,
+    async read(order) {
+      const answered = message()
+      child.send(order)
+      return (await answered) as Report
+    },
+    async end() {
+      if (child.exitCode === null && child.signalCode === null) child.send('end')
+      await died
+    },
+  }
+}
