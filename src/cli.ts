@@ -3,6 +3,7 @@
 import { enableCompileCache } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import type { Store } from './upstreams/vault/store/store.ts'
 import type { SchemaForm } from './commands/schema.ts'
 
 // Beside the dependencies, and not in the shared temporary folder, where another user could plant code.
@@ -132,8 +133,7 @@ vault
   .option(...config)
   .option(...upstream)
   .action(async (file: string, flags: VaultFlags) => {
-    const [{ importAccounts, openImport }, store] = await Promise.all([import('./commands/vault.ts'), openVault(flags)])
-    process.exitCode = await importAccounts(store, openImport(file), output)
+    await withVault(flags, ({ importAccounts, openImport }, store) => importAccounts(store, openImport(file), output))
   })
 
 vault
@@ -145,8 +145,7 @@ vault
   .option(...provider)
   .option('--json', 'one JSON object on each line')
   .action(async (flags: VaultFlags & { user?: string; provider?: string; json?: boolean }) => {
-    const [{ listAccounts }, store] = await Promise.all([import('./commands/vault.ts'), openVault(flags)])
-    process.exitCode = await listAccounts(store, flags, output)
+    await withVault(flags, ({ listAccounts }, store) => listAccounts(store, flags, output))
   })
 
 vault
@@ -158,8 +157,7 @@ vault
   .option(...provider)
   .option('--account <id>', 'only this connected account')
   .action(async (flags: VaultFlags & { user: string; provider?: string; account?: string }) => {
-    const [{ removeAccounts }, store] = await Promise.all([import('./commands/vault.ts'), openVault(flags)])
-    process.exitCode = await removeAccounts(store, flags, output)
+    await withVault(flags, ({ removeAccounts }, store) => removeAccounts(store, flags, output))
   })
 
 vault
@@ -168,8 +166,30 @@ vault
   .option(...config)
   .option(...upstream)
   .action(async (flags: VaultFlags) => {
-    const [{ rotateKeys }, store] = await Promise.all([import('./commands/vault.ts'), openVault(flags)])
-    process.exitCode = await rotateKeys(store, output)
+    await withVault(flags, ({ rotateKeys }, store) => rotateKeys(store, output))
+  })
+
+vault
+  .command('status')
+  .description('how the accounts are doing, and which clients a provider refuses')
+  .option(...config)
+  .option(...upstream)
+  .option('--json', 'one JSON object')
+  .action(async (flags: VaultFlags & { json?: boolean }) => {
+    await withVault(flags, ({ printStatus }, store) => printStatus(store, flags, output))
+  })
+
+vault
+  .command('copy')
+  .description('copy every account into another configured vault; can run while it is in use, and again')
+  .option(...config)
+  .requiredOption('--from <name>', 'the vault to read, as the configuration names it')
+  .requiredOption('--to <name>', 'the vault to write')
+  .action(async ({ config: file, from, to }: { config?: string; from: string; to: string }) => {
+    const flags = file === undefined ? {} : { config: file }
+    await withVault({ ...flags, upstream: from }, (_, source) =>
+      withVault({ ...flags, upstream: to }, ({ copyVault }, target) => copyVault(source, target, output)),
+    )
   })
 
 try {
@@ -190,10 +210,21 @@ async function auditConfig(file: string | null) {
   return loadConfig({ file, env: readEnvironment() }).audit
 }
 
-async function openVault(flags: VaultFlags) {
-  const { openConfiguredVault } = await import('./commands/vault.ts')
+/** Opens the vault for one command and closes it after; the command returns the exit code. */
+async function withVault<Code extends 0 | 1>(
+  flags: VaultFlags,
+  work: (commands: typeof import('./commands/vault.ts'), store: Store) => Promise<Code>,
+): Promise<Code> {
+  const commands = await import('./commands/vault.ts')
   const { config: file = null, upstream: name = null } = flags
-  return openConfiguredVault({ file, upstream: name, env: await environment() })
+  const store = await commands.openConfiguredVault({ file, upstream: name, env: await environment() })
+  try {
+    const code = await work(commands, store)
+    process.exitCode = code
+    return code
+  } finally {
+    await store.close()
+  }
 }
 
 function parsePort(text: string): number {

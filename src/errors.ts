@@ -115,6 +115,12 @@ export interface ErrorDetails {
   readonly upstream_code?: string
   /** The platform's trace id, for its support. */
   readonly trace_id?: string
+  /** Whole Unix seconds since when an account is as the error says, where the platform knows. */
+  readonly state_since?: number
+  /** The kind of the last failure of a refresh: `grant_dead`, `client_bad`, `config`, `rate`, `ambiguous` … */
+  readonly last_failure?: string
+  /** Whole Unix seconds of that failure. */
+  readonly last_failure_at?: number
   /** The id of the request, as in the header `x-request-id` and in the log. */
   readonly request_id?: string
 }

@@ -4,10 +4,12 @@ import { loadConfig } from '../config/load.ts'
 import { DATA_FOLDER, developmentVault } from '../development/development.ts'
 import { checkAccountId, checkId, checkProvider } from '../tokens/ids.ts'
 import { parseImport } from '../upstreams/vault/import.ts'
+import { copyAccounts } from '../upstreams/vault/store/copy.ts'
 import { deleteAccounts, iterateAccounts } from '../upstreams/vault/store/manage.ts'
 import type { AccountFilter, ListedAccount } from '../upstreams/vault/store/manage.ts'
 import type { VaultOptions } from '../upstreams/vault/options.ts'
 import { rotateKeys as rotate } from '../upstreams/vault/store/rotate.ts'
+import { readStatus } from '../upstreams/vault/store/status.ts'
 import { openStore } from '../upstreams/vault/store/store.ts'
 import type { Store } from '../upstreams/vault/store/store.ts'
 import { writeAccounts } from '../upstreams/vault/store/write.ts'
@@ -162,6 +164,47 @@ export async function rotateKeys(store: Store, { out, err }: Output): Promise<0 
     )
   for (const id of rotation.needed) err.write(`Key ${id} is still needed: keep it in \`keys\`.\n`)
   return rotation.needed.length === 0 ? 0 : 1
+}
+
+export interface StatusOptions {
+  readonly json?: boolean
+}
+
+/** `vault status`: prints counts and the clients that need the operator. Returns 0, or 1 while a client is refused. */
+export async function printStatus(store: Store, { json }: StatusOptions, { out }: Output): Promise<0 | 1> {
+  const status = await readStatus(store)
+  const { accounts, withRefreshToken, due, leased, clients } = status
+  const refused = clients.filter(({ state }) => state === 'OPEN')
+  if (json === true) {
+    const { withRefreshToken: renewable, ...rest } = status
+    out.write(`${JSON.stringify({ ...rest, with_refresh_token: renewable })}\n`)
+    return refused.length === 0 ? 0 : 1
+  }
+  const total = Object.values(accounts).reduce((sum, rows) => sum + rows, 0)
+  out.write(`${count(total, 'account')}, ${String(withRefreshToken)} with a refresh token\n`)
+  for (const [state, rows] of Object.entries(accounts)) out.write(`  ${state.padEnd(26)} ${String(rows)}\n`)
+  out.write(`  ${'due for a refresh'.padEnd(26)} ${String(due)}\n  ${'being refreshed'.padEnd(26)} ${String(leased)}\n`)
+  for (const { provider, client, state, reason, since } of clients) {
+    const why =
+      state === 'OPEN' ? `${provider} refuses it${reason === null ? '' : ` (${reason})`}` : `${provider} limits it`
+    out.write(
+      `Client ${client}: ${why} since ${formatTime(since)}${state === 'OPEN' ? '; correct its credentials' : ''}.\n`,
+    )
+  }
+  return refused.length === 0 ? 0 : 1
+}
+
+/** `vault copy`: returns 0, or 1 when a row does not open. */
+export async function copyVault(from: Store, to: Store, { out, err }: Output): Promise<0 | 1> {
+  if (from.sql.place === to.sql.place) throw new Error('--to: it is the same vault as --from.')
+  const progress = createProgress(err, 'Copying')
+  const { written, unchanged, damaged, extra } = await copyAccounts(from, to, progress.update)
+  progress.end()
+  out.write(`${count(written + unchanged, 'account')}: ${String(written)} written, ${String(unchanged)} unchanged.\n`)
+  if (extra > 0) out.write(`The target has ${count(extra, 'account')} that the source does not have.\n`)
+  for (const row of damaged)
+    err.write(`Damaged and not copied: ${row.user_id} ${row.provider} ${row.external_account_id}.\n`)
+  return damaged.length === 0 ? 0 : 1
 }
 
 function count(amount: number, noun: string): string {

@@ -3,6 +3,7 @@
  * dates are fixed, so that the README can show the answer.
  */
 import { accountRecord } from '../upstreams/vault/store/record.ts'
+import { FIRST_REFRESH_TOKEN } from './demo-provider.ts'
 import type { AccountRecord } from '../upstreams/vault/store/record.ts'
 
 export const DEMO_USER = 'user_demo'
@@ -49,14 +50,27 @@ export const demoAccounts: readonly AccountRecord[] = [
     provider: 'oauth_github',
     external_account_id: 'eac_demo_github',
     provider_user_id: '7',
-    token: 'demo-github-expired-token',
+    token: 'demo-github-token-0',
+    refresh_token: FIRST_REFRESH_TOKEN,
     expires_at: EXPIRED_2024,
     scopes: ['repo', 'read:user'],
     username: 'demo',
   },
+  {
+    provider: 'oauth_slack',
+    external_account_id: 'eac_demo_slack',
+    provider_user_id: 'U0DEMO',
+    token: 'demo-slack-expired-token',
+    expires_at: EXPIRED_2024,
+    scopes: ['chat:write', 'users:read'],
+    username: 'demo',
+  },
 ].map((account) => accountRecord.parse({ user_id: DEMO_USER, ...account }))
 
-/** Reads two accounts at one provider, an OAuth 1.0 token with its secret, and an expired token without a refresh. */
+/**
+ * Reads two accounts at one provider, an OAuth 1.0 token with its secret, an account that is refreshed when it is read, and
+ * an expired token that nothing can refresh.
+ */
 export const demoQuery = `{
   user(id: "${DEMO_USER}") {
     google: oauth_access_tokens(provider: "google") {
@@ -70,6 +84,10 @@ export const demoQuery = `{
       token_secret
     }
     github: oauth_connection(provider: "github") {
+      status
+      reason
+    }
+    slack: oauth_connection(provider: "slack") {
       status
       reason
     }

@@ -1,6 +1,7 @@
 /**
  * Development mode: adds to a configuration what a fresh clone needs to answer its first query. That is a service key
- * with every right and, where no upstream is configured, a vault with a demo user. Everything is stored in one folder.
+ * with every right and, where no upstream is configured, a vault with a demo user and a demo provider that refreshes one of
+ * its accounts. Everything is stored in one folder.
  */
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -11,6 +12,7 @@ import { vaultOptions } from '../upstreams/vault/options.ts'
 import type { VaultOptions } from '../upstreams/vault/options.ts'
 import { openStore } from '../upstreams/vault/store/store.ts'
 import { writeAccounts } from '../upstreams/vault/store/write.ts'
+import { demoProviderOptions, startDemoProvider } from './demo-provider.ts'
 import { DEMO_USER, demoAccounts } from './demo.ts'
 
 /** Relative to the working directory. */
@@ -43,7 +45,7 @@ export async function prepareDevelopment(config: Config, folder: string): Promis
   const withKey = { ...config, auth: { ...config.auth, services: [...config.auth.services, service] } }
   if (config.upstreams.length > 0) return { config: withKey, key, keyFile, vault: null }
 
-  const options = developmentVault(folder)
+  const options = developmentVault(folder, demoProviderOptions(await startDemoProvider()))
   const { path } = options
   const created = !existsSync(path)
   if (created) await fillVault(options)
@@ -56,12 +58,18 @@ export async function prepareDevelopment(config: Config, folder: string): Promis
   }
 }
 
-/** Returns the options of the vault of development mode; creates its key where it is missing. */
-export function developmentVault(folder: string): VaultOptions & { readonly path: string } {
+/**
+ * Returns the options of the vault of development mode; creates its key where it is missing. `more`: further keys, such as
+ * clients.
+ */
+export function developmentVault(
+  folder: string,
+  more: Readonly<Record<string, unknown>> = {},
+): VaultOptions & { readonly path: string } {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const ringSecret = readOrCreate(join(folder, 'vault.key'), () => randomBytes(32).toString('base64'))
   const path = join(folder, 'tokengraph.sqlite')
-  return { ...vaultOptions.parse({ path, keys: [{ id: 'development', secret: ringSecret }] }), path }
+  return { ...vaultOptions.parse({ path, keys: [{ id: 'development', secret: ringSecret }], ...more }), path }
 }
 
 async function fillVault(options: VaultOptions): Promise<void> {

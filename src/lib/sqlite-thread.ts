@@ -88,7 +88,6 @@ export function openSqliteThread(path: string, options: ThreadOptions = { readOn
 
   function start(): Worker {
     const started = startWorker(path, options)
-    started.unref()
     started.on('message', (reply: Reply) => {
       const found = settle(reply.id)
       if ('rows' in reply) found?.resolve(reply.rows)
@@ -101,6 +100,8 @@ export function openSqliteThread(path: string, options: ThreadOptions = { readOn
       if (worker === started) worker = null
       rejectAll('the thread has ended')
     })
+    // Last: to listen to a thread keeps the process alive.
+    started.unref()
     return started
   }
 

@@ -19,8 +19,13 @@ export interface Connection {
   readonly status: Status
   readonly oauth_access_tokens: readonly SubjectToken[]
   readonly missing_scopes: readonly string[]
-  readonly reason: ErrorCode | null
+  readonly reason: ErrorCode | 'EXPIRING' | null
   readonly retry_after_ms: number | null
+  /** Whole Unix seconds. */
+  readonly since: number | null
+  readonly last_failure: string | null
+  /** Whole Unix seconds. */
+  readonly last_failure_at: number | null
 }
 
 /** Failures that are states of a connection; every other code stays an error. */
@@ -54,6 +59,9 @@ export function connectionByTokens(
   tokens: readonly SubjectToken[],
   requiredScopes: readonly string[],
 ): Connection {
+  const healths = tokens.flatMap(({ token: { health } }) => (health === null ? [] : [health]))
+  // The account that needs the user first.
+  const health = healths.find(({ isExpiring }) => isExpiring) ?? healths[0]
   return {
     provider,
     status: tokens.length > 0 ? 'CONNECTED' : 'NOT_CONNECTED',
@@ -62,8 +70,11 @@ export function connectionByTokens(
       requiredScopes,
       tokens.map(({ token }) => token.scopes),
     ),
-    reason: null,
+    reason: health?.isExpiring === true ? 'EXPIRING' : null,
     retry_after_ms: null,
+    since: health?.since ?? null,
+    last_failure: health?.lastFailure ?? null,
+    last_failure_at: health?.lastFailureAt ?? null,
   }
 }
 
@@ -85,6 +96,9 @@ export function failedConnection(provider: string, error: unknown, requiredScope
     missing_scopes: requiredScopes,
     reason: error.code,
     retry_after_ms: error.extensions.retry_after_ms ?? null,
+    since: error.extensions.state_since ?? null,
+    last_failure: error.extensions.last_failure ?? null,
+    last_failure_at: error.extensions.last_failure_at ?? null,
   }
 }
 

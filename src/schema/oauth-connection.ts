@@ -12,11 +12,17 @@ const OAuthConnectionStatus = builder.enumType('OAuthConnectionStatus', {
 })
 
 const ErrorCodeRef = builder.enumType('OAuthConnectionReason', {
-  description: 'The error code behind a status other than `CONNECTED`; the list may grow.',
-  values: Object.fromEntries(reasons.map((code) => [code, { description: errorCodes[code].message }])) as Record<
-    (typeof reasons)[number],
-    { description: string }
-  >,
+  description: 'What is behind the status; the list may grow.',
+  values: {
+    ...(Object.fromEntries(reasons.map((code) => [code, { description: errorCodes[code].message }])) as Record<
+      (typeof reasons)[number],
+      { description: string }
+    >),
+    EXPIRING: {
+      description:
+        'The provider has ended the grant of an account whose token still lives: ask for consent before it ends.',
+    },
+  },
 })
 
 export const OAuthConnectionRef = builder.objectRef<Connection>('OAuthConnection').implement({
@@ -44,7 +50,22 @@ export const OAuthConnectionRef = builder.objectRef<Connection>('OAuthConnection
     }),
     reason: t.expose('reason', {
       type: ErrorCodeRef,
-      description: 'The error code behind a status other than `CONNECTED`; null when no account is connected.',
+      description:
+        'The error code behind a status other than `CONNECTED`, or `EXPIRING`; null when no account is connected.',
+    }),
+    since: t.field({
+      type: 'UnixTimestamp',
+      description: 'Since when the account is in this state, where the platform keeps that.',
+      resolve: ({ since }) => since,
+    }),
+    last_failure: t.exposeString('last_failure', {
+      description:
+        'The kind of the last refresh that failed, such as `grant_dead`, `client_bad`, `rate` or `unreachable`; it may have succeeded since.',
+    }),
+    last_failure_at: t.field({
+      type: 'UnixTimestamp',
+      description: 'When that was.',
+      resolve: ({ last_failure_at: at }) => at,
     }),
     retry_after_ms: t.exposeInt('retry_after_ms', {
       description: 'Milliseconds after which asking again makes sense, where the platform says so.',

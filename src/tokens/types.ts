@@ -22,6 +22,19 @@ export interface OAuthAccessToken {
   readonly id_token: Secret | null
   /** Why the platform could not make the token live longer; null: it did not have to. */
   readonly problem: CodedError | null
+  /** null: the platform does not say. */
+  readonly health: AccountHealth | null
+}
+
+/** How an account is doing, where this process keeps it alive. Times are whole Unix seconds. */
+export interface AccountHealth {
+  /** Whether the provider has ended the grant, so that nothing follows the token that still lives. */
+  readonly isExpiring: boolean
+  /** Since when it is so; null: it was never otherwise. */
+  readonly since: number | null
+  /** The kind of the last failure of a refresh; null: none failed. */
+  readonly lastFailure: string | null
+  readonly lastFailureAt: number | null
 }
 
 /** A connected account, without its secrets. */

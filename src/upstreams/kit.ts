@@ -28,7 +28,7 @@ export { openSqliteThread } from '../lib/sqlite-thread.ts'
 export type { SqliteThread } from '../lib/sqlite-thread.ts'
 export { isLoopback, isSecure, secureUrl, upstreamUrl, withoutTrailingSlashes } from '../lib/url.ts'
 export { bareProvider, checkAccountId, checkId, checkProvider, joinIds, wireProvider } from '../tokens/ids.ts'
-export type { ExternalAccount, OAuthAccessToken, TokenKey } from '../tokens/types.ts'
+export type { AccountHealth, ExternalAccount, OAuthAccessToken, TokenKey } from '../tokens/types.ts'
 export { openHttp } from './http/client.ts'
 export { answerError, asTraceId, statusError } from './http/errors.ts'
 export type { AnswerFacts } from './http/errors.ts'
@@ -135,6 +135,7 @@ export function token(
     token_secret: null,
     id_token: null,
     problem: null,
+    health: null,
     ...known,
   }
 }

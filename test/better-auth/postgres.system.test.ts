@@ -156,7 +156,10 @@ test('closes the connection of a caller who leaves; the next caller gets another
   const controller = new AbortController()
   const tokens = opened.upstream.tokens as Many<TokenKey, unknown>
   const lock = await lockTable(app.name)
-  const read = tokens.many([{ userId: 'user_1', provider: 'github', credential: null, minValiditySeconds: 0 }], call(controller.signal))
+  const read = tokens.many(
+    [{ userId: 'user_1', provider: 'github', credential: null, minValiditySeconds: 0 }],
+    call(controller.signal),
+  )
   await expect.poll(() => app.run(active), { timeout: 10_000 }).toEqual([{ count: 1 }])
   controller.abort(new Error('gone'))
   await expect(read).rejects.toThrow('gone')

@@ -19,7 +19,10 @@ export interface DevelopmentServer extends AsyncDisposable {
 export async function startDevelopment(): Promise<DevelopmentServer> {
   const folder = makeFolder()
   const configured = loadConfig({ env: {} })
-  const { config, key } = await prepareDevelopment({ ...configured, listen: { host: '127.0.0.1', port: 0 } }, folder.path)
+  const { config, key } = await prepareDevelopment(
+    { ...configured, listen: { host: '127.0.0.1', port: 0 } },
+    folder.path,
+  )
   const logged: string[] = []
   const log = writeLog('debug', { write: (line) => void logged.push(line) })
   const running = await startServer(config, { log, page: createPage(demoQuery, key) })

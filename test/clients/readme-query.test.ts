@@ -22,7 +22,8 @@ const answer = {
       },
     ],
     x: [{ token: 'demo-x-token', token_secret: 'demo-x-token-secret' }],
-    github: { status: 'REAUTHORIZATION_REQUIRED', reason: 'REAUTHORIZATION_REQUIRED' },
+    github: { status: 'CONNECTED', reason: null },
+    slack: { status: 'REAUTHORIZATION_REQUIRED', reason: 'REAUTHORIZATION_REQUIRED' },
   },
 }
 

@@ -43,7 +43,7 @@ it('starts with one command, answers the query on its page, and stops when it is
         { label: 'home', token: 'demo-google-home-token' },
         { label: 'work', token: 'demo-google-work-token' },
       ],
-      github: { status: 'REAUTHORIZATION_REQUIRED' },
+      github: { status: 'CONNECTED' },
     }
     expect(await answer.json()).toEqual({
       data: {

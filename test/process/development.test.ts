@@ -41,7 +41,8 @@ const demoAnswer = {
         },
       ],
       x: [{ token: 'demo-x-token', token_secret: 'demo-x-token-secret' }],
-      github: { status: 'REAUTHORIZATION_REQUIRED', reason: 'REAUTHORIZATION_REQUIRED' },
+      github: { status: 'CONNECTED', reason: null },
+      slack: { status: 'REAUTHORIZATION_REQUIRED', reason: 'REAUTHORIZATION_REQUIRED' },
     },
   },
 }
@@ -54,6 +55,11 @@ it('answers the first query from an empty folder and after a restart, with files
     await server.seen(new RegExp(expected))
     const key = readFileSync(join(folder.path, 'data/dev.key'), 'utf8').trim()
     expect(await ask(url, key, demoQuery)).toEqual(demoAnswer)
+    const github = '{ user(id: "user_demo") { oauth_access_tokens(provider: "github") { token } } }'
+    // Refreshed by the demo provider once, and kept over the restart.
+    expect(await ask(url, key, github)).toEqual({
+      data: { user: { oauth_access_tokens: [{ token: 'demo-github-token-1' }] } },
+    })
     server.child.kill('SIGTERM')
     expect((await server.ended).code).toBe(0)
   }

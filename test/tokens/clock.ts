@@ -28,6 +28,7 @@ export function row(account: string, expires_at: number | null, token = 'invente
     token_secret: null,
     id_token: null,
     problem: null,
+    health: null,
   }
 }
 

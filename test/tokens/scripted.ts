@@ -48,6 +48,7 @@ export function tokensOf({ userId, provider }: Asked, holding: Holding): readonl
     token_secret: null,
     id_token: null,
     problem: null,
+    health: null,
   })
   if (holding === 'two') return [row('a', NOW + 3600), row('b', NOW + 3600)]
   if (holding === 'one') return [row('a', NOW + 3600)]
@@ -98,7 +99,10 @@ export function openScripted(script: Script): { readonly upstream: Upstream; rea
   function many(keys: readonly TokenKey[]): Map<string, readonly OAuthAccessToken[] | Error> {
     const found = new Map<string, readonly OAuthAccessToken[] | Error>()
     // In another order than asked, and with one that nobody asked for.
-    for (const key of [...keys, { userId: 'stranger', provider: 'p', credential: null, minValiditySeconds: 0 }].reverse()) {
+    for (const key of [
+      ...keys,
+      { userId: 'stranger', provider: 'p', credential: null, minValiditySeconds: 0 },
+    ].reverse()) {
       const holding = script.holds(key.userId, key.provider)
       const error = errorOf(holding)
       if (holding === 'broken') throw error ?? new Error('unreachable')
@@ -126,7 +130,12 @@ export function openScripted(script: Script): { readonly upstream: Upstream; rea
     all: {
       kind: 'all',
       parent: (key) => key.userId,
-      all: (userId, call) => answer([userId], call, () => (one({ userId, provider: '*', credential: null, minValiditySeconds: 0 }), [userId])),
+      all: (userId, call) =>
+        answer(
+          [userId],
+          call,
+          () => (one({ userId, provider: '*', credential: null, minValiditySeconds: 0 }), [userId]),
+        ),
       pick: (key) => one(key),
     },
   }

@@ -56,7 +56,10 @@ export function openClerk(server: Pick<ClerkServer, 'url' | 'secret_key'>, given
     events,
     tokens: (user_id, provider, with_call = call()) =>
       named('clerk-test', () =>
-        one.one({ userId: user_id, provider: bareProvider(provider), credential: null, minValiditySeconds: 0 }, with_call),
+        one.one(
+          { userId: user_id, provider: bareProvider(provider), credential: null, minValiditySeconds: 0 },
+          with_call,
+        ),
       ),
     account: (id) =>
       named('clerk-test', async () => {

@@ -12,7 +12,7 @@ import { writeAccounts } from '../../../src/upstreams/vault/store/write.ts'
 import type { Page } from './backend-for-frontend.ts'
 
 const HOUR_SECONDS = 3600
-const PROVIDER = 'oauth_github'
+const PROVIDER = 'oauth_slack'
 
 /** Pages by path. Also gives one of the demo accounts a token that lives an hour, so that something counts down. */
 export async function openConsent(vault: VaultOptions, user_id: string) {
@@ -42,11 +42,11 @@ function grantedBy(user_id: string) {
   return accountRecord.parse({
     user_id,
     provider: PROVIDER,
-    external_account_id: 'eac_demo_github',
-    provider_user_id: '7',
-    token: 'demo-github-renewed-token',
+    external_account_id: 'eac_demo_slack',
+    provider_user_id: 'U0DEMO',
+    token: 'demo-slack-renewed-token',
     expires_at: inHours(8),
-    scopes: ['repo', 'read:user'],
+    scopes: ['chat:write', 'users:read'],
     username: 'demo',
   })
 }

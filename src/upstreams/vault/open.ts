@@ -14,7 +14,7 @@ import { createLeases } from './refresh/leases.ts'
 import type { Leases } from './refresh/leases.ts'
 import { createRefresher } from './refresh/refresher.ts'
 import { openSpool, reserveSpool } from './refresh/spool.ts'
-import { startWorker } from './refresh/worker.ts'
+import { createWorker } from './refresh/worker.ts'
 import { createReader } from './store/read.ts'
 import type { ReadRow } from './store/read.ts'
 import { openStore } from './store/store.ts'
@@ -53,10 +53,11 @@ export async function openVault(options: VaultOptions, deps: UpstreamDeps, wrapp
     },
   })
   const refresher = createRefresher({ reader, leases, keeper, health, attempt, options: options.refresh })
-  const worker = startWorker({
+  const worker = createWorker({
     ...{ leases, health, refresher, keeper, spool, clientOf, warn, options: options.refresh },
     clients: [...clients.values()],
   })
+  worker.start()
   return {
     reader,
     readTokens: createTokenReader({ reader, refresher, leases, keyring, clientOf }),

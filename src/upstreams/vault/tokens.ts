@@ -1,6 +1,6 @@
 /** The tokens of a batch of keys: what is stored, refreshed first where a caller needs it to live longer. */
-import { CodedError, monotonicMs, raceSignal, settleOrError } from '../kit.ts'
-import type { Call, OAuthAccessToken, TokenKey } from '../kit.ts'
+import { CodedError, monotonicMs, raceSignal, settleOrError, withDetails } from '../kit.ts'
+import type { AccountHealth, Call, OAuthAccessToken, TokenKey } from '../kit.ts'
 import type { OAuthClient } from './clients/clients.ts'
 import { isRenewable, leftOf, needOf } from './refresh/decide.ts'
 import type { Need } from './refresh/decide.ts'
@@ -44,7 +44,14 @@ export function createTokenReader({ reader, refresher, leases, keyring, clientOf
   }
 
   function decode(row: ReadRow, problem: CodedError | null): OAuthAccessToken {
-    return { ...decodeToken(row, keyring), problem }
+    const health = healthOf(row)
+    const { since, lastFailure, lastFailureAt } = health
+    const details = {
+      ...(since !== null && { state_since: since }),
+      ...(lastFailure !== null && { last_failure: lastFailure }),
+      ...(lastFailureAt !== null && { last_failure_at: lastFailureAt }),
+    }
+    return { ...decodeToken(row, keyring), health, problem: problem && withDetails(problem, details) }
   }
 
   /** Rows of which it has not been written down lately that they are in use. */
@@ -123,6 +130,24 @@ function problemOf(need: Need, row: ReadRow, minimum: number): CodedError | null
   if (need.kind === 'over') return new CodedError('REAUTHORIZATION_REQUIRED')
   // Only a new consent makes a token live longer that nothing can refresh.
   return livesLongEnough || (mayRenew && row.refresh_token !== null) ? null : new CodedError('REAUTHORIZATION_REQUIRED')
+}
+
+function healthOf({
+  state,
+  state_since_ms: since,
+  last_error_class: failure,
+  last_error_ms: at,
+}: ReadRow): AccountHealth {
+  return {
+    isExpiring: state === 'EXPIRING',
+    since: toSeconds(since),
+    lastFailure: failure,
+    lastFailureAt: toSeconds(at),
+  }
+}
+
+function toSeconds(ms: number | null): number | null {
+  return ms === null ? null : Math.floor(ms / 1000)
 }
 
 function unavailable(cause: unknown): CodedError {

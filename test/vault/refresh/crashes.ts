@@ -84,10 +84,12 @@ const PATIENCE_MS = 20_000
 
 /** true: a live token; false: the user has to consent again. */
 async function waitForAnswer(read: ReturnType<typeof openReaderOf>['read']): Promise<boolean> {
-  for (const last = performance.now() + PATIENCE_MS; performance.now() < last; await sleep(200)) {
+  const last = performance.now() + PATIENCE_MS
+  while (performance.now() < last) {
     const answer = await read('u1').catch(() => null)
     if (answer?.problem === null) return true
     if (answer?.problem === 'REAUTHORIZATION_REQUIRED') return false
+    await sleep(200)
   }
   throw new Error('the account is neither alive nor dead')
 }

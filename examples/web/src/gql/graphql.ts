@@ -4,10 +4,12 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-node/core';
-/** The error code behind a status other than `CONNECTED`; the list may grow. */
+/** What is behind the status; the list may grow. */
 export type OAuthConnectionReason =
   /** An argument is not valid. */
   | 'BAD_USER_INPUT'
+  /** The provider has ended the grant of an account whose token still lives: ask for consent before it ends. */
+  | 'EXPIRING'
   /** Unexpected error. */
   | 'INTERNAL_SERVER_ERROR'
   /** The server is at capacity. */

@@ -3,7 +3,7 @@
  *
  *   read → write the attempt → present the refresh token → store the answer → judge it
  *
- * Whatever happens, the row is left in a state that says what happened (docs/adr/0012-vault-refresh.md has the crash
+ * Whatever happens, the row is left in a state that says what happened (docs/adr/0006-leases-and-generations.md has the crash
  * table and the sources).
  */
 import { hash } from 'node:crypto'

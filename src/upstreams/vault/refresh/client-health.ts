@@ -40,8 +40,8 @@ interface HealthRow {
 
 interface Local {
   readonly refusedRows: Set<string>
-  /** Whether the database may hold a row about this client. */
-  isKnownBad: boolean
+  /** What the database holds about this client, as far as this process knows. */
+  state: HealthRow['state'] | null
   running: number
   /** How many requests may be under way: it begins with one and doubles, so that a wrong secret costs few. */
   allowed: number
@@ -70,7 +70,7 @@ export function createClientHealth({ run, dialect }: Sql, concurrency: number): 
   function localOf({ name }: OAuthClient): Local {
     const known = locals.get(name)
     if (known !== undefined) return known
-    const local: Local = { refusedRows: new Set(), isKnownBad: false, running: 0, allowed: 1, waiting: [] }
+    const local: Local = { refusedRows: new Set(), state: null, running: 0, allowed: 1, waiting: [] }
     locals.set(name, local)
     return local
   }
@@ -88,7 +88,7 @@ export function createClientHealth({ run, dialect }: Sql, concurrency: number): 
     async gate(client) {
       const [row] = await run<HealthRow>(selectSql, keyOf(client))
       const local = localOf(client)
-      local.isKnownBad = row !== undefined
+      local.state = row?.state ?? null
       // Other credentials than those that were refused deserve a request.
       if (row?.credentials_id !== client.credentialsId) return null
       const failure = row.state === 'OPEN' ? 'client_bad' : 'rate'
@@ -107,24 +107,24 @@ export function createClientHealth({ run, dialect }: Sql, concurrency: number): 
       const local = localOf(client)
       local.allowed = 1
       local.refusedRows.add(rowId)
-      if (local.refusedRows.size < OPENS_AFTER && !local.isKnownBad) return false
-      const opens = !local.isKnownBad
-      local.isKnownBad = true
+      const opens = local.state !== 'OPEN'
+      if (opens && local.refusedRows.size < OPENS_AFTER) return false
+      local.state = 'OPEN'
       await run(upsertSql, [...keyOf(client), client.credentialsId, 'OPEN', code, PROBE_MS])
       return opens
     },
     async limited(client, waitMs) {
       const local = localOf(client)
       local.allowed = 1
-      local.isKnownBad = true
+      local.state = 'BLOCKED'
       await run(upsertSql, [...keyOf(client), client.credentialsId, 'BLOCKED', null, Math.ceil(waitMs)])
     },
     async accepted(client) {
       const local = localOf(client)
       local.refusedRows.clear()
       local.allowed = Math.min(concurrency, local.allowed * 2)
-      if (!local.isKnownBad) return false
-      local.isKnownBad = false
+      if (local.state === null) return false
+      local.state = null
       const closed = await run<{ readonly state: string }>(deleteSql, keyOf(client))
       return closed.some(({ state }) => state === 'OPEN')
     },

@@ -1,6 +1,6 @@
 /**
  * Who may refresh a row: a lease with an owner and an end by the database's clock, and a generation that every write of
- * tokens moves (docs/adr/0012-vault-refresh.md). Each function is one statement, which commits by itself: no transaction
+ * tokens moves (docs/adr/0006-leases-and-generations.md). Each function is one statement, which commits by itself: no transaction
  * is open while a provider is asked, and a pooler may give each a session of its own.
  */
 import type { Keyring } from '../store/crypto.ts'

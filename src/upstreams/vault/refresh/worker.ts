@@ -11,6 +11,7 @@ import type { OAuthClient } from '../clients/clients.ts'
 import type { VaultOptions } from '../options.ts'
 import type { ReadRow } from '../store/read.ts'
 import type { ClientHealth } from './client-health.ts'
+import { leftOf } from './decide.ts'
 import { dueIn } from './due.ts'
 import type { Keeper } from './keep.ts'
 import type { Leases } from './leases.ts'
@@ -31,6 +32,10 @@ export interface WorkerDeps {
 }
 
 export interface Worker {
+  /** Refreshes what is due now, a few rows of each client. Returns how many rows were due. */
+  round(): Promise<number>
+  /** Goes on with rounds until `stop`. */
+  start(): void
   /** Ends after the round that is under way. */
   stop(): Promise<void>
 }
@@ -41,7 +46,7 @@ const TICK_MS = 1000
 const FAILED_MS = 5000
 const DAY_MS = 86_400_000
 
-export function startWorker(deps: WorkerDeps): Worker {
+export function createWorker(deps: WorkerDeps): Worker {
   const { leases, health, refresher, keeper, spool, clients, options, clientOf, warn } = deps
   const stopping = new AbortController()
   const idleMs = options.idle_days * DAY_MS
@@ -52,7 +57,6 @@ export function startWorker(deps: WorkerDeps): Worker {
     return (isDefault ? [client.name, ''] : [client.name]).map((name) => ({ client, provider, name }))
   })
 
-  /** Returns how many rows were due. */
   async function round(): Promise<number> {
     let found = 0
     for (const { client, provider, name } of targets) {
@@ -96,8 +100,12 @@ export function startWorker(deps: WorkerDeps): Worker {
     }
   }
 
-  const running = loop()
+  let running: Promise<void> | null = null
   return {
+    round,
+    start() {
+      running ??= loop()
+    },
     async stop() {
       stopping.abort()
       await running
@@ -107,7 +115,10 @@ export function startWorker(deps: WorkerDeps): Worker {
 
 /** Milliseconds until an account that nobody uses has to be refreshed; 0: now. null: never. */
 function untilNeeded(row: ReadRow, { provider }: OAuthClient): number | null {
-  const lifetimeMs = row.lifetime_seconds === null ? null : row.lifetime_seconds * 1000
+  const leftMs = leftOf(row, row.now_ms)
+  // Of an account from a file only the end is known.
+  const known = row.lifetime_seconds === null ? leftMs : row.lifetime_seconds * 1000
+  const lifetimeMs = Number.isFinite(known) ? Math.max(0, known) : null
   const ageMs = row.issued_at_ms === null ? Infinity : row.now_ms - row.issued_at_ms
   return dueIn(provider, { lifetimeMs, ageMs, isUsed: false }, 0.5)
 }

@@ -1,0 +1,101 @@
+/**
+ * Copies the accounts of one vault into another, with other keys or another database. It may run while the source is in use
+ * and be run again: a row is written where the target's generation is older. The last run, with the source at rest, makes
+ * them equal.
+ */
+import type { RowIdentity } from './crypto.ts'
+import { openSecrets, sealSecrets } from './rows.ts'
+import type { FullRow } from './rows.ts'
+import { registerActiveKey } from './keys.ts'
+import { writing } from './sql.ts'
+import type { Dialect, SqlValue } from './sql.ts'
+import type { Store } from './store.ts'
+
+export interface Copied {
+  readonly written: number
+  /** Rows that the target has as they are, or newer. */
+  readonly unchanged: number
+  /** Rows that do not open; they stay in the source alone. */
+  readonly damaged: readonly RowIdentity[]
+  /** Rows of the target that the source does not have. */
+  readonly extra: number
+}
+
+const PAGE = 500
+
+/** Whatever a lease is for stays behind; an open attempt goes along, because the refresh token may be spent. */
+const plain = [
+  ...['row_id', 'user_id', 'provider', 'external_account_id', 'generation', 'provider_user_id', 'expires_at'],
+  ...['public_metadata', 'label', 'scopes', 'email_address', 'username', 'first_name', 'last_name', 'image_url'],
+  ...['client', 'state', 'state_reason', 'state_since_ms', 'issued_at_ms', 'lifetime_seconds', 'refresh_expires_at'],
+  ...['attempt_started_ms', 'attempt_digest', 'source_digest', 'source_started_ms', 'attempts', 'next_attempt_ms'],
+  ...['refresh_due_ms', 'last_error_class', 'last_error_code', 'last_error_ms', 'last_used_ms', 'created_at'],
+  'updated_at',
+] as const satisfies readonly (keyof FullRow)[]
+const sealed = ['key_id', 'wrapped_key', 'token', 'token_secret', 'id_token', 'refresh_token', 'extras'] as const
+const columns = [...plain, ...sealed]
+
+/** `onProgress` gets the number of rows read so far. Rejects with `Error` for the operator. */
+export async function copyAccounts(
+  from: Store,
+  to: Store,
+  onProgress: (done: number) => void = () => undefined,
+): Promise<Copied> {
+  const upsert = upsertStatement(to.sql.dialect)
+  const select = `SELECT * FROM ${from.sql.dialect.table('accounts')} WHERE row_id > $1 ORDER BY row_id LIMIT ${String(PAGE)}`
+  const damaged: RowIdentity[] = []
+  let written = 0
+  let done = 0
+  for (let after = ''; ;) {
+    const rows = await from.sql.run<FullRow>(select, [after])
+    const last = rows.at(-1)
+    if (last === undefined) break
+    after = last.row_id
+    written += await writing(to.sql, () =>
+      to.sql.transaction(async (run) => {
+        await registerActiveKey(run, to.sql.dialect, to.keyring)
+        let count = 0
+        for (const row of rows) {
+          const values = valuesOf(row, from, to)
+          if (values === null) damaged.push(row)
+          else count += (await run(upsert, values)).length
+        }
+        return count
+      }),
+    )
+    done += rows.length
+    onProgress(done)
+  }
+  const extra = (await countAll(to)) - (done - damaged.length)
+  return { written, unchanged: done - written - damaged.length, damaged, extra: Math.max(0, extra) }
+}
+
+/** The row sealed under the keys of the target; null: it does not open. */
+function valuesOf(row: FullRow, from: Store, to: Store): readonly SqlValue[] | null {
+  try {
+    const fresh = sealSecrets(openSecrets(row, from.keyring), row, to.keyring)
+    const isOpen = row.attempt_started_ms !== null && row.state === 'ACTIVE'
+    const copied = { ...row, ...fresh, ...(isOpen && { state: 'AMBIGUOUS' as const }) }
+    return columns.map((column) => copied[column])
+  } catch {
+    return null
+  }
+}
+
+/** Of two rows of one generation, the one whose state changed last is the newer. */
+function upsertStatement({ table }: Dialect): string {
+  const named = columns.map((column) => `${column} = excluded.${column}`).join(', ')
+  return `
+  INSERT INTO ${table('accounts')} AS stored (${columns.join(', ')})
+  VALUES (${columns.map((_, index) => `$${String(index + 1)}`).join(', ')})
+  ON CONFLICT (user_id, provider, external_account_id) DO UPDATE SET ${named}, lease_owner = NULL, lease_until_ms = NULL
+  WHERE stored.generation < excluded.generation
+    OR (stored.generation = excluded.generation AND (stored.state <> excluded.state
+      OR stored.attempt_started_ms IS DISTINCT FROM excluded.attempt_started_ms))
+  RETURNING 1 AS written`
+}
+
+async function countAll({ sql }: Store): Promise<number> {
+  const [found] = await sql.run<{ rows: number }>(`SELECT count(*) AS rows FROM ${sql.dialect.table('accounts')}`)
+  return found?.rows ?? 0
+}
