@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Store } from './upstreams/vault/store/store.ts'
 import type { SchemaForm } from './commands/schema.ts'
+import type * as VaultCommands from './commands/vault.ts'
 
 // Beside the dependencies, and not in the shared temporary folder, where another user could plant code.
 enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/tokengraph', import.meta.url)))
@@ -213,7 +214,7 @@ async function auditConfig(file: string | null) {
 /** Opens the vault for one command and closes it after; the command returns the exit code. */
 async function withVault<Code extends 0 | 1>(
   flags: VaultFlags,
-  work: (commands: typeof import('./commands/vault.ts'), store: Store) => Promise<Code>,
+  work: (commands: typeof VaultCommands, store: Store) => Promise<Code>,
 ): Promise<Code> {
   const commands = await import('./commands/vault.ts')
   const { config: file = null, upstream: name = null } = flags

@@ -8,7 +8,7 @@ import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { monotonicMs } from '../lib/clock.ts'
 
-export const DEMO_CLIENT = { client_id: 'demo-client', client_secret: 'demo-client-secret' }
+const DEMO_CLIENT = { client_id: 'demo-client', client_secret: 'demo-client-secret' }
 /** Seconds that a token lives: long enough to be seen, short enough to be seen ending. */
 const ACCESS_SECONDS = 120
 /** Seconds for which the refresh token before is still accepted. */

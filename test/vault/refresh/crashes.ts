@@ -14,7 +14,7 @@ import { configured, connect, openReaderOf, rowOf } from './scene.ts'
 type Kind = Pick<TokenServerOptions, 'rotation' | 'graceSeconds' | 'reuse'>
 
 /** What providers do with the refresh token before the last. */
-export const kinds: Readonly<Record<string, Kind>> = {
+const kinds: Readonly<Record<string, Kind>> = {
   'never rotates': { rotation: 'never', graceSeconds: 0, reuse: 'refused' },
   'a grace of a minute': { rotation: 'always', graceSeconds: 60, reuse: 'revokes_family' },
   'the earlier one stays': { rotation: 'always', graceSeconds: 'unlimited', reuse: 'accepted' },

@@ -14,7 +14,7 @@ import { startTokenServer } from '../../servers/token-server.ts'
 import type { TokenServer, TokenServerOptions } from '../../servers/token-server.ts'
 
 const PROVIDER = 'acme'
-export const over = 1_700_000_000
+const over = 1_700_000_000
 
 export interface SceneOptions extends Partial<TokenServerOptions> {
   /** Further keys of the vault. */

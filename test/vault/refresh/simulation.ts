@@ -42,7 +42,7 @@ export interface PlayedGrant {
 }
 
 /** A provider played from its record, on the clock `now` (milliseconds). */
-export function playProvider(provider: Provider, now: () => number) {
+function playProvider(provider: Provider, now: () => number) {
   const { refresh } = provider
   const lifetimeSeconds = provider.answer.expiry === 'none' ? null : (provider.access_seconds ?? 3600)
   const grants: PlayedGrant[] = []
