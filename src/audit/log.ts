@@ -4,7 +4,6 @@
  */
 import { setImmediate, setTimeout as delay } from 'node:timers/promises'
 import { Reason } from '../errors.ts'
-import { raceSignal } from '../lib/abort.ts'
 import { chainEntries } from './record.ts'
 import type { AuditEntry, AuditKeys, ChainHead } from './record.ts'
 
@@ -28,23 +27,28 @@ export interface AuditSink {
 
 export interface Audit {
   readonly keys: AuditKeys
-  /** Resolves when the entries are kept, at once for an empty list. Rejects when they are not, or not in time. */
-  write(entries: readonly AuditEntry[]): Promise<void>
+  /**
+   * Resolves when the entries are kept, at once for an empty list. Rejects when they are not, or not in time. Each entry
+   * is an `AuditEntry` as JSON.
+   */
+  write(entries: readonly string[]): Promise<void>
   /** The last record. Operators note it elsewhere, because a chain cannot show that its end was cut off. */
   head(): ChainHead
   /** Records the end of the run, and closes the sink. Waits for writes in progress, for five seconds at most. */
   close(): Promise<void>
 }
 
-/** Milliseconds. A sink that does not answer withholds answers, as one that fails does. */
+/** Milliseconds for one write. A sink that does not answer withholds answers, as one that fails does. */
 const TIMEOUT_MS = 5_000
 /** Operations that may wait for one write. More would only cost memory while a sink is stuck. */
 const MAX_WAITING = 10_000
 
 interface Waiting {
-  readonly entries: readonly AuditEntry[]
+  readonly entries: readonly string[]
   readonly settled: PromiseWithResolvers<undefined>
 }
+
+const nothingToWrite = Promise.resolve()
 
 export function createAudit(sink: AuditSink, keys: AuditKeys, timeoutMs = TIMEOUT_MS): Audit {
   let head = sink.head
@@ -53,28 +57,44 @@ export function createAudit(sink: AuditSink, keys: AuditKeys, timeoutMs = TIMEOU
   /** True after a write timed out, until it settles; new writes fail fast. */
   let isStuck = false
 
+  function giveUp(batch: readonly Waiting[]): void {
+    isStuck = true
+    const stuck = [...batch, ...waiting]
+    waiting = []
+    for (const { settled } of stuck) settled.reject(new Reason('the sink of the audit did not answer in time'))
+  }
+
   async function writeAll(): Promise<void> {
     // Operations that end in the same turn of the event loop share the first write too.
     await setImmediate()
     while (waiting.length > 0) {
       const batch = waiting
       waiting = []
-      const entries = batch.flatMap((operation) => operation.entries)
       // The head moves only when the sink has kept the lines; after a failure the same numbers are used again.
-      const chained = chainEntries(entries, head, keys)
+      const chained = chainEntries(
+        batch.flatMap(({ entries }) => entries),
+        head,
+        keys,
+      )
+      const timer = setTimeout(giveUp, timeoutMs, batch)
       try {
         await sink.append(chained.text, head.seq + 1)
         head = chained.head
         for (const { settled } of batch) settled.resolve(undefined)
       } catch (error) {
         for (const { settled } of batch) settled.reject(error)
+      } finally {
+        clearTimeout(timer)
       }
       isStuck = false
     }
     writing = null
   }
 
-  function enqueue(entries: readonly AuditEntry[]): Promise<undefined> {
+  function write(entries: readonly string[]): Promise<void> {
+    if (entries.length === 0) return nothingToWrite
+    if (isStuck || waiting.length >= MAX_WAITING)
+      return Promise.reject(new Reason('the sink of the audit does not keep up'))
     const settled = Promise.withResolvers<undefined>()
     waiting.push({ entries, settled })
     writing ??= writeAll()
@@ -87,7 +107,7 @@ export function createAudit(sink: AuditSink, keys: AuditKeys, timeoutMs = TIMEOU
     write,
     async close() {
       // A sink that does not answer cannot be closed in order.
-      await write(sink.closing()).catch(() => undefined)
+      await write(sink.closing().map(entryText)).catch(() => undefined)
       const isIdle = await Promise.race([
         (writing ?? Promise.resolve()).then(() => true),
         delay(isStuck ? 0 : timeoutMs, false, { ref: false }),
@@ -95,19 +115,9 @@ export function createAudit(sink: AuditSink, keys: AuditKeys, timeoutMs = TIMEOU
       if (isIdle) await sink.close(head)
     },
   }
+}
 
-  async function write(entries: readonly AuditEntry[]): Promise<void> {
-    if (entries.length === 0) return
-    if (isStuck || waiting.length >= MAX_WAITING) throw new Reason('the sink of the audit does not keep up')
-    const timeout = new AbortController()
-    const timer = setTimeout(() => {
-      isStuck = writing !== null
-      timeout.abort(new Reason('the sink of the audit did not answer in time'))
-    }, timeoutMs)
-    try {
-      await raceSignal(enqueue(entries), timeout.signal)
-    } finally {
-      clearTimeout(timer)
-    }
-  }
+/** The entry as `Audit.write` takes it. */
+export function entryText(entry: AuditEntry): string {
+  return JSON.stringify(entry)
 }

@@ -1,7 +1,7 @@
 /** Opens the audit that the configuration asks for. The server does not start without it. */
 import { reasonOf } from '../errors.ts'
 import type { Log } from '../log.ts'
-import { createAudit } from './log.ts'
+import { createAudit, entryText } from './log.ts'
 import type { Audit } from './log.ts'
 import type { AuditConfig } from './options.ts'
 import { createAuditKeys, genesis } from './record.ts'
@@ -12,7 +12,7 @@ const STDOUT = 1
 
 /** Records nothing, for `audit.sink: none`. */
 const noAudit: Audit = {
-  keys: { chain: () => '', fingerprint: () => null },
+  keys: createAuditKeys(null),
   write: () => Promise.resolve(),
   head: () => genesis,
   close: () => Promise.resolve(),
@@ -32,9 +32,10 @@ export async function openAudit(config: AuditConfig, log: Log): Promise<Audit> {
       ? await openFileSink(config, keys)
       : await openStreamSink({ fd: STDOUT, headPath: config.head_path })
   const audit = createAudit(sink, keys)
-  if (sink.recovered.length > 0) log.warn({ recovered: sink.recovered }, 'half a record was moved aside')
+  if (sink.recovered.length > 0)
+    log.warn({ recovered: sink.recovered }, 'the rest of an incomplete write was moved aside')
   try {
-    await audit.write([...sink.opening, ...sink.recovered])
+    await audit.write([...sink.opening, ...sink.recovered].map(entryText))
     await sink.opened?.(audit.head())
   } catch (error) {
     if (config.sink === 'file') throw error

@@ -29,10 +29,10 @@ export const auditOptions = z.strictObject({
     fallback: 'all of them',
   }),
   fsync: z
-    .boolean()
+    .union([z.boolean(), z.literal('interval')])
     .default(true)
     .describe(
-      'Whether an answer waits until its records are on disk; with `false` a power failure may lose the last ones.',
+      'Whether an answer waits until its record is on disk. `interval`: it is there within 100 milliseconds, and a power failure may lose the records of that time; `false`: the operating system decides when.',
     ),
   key: z
     .string()
@@ -64,8 +64,8 @@ export interface FileAuditConfig {
   readonly max_bytes: number
   /** How many rotated files are kept; null: all of them. */
   readonly keep: number | null
-  /** Whether each write waits until the disk has it, and not only the operating system. */
-  readonly fsync: boolean
+  /** Whether each write waits until the disk has it, and not only the operating system; `interval`: it has it soon. */
+  readonly fsync: boolean | 'interval'
 }
 
 /** Applies the defaults of the mode. `config/rules.ts` refuses a file without a key before. */

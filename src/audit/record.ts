@@ -1,6 +1,7 @@
 /**
  * The format of the audit: one JSON object per line, chained by hashes (docs/promises.md S13). Each record carries the
- * digest of the record before it, so that changing, removing, inserting or moving a record breaks the chain there.
+ * hash or the seal of the record before it, so that changing, removing, inserting or moving a record breaks the chain
+ * there.
  */
 import { createHmac, createSecretKey, hash, hkdfSync } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
@@ -15,9 +16,9 @@ interface Stamped {
   readonly time: string
 }
 
-/** One subject, provider, account and decision of one operation. */
-export interface DecisionEntry extends Stamped {
-  readonly event: 'decision'
+/** What an operation decided, for every subject and account that it concerns: one record, or several where it is long. */
+export interface OperationEntry extends Stamped {
+  readonly event: 'operation'
   readonly request_id: string | null
   /** The trace id of W3C Trace Context (`traceparent`), where the caller sent one. */
   readonly trace_id: string | null
@@ -26,24 +27,35 @@ export interface DecisionEntry extends Stamped {
   readonly viewer_id: string | null
   /** What authenticated the viewer: the id of the service whose key it was, or the issuer of the user's token. */
   readonly key_id: string | null
-  /** null: denied before a subject was known. */
-  readonly subject: string | null
-  /** `*`: the connected accounts at every provider that the viewer may know of. */
+  readonly decisions: readonly RecordedDecision[]
+}
+
+/** One decision about fields at a provider, and the reads that it holds for. */
+export interface RecordedDecision {
+  /** `*`: the connected accounts at every provider that the viewer may know of; null: none was named. */
   readonly provider: string | null
-  /** null: decided before an account was known. */
-  readonly account: string | null
-  /** Of an account whose id is longer than a record may hold: hexadecimal. */
-  readonly account_sha256?: string
   readonly fields: readonly ReadableField[]
   readonly decision: 'allowed' | 'denied'
   readonly reason: Decision['reason']
-  /** Unix seconds: when the disclosed token expires. */
-  readonly expires_at: number | null
-  /** The keyed HMAC of each disclosed secret; empty without a key. */
-  readonly fingerprints: Readonly<Partial<Record<SecretField, string>>>
+  readonly reads: readonly RecordedRead[]
 }
 
-/** Tail recovery moved an incomplete last line aside before the chain continued. */
+/** One subject, and one account where the decision came after it was known. */
+export interface RecordedRead {
+  /** null: denied before a subject was known. */
+  readonly subject: string | null
+  readonly account?: string
+  /** Of an account whose id is longer than a record may hold: hexadecimal. */
+  readonly account_sha256?: string
+  /** Unix seconds: when the token expires. */
+  readonly expires_at?: number | null
+  /** Unix seconds: when this process got the token, from its platform or out of the vault. */
+  readonly read_at?: number
+  /** The keyed HMAC of each disclosed secret; empty without a key. */
+  readonly fingerprints?: Readonly<Partial<Record<SecretField, string>>>
+}
+
+/** Tail recovery moved an incomplete last write aside before the chain continued. */
 export interface RecoveryEntry extends Stamped {
   readonly event: 'recovery'
   readonly torn_bytes: number
@@ -69,19 +81,21 @@ export interface RunHead extends ChainHead {
   readonly run: string
 }
 
-export type AuditEntry = DecisionEntry | RecoveryEntry | StartEntry | EndEntry
+export type AuditEntry = OperationEntry | RecoveryEntry | StartEntry | EndEntry
 
 /** The position of a chain: its last record. */
 export interface ChainHead {
   /** Counts from 1; 0 for an empty chain. */
   readonly seq: number
-  /** Hexadecimal. */
+  /** What the next record names as `prev`: the seal of the record, or its hash where it has none. Hexadecimal. */
   readonly hash: string
 }
 
-/** The part of a record that chains it: `prev` is the hash of the record before it. */
+/** The part of a record that chains it: `prev` is the head that the record follows. */
 export interface ChainRecord extends ChainHead {
   readonly prev: string
+  /** Whether the audit key vouches for this record and for every record before it back to another one that is sealed. */
+  readonly isSealed: boolean
   /** What begins or ends a run; null: another record. */
   readonly bound: StartEntry | EndEntry | null
 }
@@ -91,26 +105,28 @@ export const genesis: ChainHead = Object.freeze({ seq: 0, hash: '0'.repeat(64) }
 
 /** Every record begins with this, which tells it from other lines of a stream. */
 export const RECORD_START = '{"type":"audit",'
+const VERSION_1_START = `${RECORD_START}"v":1,`
 
 /**
  * The digests that the audit key makes. Without a key the chain shows damage, but anyone who can write the file can
  * forge it.
  */
 export interface AuditKeys {
-  /** Returns the digest that chains a record, in hexadecimal. */
+  /** Returns the digest that chained each record of version 1, in hexadecimal. */
   chain(text: string): string
+  /** Returns the keyed HMAC of the hash of a record, which seals it and the records before it; null without a key. */
+  seal(digest: string): string | null
   /** Returns the keyed HMAC by which a known token can be found in the records; null without a key. */
   fingerprint(value: Secret): string | null
 }
 
 export function createAuditKeys(key: Secret | null): AuditKeys {
-  if (key === null) return { chain: (text) => hash('sha256', text, 'hex'), fingerprint: () => null }
-  const chainKey = deriveKey(key, 'tokengraph audit chain')
-  const fingerprintKey = deriveKey(key, 'tokengraph audit fingerprint')
-  return {
-    chain: (text) => createHmac('sha256', chainKey).update(text).digest('hex'),
-    fingerprint: (value) => createHmac('sha256', fingerprintKey).update(reveal(value)).digest('hex'),
-  }
+  if (key === null) return { chain: (text) => hash('sha256', text, 'hex'), seal: () => null, fingerprint: () => null }
+  const [chain, seal, fingerprint] = ['chain', 'seal', 'fingerprint'].map((use) => {
+    const derived = deriveKey(key, `tokengraph audit ${use}`)
+    return (text: string): string => createHmac('sha256', derived).update(text).digest('hex')
+  }) as [(text: string) => string, (text: string) => string, (text: string) => string]
+  return { chain, seal, fingerprint: (value) => fingerprint(reveal(value)) }
 }
 
 /**
@@ -128,40 +144,67 @@ export interface ChainedLines {
   readonly head: ChainHead
 }
 
-/** Chains entries after `head`. */
-export function chainEntries(entries: readonly AuditEntry[], head: ChainHead, keys: AuditKeys): ChainedLines {
+/** Characters after which records are sealed within one write, so that the end of a file always holds a seal. */
+const SEAL_AFTER = 256 * 1024
+
+/**
+ * Chains entries, each the JSON of an object, after `head`. Each record has the SHA-256 of its line, which shows where
+ * the chain was damaged; the last one of a write is sealed with the audit key, which vouches for all of them. One HMAC
+ * for many operations: for each of them it would cost more than its record.
+ */
+export function chainEntries(entries: readonly string[], head: ChainHead, keys: AuditKeys): ChainedLines {
   let { seq, hash: prev } = head
   let text = ''
-  for (const entry of entries) {
+  let unsealed = 0
+  for (const [n, entry] of entries.entries()) {
     seq += 1
-    const body = JSON.stringify({ type: 'audit', v: 1, seq, prev, ...entry })
-    prev = keys.chain(body)
-    text += `${body.slice(0, -1)},"hash":"${prev}"}\n`
+    // The members of the entry follow those of the chain.
+    const body = `${RECORD_START}"v":2,"seq":${seq},"prev":"${prev}",${entry.slice(1, -1)}`
+    const digest = hash('sha256', body, 'hex')
+    unsealed += body.length
+    const seal = n === entries.length - 1 || unsealed >= SEAL_AFTER ? keys.seal(digest) : null
+    if (seal !== null) unsealed = 0
+    prev = seal ?? digest
+    text += seal === null ? `${body},"hash":"${digest}"}\n` : `${body},"hash":"${digest}","seal":"${seal}"}\n`
   }
   return { text, head: { seq, hash: prev } }
 }
 
-/** Parses and verifies one line without its line feed: `changed` when its own hash does not match. */
-export function parseRecord(
-  line: string,
-  keys: AuditKeys,
-): ChainRecord | { readonly problem: 'unreadable' | 'changed' } {
-  const end = /,"hash":"([0-9a-f]{64})"\}$/.exec(line)
+/** `changed`: the record's own hash does not match; `forged`: its hash does, and its seal does not. */
+export type RecordProblem =
+  { readonly problem: 'unreadable' | 'changed' } | { readonly problem: 'forged'; readonly prev: string }
+
+// The digest is of the bytes of the line, so that another spelling of the same JSON does not pass.
+const endOfRecord = /,"hash":"([0-9a-f]{64})"(?:,"seal":"([0-9a-f]{64})")?\}$/
+
+/**
+ * Parses and verifies one line without its line feed. Records of version 1 were each hashed with the key, which is a
+ * seal of each. Without a key nothing is sealed, and seals cannot be verified.
+ */
+export function parseRecord(line: string, keys: AuditKeys): ChainRecord | RecordProblem {
+  const end = endOfRecord.exec(line)
   const record = readChainFields(line)
   if (end === null || record === null) return { problem: 'unreadable' }
-  // The digest is of the bytes of the line, so that another spelling of the same JSON does not pass.
-  const body = `${line.slice(0, end.index)}}`
-  return keys.chain(body) === record.hash ? record : { problem: 'changed' }
+  const [, digest = '', seal = null] = end
+  const body = line.slice(0, end.index)
+  if (line.startsWith(VERSION_1_START))
+    return seal === null && keys.chain(`${body}}`) === digest
+      ? { ...record, hash: digest, isSealed: true }
+      : { problem: 'changed' }
+  if (hash('sha256', body, 'hex') !== digest) return { problem: 'changed' }
+  const expected = keys.seal(digest)
+  if (seal !== null && expected !== null && seal !== expected) return { problem: 'forged', prev: record.prev }
+  return { ...record, hash: seal ?? digest, isSealed: seal !== null || expected === null }
 }
 
-function readChainFields(line: string): ChainRecord | null {
+function readChainFields(line: string): Omit<ChainRecord, 'hash' | 'isSealed'> | null {
   if (!line.startsWith(RECORD_START)) return null
   // A line that begins like a record is an object, or it is not JSON.
   const fields = parseJson(line) as Partial<Record<string, unknown>> | undefined
   if (fields === undefined) return null
-  const { seq, prev, hash: digest } = fields
-  if (!Number.isSafeInteger(seq) || typeof prev !== 'string' || typeof digest !== 'string') return null
-  return { seq: seq as number, prev, hash: digest, bound: readBound(fields) }
+  const { seq, prev } = fields
+  if (!Number.isSafeInteger(seq) || typeof prev !== 'string') return null
+  return { seq: seq as number, prev, bound: readBound(fields) }
 }
 
 function readBound(fields: Partial<Record<string, unknown>>): ChainRecord['bound'] {

@@ -15,12 +15,31 @@ export interface RunSummary {
 }
 
 export interface Runs {
-  /** Takes the next record; returns what is wrong with its place, or null. */
-  add(record: ChainRecord): string | null
+  /** Takes the next record; returns what is wrong with its place, or the run that it belongs to. */
+  add(record: ChainRecord): Sealing | string
+  /** The run whose last record is the head `prev`; null: there is none. */
+  sealingOf(prev: string): Sealing | null
+  /** The runs so far. */
+  sealings(): readonly Sealing[]
   summary(): RunSummary
 }
 
-interface Run {
+/** A chain, as far as it is sealed. */
+export interface Sealing {
+  /** The first record since the last seal; null: everything is sealed. */
+  unsealed: RecordPlace | null
+}
+
+/** Where a record is. */
+export interface RecordPlace {
+  readonly file: string
+  /** Counts from 1. */
+  readonly line: number
+  /** How many records come before it. */
+  readonly before: number
+}
+
+interface Run extends Sealing {
   /** null: written before runs had names. */
   readonly id: string | null
   readonly previous: RunHead | null
@@ -37,27 +56,26 @@ export function createRuns(partial: boolean): Runs {
   const byId = new Map<string, Run>()
   const gaps: string[] = []
 
-  function begin({ seq, hash, bound }: ChainRecord): void {
+  function begin({ seq, hash, bound }: ChainRecord): Run {
     const start = bound?.event === 'start' ? bound : null
     const run: Run = {
       id: start?.run ?? null,
       previous: start?.previous ?? null,
       heads: new Map([[seq, hash]]),
       isEnded: false,
+      unsealed: null,
     }
     if (run.id !== null && byId.has(run.id)) gaps.push(`run ${run.id} is there twice`)
     if (run.id !== null) byId.set(run.id, run)
     runs.push(run)
     open.set(hash, run)
+    return run
   }
 
   return {
     add(record) {
       const { seq, prev, hash, bound } = record
-      if ((seq === 1 && prev === genesis.hash) || (partial && runs.length === 0)) {
-        begin(record)
-        return null
-      }
+      if ((seq === 1 && prev === genesis.hash) || (partial && runs.length === 0)) return begin(record)
       const run = open.get(prev)
       if (run === undefined) return `this is record ${seq}, and the record before it is missing`
       open.delete(prev)
@@ -65,8 +83,10 @@ export function createRuns(partial: boolean): Runs {
         run.heads.set(seq, hash)
         run.isEnded = true
       } else open.set(hash, run)
-      return null
+      return run
     },
+    sealingOf: (prev) => open.get(prev) ?? null,
+    sealings: () => runs,
     summary() {
       const missing = runs.flatMap(({ id, previous }, position) => {
         if (previous === null) return []

@@ -17,6 +17,9 @@ import type { AuditEntry, AuditKeys, ChainHead, ChainRecord } from './record.ts'
 
 export type FileSinkOptions = Omit<FileAuditConfig, 'sink' | 'key'>
 
+/** Milliseconds after which `fsync: interval` asks the disk: what is written is there within 100. */
+const SYNC_MS = 50
+
 /** Rejects with a message for the operator when the chain of the file cannot be continued. */
 export async function openFileSink(options: FileSinkOptions, keys: AuditKeys): Promise<AuditSink> {
   const { path, max_bytes: maxBytes, keep, fsync } = options
@@ -31,14 +34,18 @@ export async function openFileSink(options: FileSinkOptions, keys: AuditKeys): P
   let { firstSeq } = tail
   /** Whether the file may end in bytes of a write that failed. */
   let isDirty = false
+  /** With `fsync: interval`: set while bytes wait for the disk. */
+  let syncTimer: NodeJS.Timeout | null = null
+  let syncFailure: unknown = null
 
   async function append(lines: string, seq: number): Promise<void> {
+    await throwIfUnsynced()
     const bytes = Buffer.from(lines)
     let current = await currentFile()
     if (size > 0 && size + bytes.length > maxBytes) current = await rotate(current)
     try {
       await writeFully(current, bytes)
-      if (fsync) await current.datasync()
+      if (fsync === true) await current.datasync()
     } catch (error) {
       // Truncated at once, so that a reader of the file finds no partial record; or else before the next write.
       isDirty = true
@@ -47,6 +54,23 @@ export async function openFileSink(options: FileSinkOptions, keys: AuditKeys): P
     }
     size += bytes.length
     firstSeq ??= seq
+    if (fsync === 'interval') syncTimer ??= setTimeout(syncSoon, SYNC_MS)
+  }
+
+  /** A disk that does not take what was written withholds the next answers, as one that cannot be written does. */
+  function syncSoon(): void {
+    syncTimer = null
+    file?.datasync().catch((error: unknown) => {
+      syncFailure = error
+    })
+  }
+
+  async function throwIfUnsynced(): Promise<void> {
+    if (syncFailure === null) return
+    await file?.datasync()
+    const cause = syncFailure
+    syncFailure = null
+    throw new Reason('the disk did not take the records before', { cause })
   }
 
   function markClean(): void {
@@ -92,9 +116,14 @@ export async function openFileSink(options: FileSinkOptions, keys: AuditKeys): P
     closing: () => [],
     append,
     async close() {
-      await file?.close()
-      file = null
-      unlock()
+      if (syncTimer !== null) clearTimeout(syncTimer)
+      try {
+        if (fsync === 'interval') await file?.datasync()
+      } finally {
+        await file?.close()
+        file = null
+        unlock()
+      }
     },
   }
 }
@@ -159,8 +188,8 @@ export async function listRotated(path: string): Promise<readonly string[]> {
     .map((name) => join(folder, name))
 }
 
-/** Bytes. Larger than any record, so that the last record of a file is within its tail. */
-const TAIL_BYTES = 64 * 1024
+/** Bytes. More than there are from one seal to the next, so that the last sealed record of a file is within its tail. */
+const TAIL_BYTES = 1024 * 1024
 const LINE_FEED = 0x0a
 
 interface Tail {
@@ -178,7 +207,7 @@ async function recoverTail(path: string, keys: AuditKeys): Promise<Tail> {
   const file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NONBLOCK, 0o600)
   try {
     if (!(await file.stat()).isFile()) throw new Error(`audit.path: ${path} is not a regular file`)
-    const recovered = await moveTornLine(file, path)
+    const recovered = await moveTornWrite(file, path, keys)
     const last = await readLastRecord(file, path, keys)
     if (last !== null) return { head: last, firstSeq: await readFirstSeq(file, path, keys), recovered }
     const newest = (await listRotated(path)).at(-1)
@@ -197,9 +226,13 @@ async function readHead(path: string, keys: AuditKeys): Promise<ChainHead> {
   }
 }
 
-async function moveTornLine(file: FileHandle, path: string): Promise<readonly AuditEntry[]> {
+/**
+ * A write ends in a sealed record, and answers leave when it is complete: what follows the last seal is no part of an
+ * answer. What is neither that nor an incomplete line stays where it is, and `readLastRecord` refuses it.
+ */
+async function moveTornWrite(file: FileHandle, path: string, keys: AuditKeys): Promise<readonly AuditEntry[]> {
   const { start, bytes } = await readTail(file)
-  const end = bytes.lastIndexOf(LINE_FEED) + 1
+  const end = endOfLastWrite(bytes, keys)
   if (end === bytes.length) return []
   if (end === 0 && start > 0) throw new Error(`audit.path: ${path} does not end in records`)
   const torn = bytes.subarray(end)
@@ -208,6 +241,17 @@ async function moveTornLine(file: FileHandle, path: string): Promise<readonly Au
   await file.truncate(start + end)
   await file.datasync()
   return [{ time, event: 'recovery', torn_bytes: torn.length, torn_sha256: hash('sha256', torn, 'hex') }]
+}
+
+/** The position after the last record that is sealed, or after the last line where that is no record. */
+function endOfLastWrite(bytes: Buffer, keys: AuditKeys): number {
+  for (let end = bytes.lastIndexOf(LINE_FEED) + 1; end > 0;) {
+    const start = end < 2 ? 0 : bytes.lastIndexOf(LINE_FEED, end - 2) + 1
+    const record = parseRecord(bytes.toString('utf8', start, end - 1), keys)
+    if ('problem' in record || record.isSealed) return end
+    end = start
+  }
+  return 0
 }
 
 async function readLastRecord(file: FileHandle, path: string, keys: AuditKeys): Promise<ChainRecord | null> {

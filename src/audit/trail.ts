@@ -3,30 +3,26 @@ import { hash } from 'node:crypto'
 import type { Decision, ReadableField } from '../auth/policy.ts'
 import type { Viewer } from '../auth/viewer.ts'
 import { isoNow } from '../lib/clock.ts'
-import type { Secret } from '../lib/secret.ts'
+import { reveal } from '../lib/secret.ts'
 import { wireProvider } from '../tokens/ids.ts'
-import type { SecretField } from '../tokens/types.ts'
+import { secretFields } from '../tokens/types.ts'
+import type { SecretField, SubjectToken } from '../tokens/types.ts'
 import type { Audit } from './log.ts'
-import type { DecisionEntry } from './record.ts'
+import type { AuditKeys, OperationEntry, RecordedDecision, RecordedRead } from './record.ts'
 
-/** What a decision is about. `subject` and `provider` as in `DecisionEntry`. */
+/** What a decision is about that comes before an account is known. */
 export interface AuditedAccess {
+  /** null: no subject is known. */
   readonly subject: string | null
   /** The bare name, or `*`; null: none was named. */
   readonly provider: string | null
-  readonly field: ReadableField
-}
-
-/** The account, where it is known, and the secret that the answer discloses. */
-export interface AuditedAccount {
-  readonly account: string
-  /** Unix seconds. */
-  readonly expiresAt: number | null
-  readonly value: Secret | null
 }
 
 export interface AuditTrail {
-  record(access: AuditedAccess, decision: Decision, about?: AuditedAccount): void
+  /** A decision about what is no secret, before an account is known. */
+  record(access: AuditedAccess, decision: Decision): void
+  /** A decision about secrets of a token: those that leave where it allows. */
+  recordToken(token: SubjectToken, fields: FieldSet, decision: Decision): void
   /** Resolves when every decision so far is written. Nothing of the answer may be sent before. */
   commit(): Promise<void>
 }
@@ -40,19 +36,28 @@ export interface AuditedOperation {
   readonly traceId: string | null
 }
 
-/** Platforms choose account ids. The bound keeps a record small enough for tail recovery (`sink-file.ts`). */
-const MAX_ACCOUNT_LENGTH = 512
+/** Secret fields as bits, in the order of `secretFields`; 0: the metadata alone. */
+export type FieldSet = number
 
+export function fieldSet(field: SecretField): FieldSet {
+  return 1 << secretFields.indexOf(field)
+}
+
+const fieldsOf: readonly (readonly ReadableField[])[] = Array.from({ length: 1 << secretFields.length }, (_, set) =>
+  set === 0 ? ['metadata'] : secretFields.filter((field) => (set & fieldSet(field)) !== 0),
+)
+
+/** Platforms choose account ids. The bound keeps a read small. */
+const MAX_ACCOUNT_LENGTH = 512
+/** Characters of the reads of one record. What is longer goes into several: the tail of a file holds any record. */
+const MAX_RECORD_LENGTH = 48 * 1024
+
+/** The decisions with one outcome about one account of a subject at a provider. */
 interface Row {
-  readonly access: AuditedAccess
   readonly decision: Decision
-  /** As the platform wrote it, however long. */
-  readonly account: string | null
-  expiresAt: number | null
-  readonly fields: Set<ReadableField>
-  /** Whether a secret of this row left. */
-  hasSecret: boolean
-  readonly fingerprints: Partial<Record<SecretField, string>>
+  /** null: decided before an account was known. */
+  readonly token: SubjectToken | null
+  fields: FieldSet
 }
 
 /**
@@ -60,78 +65,172 @@ interface Row {
  * token of an account is a row of its own, so that every secret that leaves has its fingerprint.
  */
 export function createTrail(audit: Audit, operation: AuditedOperation): AuditTrail {
-  const rows = new Map<string, Row[]>()
+  const rows = new Map<string | null, Map<string | null, Row[]>>()
 
-  function record(access: AuditedAccess, decision: Decision, about?: AuditedAccount): void {
-    const { subject, provider, field } = access
-    const account = about?.account ?? null
-    // The account comes last: it is the only part that may contain a line feed.
-    const key = [subject, provider, decision.reason, decision.allowed, account].join('\n')
-    let known = rows.get(key)
-    if (known === undefined) rows.set(key, (known = []))
-    const value = decision.allowed && field !== 'metadata' ? (about?.value ?? null) : null
-    const secret = value === null || field === 'metadata' ? null : { field, fingerprint: audit.keys.fingerprint(value) }
-    const expiresAt = about?.expiresAt ?? null
-    const fits = (row: Row): boolean => {
-      if (secret === null || !row.hasSecret) return true
-      const before = row.fingerprints[secret.field]
-      return row.expiresAt === expiresAt && (before === undefined || before === secret.fingerprint)
-    }
-    let row = known.find(fits)
-    if (row === undefined) {
-      row = { access, decision, account, expiresAt, fields: new Set(), hasSecret: false, fingerprints: {} }
-      known.push(row)
-    }
-    row.fields.add(field)
-    if (secret === null) return
-    if (!row.hasSecret) row.expiresAt = expiresAt
-    row.hasSecret = true
-    if (secret.fingerprint !== null) row.fingerprints[secret.field] = secret.fingerprint
+  function rowsOf(provider: string | null, subject: string | null): Row[] {
+    let bySubject = rows.get(provider)
+    if (bySubject === undefined) rows.set(provider, (bySubject = new Map<string | null, Row[]>()))
+    let known = bySubject.get(subject)
+    if (known === undefined) bySubject.set(subject, (known = []))
+    return known
   }
 
   return {
-    record,
+    record({ subject, provider }, decision) {
+      const known = rowsOf(provider, subject)
+      for (const row of known) if (row.token === null && row.decision.reason === decision.reason) return
+      known.push({ decision, token: null, fields: 0 })
+    },
+    recordToken(token, fields, decision) {
+      const known = rowsOf(token.token.provider, token.subject)
+      for (const row of known) {
+        if (row.token === null || row.decision.reason !== decision.reason || !isSameToken(row.token, token)) continue
+        row.fields |= fields
+        return
+      }
+      known.push({ decision, token, fields })
+    },
     async commit() {
-      const time = isoNow()
-      const entries = withoutImplied([...rows.values()].flat()).map((row) => toEntry(row, operation, time))
+      if (rows.size === 0) return
+      const entries = toEntries(rows, operation, audit.keys)
       rows.clear()
       await audit.write(entries)
     },
   }
 }
 
-/** Drops a metadata row without an account where a row with an account implies it. */
-function withoutImplied(rows: readonly Row[]): readonly Row[] {
-  const pairOf = ({ access }: Row): string => [access.subject, access.provider].join('\n')
-  const disclosed = new Set(rows.filter((row) => row.decision.allowed && row.account !== null).map(pairOf))
-  return rows.filter((row) => row.account !== null || !row.decision.allowed || !disclosed.has(pairOf(row)))
+function isSameToken(a: SubjectToken, b: SubjectToken): boolean {
+  if (a === b) return true
+  const [one, other] = [a.token, b.token]
+  return (
+    one.external_account_id === other.external_account_id &&
+    one.expires_at === other.expires_at &&
+    secretFields.every((field) => valueOf(a, field) === valueOf(b, field))
+  )
 }
 
-function toEntry(row: Row, operation: AuditedOperation, time: string): DecisionEntry {
-  const { subject, provider } = row.access
-  const { viewer } = operation
+function valueOf({ token }: SubjectToken, field: SecretField): string | null {
+  const value = token[field]
+  return value === null ? null : reveal(value)
+}
+
+/** The reads that one decision holds for, as JSON. */
+interface Group extends Omit<RecordedDecision, 'reads'> {
+  readonly fieldSet: FieldSet
+  readonly reads: string[]
+}
+
+/** The entries of one operation, as JSON: one, unless it has more reads than a record holds. */
+function toEntries(
+  rows: ReadonlyMap<string | null, ReadonlyMap<string | null, readonly Row[]>>,
+  operation: AuditedOperation,
+  keys: AuditKeys,
+): readonly string[] {
+  const head = JSON.stringify(headOf(operation)).slice(0, -1)
+  const entries: string[] = []
+  let decisions = ''
+  const flush = (): void => {
+    if (decisions !== '') entries.push(`${head},"decisions":[${decisions}]}`)
+    decisions = ''
+  }
+  for (const [provider, bySubject] of rows)
+    for (const { reads, fieldSet: _, ...decided } of groupsOf(provider, bySubject, keys)) {
+      const start = JSON.stringify(decided).slice(0, -1)
+      let texts = ''
+      const close = (): void => {
+        decisions += `${decisions === '' ? '' : ','}${start},"reads":[${texts}]}`
+        texts = ''
+      }
+      for (const read of reads) {
+        texts += texts === '' ? read : `,${read}`
+        if (decisions.length + texts.length < MAX_RECORD_LENGTH) continue
+        close()
+        flush()
+      }
+      if (texts !== '') close()
+    }
+  flush()
+  return entries
+}
+
+function groupsOf(
+  provider: string | null,
+  bySubject: ReadonlyMap<string | null, readonly Row[]>,
+  keys: AuditKeys,
+): readonly Group[] {
+  const groups: Group[] = []
+  let last: Group | undefined
+  for (const [subject, own] of bySubject)
+    for (const { decision, token, fields } of own) {
+      if (token === null && isImplied(decision, own)) continue
+      if (last?.fieldSet !== fields || last.reason !== decision.reason) {
+        last = groups.find((group) => group.fieldSet === fields && group.reason === decision.reason)
+        if (last === undefined) groups.push((last = newGroup(provider, fields, decision)))
+      }
+      last.reads.push(
+        token === null ? JSON.stringify({ subject } satisfies RecordedRead) : readText(token, fields, decision, keys),
+      )
+    }
+  return groups
+}
+
+/** A read of the metadata is not recorded where a read of an account implies it. */
+function isImplied(decision: Decision, own: readonly Row[]): boolean {
+  return decision.allowed && own.some((row) => row.token !== null && row.decision.allowed)
+}
+
+function newGroup(provider: string | null, fields: FieldSet, { allowed, reason }: Decision): Group {
   return {
-    time,
-    event: 'decision',
-    request_id: operation.requestId,
-    trace_id: operation.traceId,
-    operation_name: operation.operationName,
-    viewer: viewer.kind,
-    ...idsOf(viewer),
-    subject,
     provider: provider === null || provider === '*' ? provider : wireProvider(provider),
-    account: row.account?.slice(0, MAX_ACCOUNT_LENGTH) ?? null,
-    ...(row.account !== null &&
-      row.account.length > MAX_ACCOUNT_LENGTH && { account_sha256: hash('sha256', row.account, 'hex') }),
-    fields: [...row.fields],
-    decision: row.decision.allowed ? 'allowed' : 'denied',
-    reason: row.decision.reason,
-    expires_at: row.expiresAt,
-    fingerprints: row.fingerprints,
+    fields: fieldsOf[fields] ?? [],
+    decision: allowed ? 'allowed' : 'denied',
+    reason,
+    fieldSet: fields,
+    reads: [],
   }
 }
 
-function idsOf(viewer: Viewer): Pick<DecisionEntry, 'viewer_id' | 'key_id'> {
+/** The read of a token as JSON. Where secrets leave, it is made once and kept with the token: an HMAC for each of them. */
+function readText(held: SubjectToken, fields: FieldSet, { allowed }: Decision, keys: AuditKeys): string {
+  if (!allowed) return JSON.stringify(toRead(held, {}))
+  return (held.auditTexts[fields] ??= JSON.stringify(toRead(held, fingerprintsOf(held, fields, keys))))
+}
+
+function fingerprintsOf({ token }: SubjectToken, fields: FieldSet, keys: AuditKeys): RecordedRead['fingerprints'] {
+  const fingerprints: Partial<Record<SecretField, string>> = {}
+  for (const field of secretFields) {
+    const value = (fields & fieldSet(field)) === 0 ? null : token[field]
+    const fingerprint = value === null ? null : keys.fingerprint(value)
+    if (fingerprint !== null) fingerprints[field] = fingerprint
+  }
+  return fingerprints
+}
+
+function toRead({ subject, token, readAt }: SubjectToken, fingerprints: RecordedRead['fingerprints']): RecordedRead {
+  const account = token.external_account_id
+  return {
+    subject,
+    account: account.slice(0, MAX_ACCOUNT_LENGTH),
+    ...(account.length > MAX_ACCOUNT_LENGTH && { account_sha256: hash('sha256', account, 'hex') }),
+    expires_at: token.expires_at,
+    read_at: readAt,
+    fingerprints,
+  } as RecordedRead
+}
+
+function headOf({ viewer, requestId, operationName, traceId }: AuditedOperation): Omit<OperationEntry, 'decisions'> {
+  return {
+    time: isoNow(),
+    event: 'operation',
+    request_id: requestId,
+    trace_id: traceId,
+    operation_name: operationName,
+    viewer: viewer.kind,
+    ...idsOf(viewer),
+  }
+}
+
+function idsOf(viewer: Viewer): Pick<OperationEntry, 'viewer_id' | 'key_id'> {
   switch (viewer.kind) {
     case 'anonymous':
       return { viewer_id: null, key_id: null }

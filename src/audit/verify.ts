@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { genesis, parseRecord, RECORD_START } from './record.ts'
 import type { AuditKeys, ChainHead, ChainRecord } from './record.ts'
 import { createRuns } from './runs.ts'
-import type { RunSummary } from './runs.ts'
+import type { RecordPlace, RunSummary, Sealing } from './runs.ts'
 import { listRotated } from './sink-file.ts'
 
 export interface VerifyOptions {
@@ -78,34 +78,47 @@ export async function verifyFiles(
   let records = 0
   let first: ChainRecord | null = null
   let last: ChainRecord | null = null
+  const chain: Sealing = { unsealed: null }
   const runs = options.stream ? createRuns(options.partial) : null
+  const end = (broken: BrokenRecord | null, intact = records): Verification => ({
+    records: intact,
+    first,
+    last,
+    broken,
+    runs: runs?.summary() ?? null,
+  })
+  const unproven = ({ file, line, before }: RecordPlace, problem: string): Verification =>
+    end({ file, line, problem }, before)
+
   for (const file of options.stream ? files : await sortByFirstRecord(files, keys)) {
     let line = 0
-    for await (const { text, isComplete } of readLines(file)) {
+    for await (const { text, isComplete } of readLines(file, () => chain.unsealed !== null)) {
       line += 1
       if (options.stream && !text.startsWith(RECORD_START)) continue
+      const place = { file: nameOf(file), line, before: records }
       const record = isComplete ? parseRecord(text, keys) : ({ problem: 'torn' } as const)
-      const problem =
-        'problem' in record
-          ? problemTexts[record.problem]
-          : runs === null
-            ? findGap(record, last, options)
-            : runs.add(record)
-      if (problem !== null || 'problem' in record) {
-        const broken = { file: nameOf(file), line, problem: problem ?? '' }
-        return { records, first, last, broken, runs: runs?.summary() ?? null }
+      if ('problem' in record) {
+        // A seal that does not match says of all records since the last one that one of them may be another.
+        const sealing = record.problem !== 'forged' ? null : runs === null ? chain : runs.sealingOf(record.prev)
+        return unproven(sealing?.unsealed ?? place, problemTexts[record.problem])
       }
+      const sealing = runs === null ? (findGap(record, last, options) ?? chain) : runs.add(record)
+      if (typeof sealing === 'string') return unproven(place, sealing)
+      sealing.unsealed = record.isSealed ? null : (sealing.unsealed ?? place)
       records += 1
       first ??= record
       last = record
     }
   }
-  return { records, first, last, broken: null, runs: runs?.summary() ?? null }
+  const unsealed = (runs?.sealings() ?? [chain]).find((sealing) => sealing.unsealed !== null)?.unsealed ?? null
+  return unsealed === null ? end(null) : unproven(unsealed, problemTexts.unsealed)
 }
 
 const problemTexts = {
   unreadable: 'this line is not a record',
   changed: 'this record was changed, or written with another audit.key',
+  forged: 'the seal after this record is not of audit.key: a record from here on was changed, or has another key',
+  unsealed: 'no seal follows this record: a crash in the middle of a write, a cut, or a record without audit.key',
   torn: 'this line has no end: a crash, or a cut',
 } as const
 
@@ -149,15 +162,18 @@ interface Line {
 }
 
 const CHUNK_BYTES = 256 * 1024
-/** Bytes of a line that are kept. A record has less than 64 KiB; a longer line is none, and takes no more memory. */
+/** Bytes of a line that are kept. A record has less than 256 KiB; a longer line is none, and takes no more memory. */
 const MAX_LINE_BYTES = 1024 * 1024
 const LINE_FEED = 0x0a
 /** Milliseconds, and how often: a server that writes beside this finishes its line within them. */
 const WAIT_MS = 50
 const WAITS = 10
 
-/** Reads lines, each byte once. Unlike `readLines` of a file handle, it tells whether the last one has an end. */
-async function* readLines(file: Source): AsyncGenerator<Line> {
+/**
+ * Reads lines, each byte once. Unlike `readLines` of a file handle, it tells whether the last one has an end. `needsMore`:
+ * whether the last line that it gave is a part of a write that goes on.
+ */
+async function* readLines(file: Source, needsMore = () => false): AsyncGenerator<Line> {
   const handle = typeof file === 'string' ? await open(file) : file.handle
   try {
     // What is written after this moment is not read: a server that goes on writing would keep the reader busy.
@@ -176,7 +192,7 @@ async function* readLines(file: Source): AsyncGenerator<Line> {
       return { text, isComplete }
     }
     const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
-    for (let at = 0, waits = 0; at < size || length > 0;) {
+    for (let at = 0, waits = 0; at < size || length > 0 || needsMore();) {
       const { bytesRead } = await handle.read(buffer, 0, CHUNK_BYTES, at)
       at += bytesRead
       const chunk = buffer.subarray(0, bytesRead)
@@ -185,13 +201,13 @@ async function* readLines(file: Source): AsyncGenerator<Line> {
         keep(chunk.subarray(start, end))
         start = end + 1
         yield takeLine(true)
-        if (at - bytesRead + start >= size) return
+        if (at - bytesRead + start >= size && !needsMore()) return
       }
       keep(chunk.subarray(start))
       if (bytesRead > 0) continue
-      if (length === 0) return
+      if (length === 0 && !needsMore()) return
       if (++waits > WAITS) {
-        yield takeLine(false)
+        if (length > 0) yield takeLine(false)
         return
       }
       await delay(WAIT_MS)

@@ -39,6 +39,15 @@ export interface Access {
   decideAccounts(viewer: Viewer, subject: string): Decision
   /** The providers at which the viewer may read the subject's metadata. Each secret still needs its own decision. */
   readableProviders(viewer: Viewer, subject: string): 'all' | ReadonlySet<string>
+  /** The same for one viewer and one operation, which finds the grants for a provider and a field once. */
+  forOperation(viewer: Viewer): OperationAccess
+}
+
+/** What one viewer may read. A grant that ends while the operation goes on holds until its end. */
+export interface OperationAccess {
+  decide(subject: string, provider: string, field: ReadableField): Decision
+  decideAccounts(subject: string): Decision
+  readableProviders(subject: string): 'all' | ReadonlySet<string>
 }
 
 const allowedOwner: Decision = { allowed: true, reason: 'owner' }
@@ -107,15 +116,48 @@ export function createAccess(auth: Pick<AuthOptions, 'owner'>, now: () => number
     return names
   }
 
-  return { decide, decideAccounts, readableProviders }
+  function forOperation(viewer: Viewer): OperationAccess {
+    return {
+      decide:
+        viewer.kind === 'service'
+          ? createServiceDecisions(viewer)
+          : (subject, provider, field) => decide(viewer, { subject, provider, field }),
+      decideAccounts: (subject) => decideAccounts(viewer, subject),
+      readableProviders: (subject) => readableProviders(viewer, subject),
+    }
+  }
+
+  /** A service reads many users: what is the same for all of them is decided once. */
+  function createServiceDecisions(viewer: ServiceViewer): OperationAccess['decide'] {
+    const byProvider = new Map<string, Partial<Record<ReadableField, Decision | ServiceViewer>>>()
+    return (subject, provider, field) => {
+      let byField = byProvider.get(provider)
+      if (byField === undefined) byProvider.set(provider, (byField = {}))
+      const found = (byField[field] ??= decideForAll(viewer, provider, field))
+      return 'allowed' in found ? found : decideByGrants(found, ({ users }) => coversUser(users, subject))
+    }
+  }
+
+  /** The decision that holds for every user; where it depends on the user, the service with the grants that apply. */
+  function decideForAll(viewer: ServiceViewer, provider: string, field: ReadableField): Decision | ServiceViewer {
+    const grants = viewer.grants.filter((grant) => coversField(grant, provider, field))
+    const isSame =
+      grants.every(({ users }) => users === 'all') ||
+      grants.some((grant) => grant.users === 'all' && isUnexpired(grant))
+    return isSame ? decideByGrants({ ...viewer, grants }, ({ users }) => users === 'all') : { ...viewer, grants }
+  }
+
+  return { decide, decideAccounts, readableProviders, forOperation }
 }
 
 /** One grant must cover the provider, the user and the field together. Parts of two grants do not add up. */
-function covers({ providers, users, fields }: CompiledGrant, { provider, subject, field }: AccessRequest): boolean {
+function covers(grant: CompiledGrant, { provider, subject, field }: AccessRequest): boolean {
+  return coversUser(grant.users, subject) && coversField(grant, provider, field)
+}
+
+function coversField({ providers, fields }: CompiledGrant, provider: string, field: ReadableField): boolean {
   return (
-    (providers === 'all' || providers.has(provider)) &&
-    coversUser(users, subject) &&
-    (field === 'metadata' || fields === 'all' || fields.has(field))
+    (providers === 'all' || providers.has(provider)) && (field === 'metadata' || fields === 'all' || fields.has(field))
   )
 }
 

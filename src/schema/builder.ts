@@ -2,7 +2,7 @@
 import SchemaBuilder from '@pothos/core'
 import DirectivesPlugin from '@pothos/plugin-directives'
 import type { AuditTrail } from '../audit/trail.ts'
-import type { Access } from '../auth/policy.ts'
+import type { OperationAccess } from '../auth/policy.ts'
 import type { JsonObject } from '../lib/json.ts'
 import type { Viewer } from '../auth/viewer.ts'
 import type { Loaders } from '../tokens/loaders.ts'
@@ -12,7 +12,8 @@ import type { SubgraphOptions } from './options.ts'
 /** What a resolver may reach: who asks, what they may read, and this request's loaders. */
 export interface GraphContext {
   readonly viewer: Viewer
-  readonly access: Access
+  /** What the viewer may read, for as long as this operation lasts. */
+  readonly access: OperationAccess
   /** Where every decision of this operation is put down. */
   readonly audit: AuditTrail
   readonly load: Loaders

@@ -1,8 +1,7 @@
 /** Where a user stands with a provider, as data: the statuses, and what becomes which. */
 import { CodedError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
-import type { ExternalAccount } from '../tokens/types.ts'
-import type { SubjectToken } from './oauth-access-token.ts'
+import type { ExternalAccount, SubjectToken } from '../tokens/types.ts'
 
 export const statuses = {
   CONNECTED: { description: 'At least one account has a token that can be used.' },

@@ -1,13 +1,13 @@
 /** What several fields share: arguments with their checks, the decision about access, and the scalars. */
 import { getDirectiveValues, GraphQLIncludeDirective, GraphQLSkipDirective, Kind } from 'graphql'
 import type { GraphQLResolveInfo, SelectionNode } from 'graphql'
-import type { AuditedAccount } from '../audit/trail.ts'
+import { fieldSet } from '../audit/trail.ts'
 import { allowOrThrow } from '../auth/policy.ts'
-import type { AccessRequest, Decision } from '../auth/policy.ts'
+import type { Decision } from '../auth/policy.ts'
 import { badUserInput } from '../errors.ts'
-import { safeJsonObject } from '../lib/json.ts'
+import type { JsonObject } from '../lib/json.ts'
 import { checkAccountId, checkProvider, wireProvider } from '../tokens/ids.ts'
-import type { TokenRequest } from '../tokens/types.ts'
+import type { SecretField, SubjectToken, TokenRequest } from '../tokens/types.ts'
 import { builder } from './builder.ts'
 import type { GraphContext } from './builder.ts'
 
@@ -101,28 +101,35 @@ export function selects({ fieldNodes, fragments, variableValues }: GraphQLResolv
 }
 
 /**
- * Refuses what `auth/access` does not allow; call it before any upstream is asked. `about` is the account, and the
- * secret that leaves when the answer is yes. Every decision goes to the audit (docs/promises.md S13).
+ * Refuses the metadata of a subject at a provider where access does not allow it; call it before any upstream is asked.
+ * Every decision goes to the audit (docs/promises.md S13).
  */
-export function authorize(context: GraphContext, request: AccessRequest, about?: AuditedAccount): void {
-  const decision = context.access.decide(context.viewer, request)
-  context.audit.record(request, decision, about)
+export function authorize({ access, audit }: GraphContext, subject: string, provider: string): void {
+  const decision = access.decide(subject, provider, 'metadata')
+  audit.record({ subject, provider }, decision)
+  allowOrThrow(decision)
+}
+
+/** Refuses a secret of a token where access does not allow it, and records that it leaves where it does. */
+export function authorizeSecret({ access, audit }: GraphContext, token: SubjectToken, field: SecretField): void {
+  const decision = access.decide(token.subject, token.token.provider, field)
+  audit.recordToken(token, fieldSet(field), decision)
   allowOrThrow(decision)
 }
 
 /** At which providers the viewer may know of the subject's accounts; refuses when at none. */
-export function authorizeAccounts(context: GraphContext, subject: string): 'all' | ReadonlySet<string> {
-  const decision = context.access.decideAccounts(context.viewer, subject)
-  context.audit.record({ subject, provider: '*', field: 'metadata' }, decision)
+export function authorizeAccounts({ access, audit }: GraphContext, subject: string): 'all' | ReadonlySet<string> {
+  const decision = access.decideAccounts(subject)
+  audit.record({ subject, provider: '*' }, decision)
   allowOrThrow(decision)
-  return context.access.readableProviders(context.viewer, subject)
+  return access.readableProviders(subject)
 }
 
 /** What `@authenticated` announces. */
-export function requireAuthenticated(context: GraphContext): void {
-  if (context.viewer.kind !== 'anonymous') return
+export function requireAuthenticated({ viewer, audit }: GraphContext): void {
+  if (viewer.kind !== 'anonymous') return
   const decision: Decision = { allowed: false, code: 'UNAUTHENTICATED', reason: 'anonymous' }
-  context.audit.record({ subject: null, provider: null, field: 'metadata' }, decision)
+  audit.record({ subject: null, provider: null }, decision)
   allowOrThrow(decision)
 }
 
@@ -132,8 +139,8 @@ builder.scalarType('JSON', {
   description:
     'A JSON object of any depth (ECMA-404). Keys that could reach a prototype (`__proto__`, `constructor`, `prototype`) are left out.',
   specifiedByURL: 'https://ecma-international.org/publications-and-standards/standards/ecma-404/',
-  // Every platform's metadata passes here, so this is where the rule about keys holds for all of them.
-  serialize: (value) => safeJsonObject(value),
+  // Made safe where the answer of a platform becomes tokens and accounts (`tokens/select.ts`, `tokens/accounts.ts`).
+  serialize: (value) => value as JsonObject,
   parseValue: refuseInput,
 })
 

@@ -1,20 +1,13 @@
 /** `OAuthAccessToken`: the documented object, with a decision on every secret field. */
-import { mapAnswer } from '../lib/answer.ts'
 import type { Answer } from '../lib/answer.ts'
 import { reveal } from '../lib/secret.ts'
 import type { Secret } from '../lib/secret.ts'
-import { authorize, requireAuthenticated, tokenArguments, toTokenRequest } from './fields.ts'
+import { authorize, authorizeSecret, requireAuthenticated, tokenArguments, toTokenRequest } from './fields.ts'
 import type { TokenArguments } from './fields.ts'
 import { checkId, wireProvider } from '../tokens/ids.ts'
-import type { OAuthAccessToken, SecretField, TokenRequest } from '../tokens/types.ts'
+import type { SecretField, SubjectToken, TokenRequest } from '../tokens/types.ts'
 import { builder } from './builder.ts'
 import type { GraphContext } from './builder.ts'
-
-/** A token together with the subject it belongs to: what access decides about. */
-export interface SubjectToken {
-  readonly subject: string
-  readonly token: OAuthAccessToken
-}
 
 const OAuthAccessTokenObject = builder.enumType('OAuthAccessTokenObject', {
   description: 'The documented constant of the object.',
@@ -85,11 +78,10 @@ export const OAuthAccessTokenRef = builder.objectRef<SubjectToken>('OAuthAccessT
 })
 
 /** The only way by which a user's secret leaves this server: decided here, on the field (docs/promises.md S1). */
-function disclose(context: GraphContext, view: SubjectToken, field: SecretField, value: Secret): string
-function disclose(context: GraphContext, view: SubjectToken, field: SecretField, value: Secret | null): string | null
-function disclose(context: GraphContext, { subject, token }: SubjectToken, field: SecretField, value: Secret | null) {
-  const { external_account_id: account, expires_at: expiresAt } = token
-  authorize(context, { subject, provider: token.provider, field }, { account, expiresAt, value })
+function disclose(context: GraphContext, held: SubjectToken, field: SecretField, value: Secret): string
+function disclose(context: GraphContext, held: SubjectToken, field: SecretField, value: Secret | null): string | null
+function disclose(context: GraphContext, held: SubjectToken, field: SecretField, value: Secret | null) {
+  authorizeSecret(context, held, field)
   return value === null ? null : reveal(value)
 }
 
@@ -107,12 +99,8 @@ export function readTokens(
  * asked.
  */
 export function readRequest(context: GraphContext, request: TokenRequest): Answer<readonly SubjectToken[]> {
-  const { userId: subject, provider } = request
-  authorize(context, { subject, provider, field: 'metadata' })
-  return mapAnswer(
-    () => context.load.tokens(request),
-    (tokens) => tokens.map((token) => ({ subject, token })),
-  )
+  authorize(context, request.userId, request.provider)
+  return context.load.tokens(request)
 }
 
 builder.queryField('oauth_access_tokens', (t) =>

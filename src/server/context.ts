@@ -87,7 +87,7 @@ export function createContextFactory(
   const consume = { user: rateOf('user'), service: rateOf('service') }
   return ({ state, viewer, caller }) => ({
     viewer,
-    access,
+    access: access.forOperation(viewer),
     audit: createTrail(audit, {
       viewer,
       requestId: state.id,

@@ -1,6 +1,7 @@
 /** The connected accounts of a user: what each upstream says of them, by the names that callers use. */
 import { hash } from 'node:crypto'
 import { CodedError, withDetails } from '../errors.ts'
+import { safeJsonObject } from '../lib/json.ts'
 import { displayText, isOpaque } from './ids.ts'
 import type { CachedUpstream, Caller } from './cached-upstream.ts'
 import type { Upstream } from '../upstreams/platform.ts'
@@ -89,6 +90,7 @@ function toShow(account: ExternalAccount): ExternalAccount {
     last_name: displayText(account.last_name),
     image_url: displayText(account.image_url),
     label: displayText(account.label),
+    public_metadata: safeJsonObject(account.public_metadata),
   }
 }
 

@@ -15,11 +15,13 @@ export interface CacheOptions {
   readonly entries: number
 }
 
+export type CachedAnswer<V> = V | null | CodedError
+
 /** An answer and its age. */
 export interface Cached<V> {
   /** Milliseconds since the platform was asked. */
   readonly ageMs: number
-  readonly answer: V | null | CodedError
+  readonly answer: CachedAnswer<V>
 }
 
 export interface AnswerCache<V> {
@@ -118,26 +120,29 @@ export function isLive(token: OAuthAccessToken, minValiditySeconds: number, nowS
   return token.expires_at === null || token.expires_at - minValiditySeconds > nowSeconds
 }
 
-/** The rows of the account that was asked for. */
-function ofAccount(rows: readonly OAuthAccessToken[], { externalAccountId }: TokenFilter): readonly OAuthAccessToken[] {
-  return externalAccountId === null ? rows : rows.filter((row) => row.external_account_id === externalAccountId)
-}
-
 /**
  * Whether tokens that were read a moment ago may answer this request. A platform that refreshes is asked again for a
  * token that does not live long enough; one that does not refresh would hardly answer otherwise within seconds.
  */
 export function areFreshTokens(
-  { ageMs, answer }: Cached<readonly OAuthAccessToken[]>,
-  filter: TokenFilter,
-  { autoRefreshes, nowSeconds }: { readonly autoRefreshes: boolean; readonly nowSeconds: number },
+  answer: CachedAnswer<readonly OAuthAccessToken[]>,
+  ageMs: number,
+  { externalAccountId, minValiditySeconds }: TokenFilter,
+  autoRefreshes: boolean,
+  nowSeconds: number,
 ): boolean {
-  const rows = ofAccount(answer === null || answer instanceof Error ? [] : answer, filter)
-  if (rows.length > 0 && rows.every((row) => isLive(row, filter.minValiditySeconds, nowSeconds))) return true
-  return ageMs < SHORT_MS && (rows.length === 0 || !autoRefreshes)
+  let found = false
+  let areLive = true
+  if (answer !== null && !(answer instanceof Error))
+    for (const row of answer) {
+      if (externalAccountId !== null && row.external_account_id !== externalAccountId) continue
+      found = true
+      areLive &&= isLive(row, minValiditySeconds, nowSeconds)
+    }
+  return (found && areLive) || (ageMs < SHORT_MS && (!found || !autoRefreshes))
 }
 
 /** The same for any list: an empty one, an unknown user and an error are used again for seconds only. */
-export function isFreshList({ ageMs, answer }: Cached<readonly unknown[]>): boolean {
+export function isFreshList(answer: CachedAnswer<readonly unknown[]>, ageMs: number): boolean {
   return ageMs < SHORT_MS || (answer !== null && !(answer instanceof Error) && answer.length > 0)
 }

@@ -10,7 +10,7 @@ import type { Call, Fetcher, Grouped, Many, Upstream, UpstreamEvent } from '../u
 import { CodedError } from '../errors.ts'
 import { joinIds } from './ids.ts'
 import { areFreshTokens, createAnswerCache, isFreshList } from './cache.ts'
-import type { Cached, CacheOptions } from './cache.ts'
+import type { CachedAnswer, CacheOptions } from './cache.ts'
 import type { ExternalAccount, OAuthAccessToken, SubjectCredential, TokenFilter, TokenKey } from './types.ts'
 
 /** Who asks, for as long as the request lasts. */
@@ -27,7 +27,7 @@ export type Ask<K, V> = (key: K, caller: Caller) => Answer<V | null>
 export interface CachedUpstream {
   readonly upstream: Upstream
   /** All accounts at the provider, by the platform's own name; the filter only decides whether the cache may answer. */
-  readonly tokens: Ask<Omit<TokenKey, 'credential'> & TokenFilter, readonly OAuthAccessToken[]>
+  readonly tokens: Ask<TokenKey & TokenFilter, readonly OAuthAccessToken[]>
   /** By user; null: the platform cannot list accounts. */
   readonly accounts: Ask<string, readonly ExternalAccount[]> | null
   close(): Promise<void>
@@ -52,8 +52,8 @@ export function openCachedUpstream(upstream: Upstream, options: CachedUpstreamOp
   const askTokens = openFetcher(tokens, inProcess ? validityId : tokenId, {
     ...open,
     operation: 'tokens',
-    isFresh: (cached: Cached<readonly OAuthAccessToken[]>, key: TokenKey & TokenFilter) =>
-      areFreshTokens(cached, key, { autoRefreshes, nowSeconds: options.now() }),
+    isFresh: (answer: CachedAnswer<readonly OAuthAccessToken[]>, ageMs: number, key: TokenKey & TokenFilter) =>
+      areFreshTokens(answer, ageMs, key, autoRefreshes, options.now()),
   })
   const askAccounts =
     accounts &&
@@ -66,8 +66,8 @@ export function openCachedUpstream(upstream: Upstream, options: CachedUpstreamOp
     upstream,
     tokens(key, caller) {
       const { subject } = caller
-      const credential = usesSubjectToken && subject?.userId === key.userId ? subject.credential : null
-      return askTokens.ask({ ...key, credential }, caller)
+      const isOwn = usesSubjectToken && subject?.userId === key.userId
+      return askTokens.ask(isOwn ? { ...key, credential: subject.credential } : key, caller)
     },
     accounts: askAccounts?.ask ?? null,
     close() {
@@ -80,7 +80,7 @@ export function openCachedUpstream(upstream: Upstream, options: CachedUpstreamOp
 
 /** Everything that changes the answer of the platform. */
 function tokenId({ userId, provider, credential }: TokenKey): string {
-  return joinIds(userId, provider, credential?.id ?? '')
+  return credential === null ? `${userId}\n${provider}` : joinIds(userId, provider, credential.id)
 }
 
 /** The same where the platform refreshes in this process for as long as the caller asks. */
@@ -92,7 +92,7 @@ interface FetcherOptions<K, V> extends CachedUpstreamOptions {
   readonly upstream: string
   readonly operation: string
   /** Whether a cached answer may be used for this key. */
-  isFresh(cached: Cached<V>, key: K): boolean
+  isFresh(answer: CachedAnswer<V>, ageMs: number, key: K): boolean
 }
 
 /** The fetcher as a function of one key, with its calls shared and its answers cached. */
@@ -129,11 +129,21 @@ function openFetcher<K, V, Q extends K = K>(
   function recall(key: Q): V | null | undefined {
     const cached = cache?.get(rowId(key))
     if (cached === undefined) return undefined
-    const answer = cached.answer instanceof CodedError ? cached.answer : attempt(() => pick(key, cached.answer))
-    if (!isFresh({ ageMs: cached.ageMs, answer }, key)) return undefined
+    const answer = pickAnswer(key, cached.answer)
+    if (!isFresh(answer, cached.ageMs, key)) return undefined
     report('cached')
     if (answer instanceof CodedError) throw answer
     return answer
+  }
+
+  function pickAnswer(key: Q, answer: unknown): V | null | CodedError {
+    if (answer instanceof CodedError) return answer
+    try {
+      return pick(key, answer)
+    } catch (error) {
+      if (error instanceof CodedError) return error
+      throw error
+    }
   }
 
   return {
@@ -142,15 +152,6 @@ function openFetcher<K, V, Q extends K = K>(
       return known === undefined ? fly(key, caller).then((answer) => pick(key, answer)) : known
     },
     clear: () => cache?.clear(),
-  }
-}
-
-function attempt<T>(pick: () => T): T | CodedError {
-  try {
-    return pick()
-  } catch (error) {
-    if (error instanceof CodedError) return error
-    throw error
   }
 }
 

@@ -4,11 +4,11 @@ import type { CodedError } from '../errors.ts'
 import type { Answer } from '../lib/answer.ts'
 import type { AccountList } from './accounts.ts'
 import type { Caller, TokenSource } from './source.ts'
-import type { OAuthAccessToken, TokenRequest } from './types.ts'
+import type { SubjectToken, TokenRequest } from './types.ts'
 
 export interface Loaders {
   /** Throws and rejects with a `CodedError`; none connected is an empty list. */
-  tokens(request: TokenRequest): Answer<readonly OAuthAccessToken[]>
+  tokens(request: TokenRequest): Answer<readonly SubjectToken[]>
   /** What every upstream says that can list accounts; a failed one is a `CodedError` in its place. */
   accounts(userId: string): Answer<readonly AccountList[]>
 }
@@ -22,9 +22,9 @@ export function createLoaders(source: TokenSource, caller: Caller, consume: Cons
   setMaxListeners(0, caller.signal)
   return {
     tokens: memoize(
-      // Everything that changes the result is part of the key.
+      // Everything that changes the result is part of the key. No id holds a line feed.
       ({ userId, provider, externalAccountId, minValiditySeconds }: TokenRequest) =>
-        JSON.stringify([userId, provider, externalAccountId, minValiditySeconds]),
+        `${userId}\n${provider}\n${minValiditySeconds}\n${externalAccountId ?? ''}`,
       (request) => source.tokens(request, caller),
       consume,
     ),

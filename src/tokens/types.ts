@@ -37,6 +37,19 @@ export interface AccountHealth {
   readonly lastFailureAt: number | null
 }
 
+/**
+ * A token with the subject it belongs to, as the graph hands it out: what access decides about. It is made once for each
+ * answer of a platform, and what is made of it is kept with it, for as long as the answer is.
+ */
+export interface SubjectToken {
+  readonly subject: string
+  readonly token: OAuthAccessToken
+  /** Unix seconds: when this process got it. */
+  readonly readAt: number
+  /** What the audit records of it, by the set of the fields that leave (`audit/trail.ts`); holds no secret. */
+  readonly auditTexts: string[]
+}
+
 /** A connected account, without its secrets. */
 export interface ExternalAccount {
   /** The id at the platform, as its tokens carry it; unique for one user at one provider only. */

@@ -69,6 +69,47 @@ it('moves an incomplete last line aside and records the recovery', async () => {
   expect(aside.map((name) => readFileSync(join(folder.path, name), 'utf8'))).toEqual([torn])
 })
 
+it('moves the whole of a write aside whose end is missing: no answer left before it was complete', async () => {
+  using folder = makeFolder()
+  const path = join(folder.path, 'audit.ndjson')
+  const audit = await openFileAudit(path)
+  await audit.write([entryOf('eac_1')])
+  await audit.write(['eac_2', 'eac_3', 'eac_4'].map(entryOf))
+  await audit.close()
+  const lines = linesOf(path)
+  for (const kept of [2, 3]) {
+    const cut = folder.write(`cut-${String(kept)}.ndjson`, `${lines.slice(0, kept).join('\n')}\n{"type":"au`)
+    await writeRecords(cut, ['eac_5'])
+    expect(await verify([cut])).toMatchObject({ broken: null, records: 3 })
+    expect(recordsOf(cut).map(({ account }) => account)).toEqual(['eac_1', undefined, 'eac_5'])
+  }
+})
+
+it('finds its end in a file whose last write is long', async () => {
+  using folder = makeFolder()
+  const path = join(folder.path, 'audit.ndjson')
+  const audit = await openFileAudit(path, { max_bytes: 100_000_000 })
+  await audit.write(many(8000).map(entryOf))
+  await audit.close()
+  await writeRecords(path, ['eac_last'], { max_bytes: 100_000_000 })
+  expect(await verify([path])).toMatchObject({ broken: null, records: 8001 })
+})
+
+it.each([true, false, 'interval'] as const)(
+  'with fsync %s every record is in the file before its write resolves',
+  async (fsync) => {
+    using folder = makeFolder()
+    const path = join(folder.path, 'audit.ndjson')
+    const audit = await openFileAudit(path, { fsync, max_bytes: 2500 })
+    for (const account of many(12)) {
+      await audit.write([entryOf(account)])
+      expect(recordsOf(path).at(-1)).toMatchObject({ account })
+    }
+    await audit.close()
+    expect(await verify([...(await listRotated(path)), path])).toMatchObject({ broken: null, records: 12 })
+  },
+)
+
 it.each([
   [
     'was changed',

@@ -3,17 +3,22 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createAudit } from '../../src/audit/log.ts'
 import { genesis } from '../../src/audit/record.ts'
-import type { AuditEntry, DecisionEntry } from '../../src/audit/record.ts'
-import { createTrail } from '../../src/audit/trail.ts'
+import { createTrail, fieldSet } from '../../src/audit/trail.ts'
+import type { AuditTrail } from '../../src/audit/trail.ts'
+import type { Decision } from '../../src/auth/policy.ts'
 import { secret } from '../../src/lib/secret.ts'
 import { secretFields } from '../../src/tokens/types.ts'
+import type { SecretField, SubjectToken } from '../../src/tokens/types.ts'
 import { makeFolder } from '../kit/folder.ts'
 import { startGraphOverClerk } from '../kit/graph-over-clerk.ts'
-import { auditKey, keys, recordsOf } from './chain.ts'
+import { auditKey, keys, readsIn, recordsOf } from './chain.ts'
+import type { Recorded } from './chain.ts'
 import { auditPath } from './graph.ts'
 
-/** The decisions of one operation, as records. */
-async function recorded(decide: (record: ReturnType<typeof createTrail>['record']) => void): Promise<DecisionEntry[]> {
+type Record = (token: SubjectToken, field: SecretField, decision?: Decision) => void
+
+/** The decisions of one operation, as reads. */
+async function recorded(decide: (record: Record) => void): Promise<Recorded[]> {
   const lines: string[] = []
   const sink = {
     head: genesis,
@@ -24,29 +29,46 @@ async function recorded(decide: (record: ReturnType<typeof createTrail>['record'
     close: () => Promise.resolve(),
   }
   const viewer = { kind: 'anonymous' } as const
-  const trail = createTrail(createAudit(sink, keys), { viewer, requestId: 'r', operationName: null, traceId: null })
-  decide(trail.record)
+  const operation = { viewer, requestId: 'r', operationName: null, traceId: null }
+  const trail: AuditTrail = createTrail(createAudit(sink, keys), operation)
+  decide((token, field, decision = allowed) => {
+    trail.recordToken(token, fieldSet(field), decision)
+  })
   await trail.commit()
-  return lines.map((line) => JSON.parse(line) as AuditEntry).filter((entry) => entry.event === 'decision')
+  return lines.flatMap(readsIn)
 }
 
 const allowed = { allowed: true, reason: 'owner' } as const
-const about = (account: string, value: string, expiresAt: number | null = null) => ({
-  account,
-  expiresAt,
-  value: secret(value),
-})
-const access = { subject: 'user_1', provider: 'google' }
-const fingerprintsOf = (records: readonly DecisionEntry[]) =>
+
+/** A token of `user_1` at Google with this value in the field. */
+function tokenOf(account: string, values: Partial<{ [F in SecretField]: string }>, expiresAt: number | null = null) {
+  const secretOf = (field: SecretField) => (values[field] === undefined ? null : secret(values[field]))
+  const token = {
+    external_account_id: account,
+    provider_user_id: '',
+    token: secret(values.token ?? 'unread'),
+    token_secret: secretOf('token_secret'),
+    id_token: secretOf('id_token'),
+    expires_at: expiresAt,
+    provider: 'google',
+    public_metadata: {},
+    label: null,
+    scopes: null,
+    problem: null,
+  }
+  return { subject: 'user_1', token, readAt: 1_700_000_000, auditTexts: [] } satisfies SubjectToken
+}
+
+const fingerprintsOf = (records: readonly Recorded[]) =>
   records.flatMap(({ fingerprints }) => Object.values(fingerprints))
 
 describe('a trail', () => {
   it('has a record for each of two tokens of one account, each with its own expiry', async () => {
     const records = await recorded((record) => {
-      record({ ...access, field: 'token' }, allowed, about('eac_1', 'a', 1000))
-      record({ ...access, field: 'id_token' }, allowed, about('eac_1', 'ida', 1000))
-      record({ ...access, field: 'token' }, allowed, about('eac_1', 'b', 2000))
-      record({ ...access, field: 'token' }, allowed, about('eac_1', 'a', 1000))
+      record(tokenOf('eac_1', { token: 'a', id_token: 'ida' }, 1000), 'token')
+      record(tokenOf('eac_1', { token: 'a', id_token: 'ida' }, 1000), 'id_token')
+      record(tokenOf('eac_1', { token: 'b' }, 2000), 'token')
+      record(tokenOf('eac_1', { token: 'a', id_token: 'ida' }, 1000), 'token')
     })
     const print = (value: string) => keys.fingerprint(secret(value))
     expect(records).toMatchObject([
@@ -58,8 +80,8 @@ describe('a trail', () => {
   it('tells accounts apart whose ids are equal in what a record holds', async () => {
     const long = 'x'.repeat(600)
     const records = await recorded((record) => {
-      record({ ...access, field: 'token' }, allowed, about(`${long}1`, 'a'))
-      record({ ...access, field: 'token' }, allowed, about(`${long}2`, 'b'))
+      record(tokenOf(`${long}1`, { token: 'a' }), 'token')
+      record(tokenOf(`${long}2`, { token: 'b' }), 'token')
     })
     expect(records.map(({ account }) => account)).toEqual(['x'.repeat(512), 'x'.repeat(512)])
     expect(new Set(records.map(({ account_sha256 }) => account_sha256)).size).toBe(2)
@@ -68,7 +90,7 @@ describe('a trail', () => {
 
   it('never loses a secret, in any order of any fields of any accounts', async () => {
     const read = fc.record({
-      field: fc.constantFrom(...secretFields, 'metadata' as const),
+      field: fc.constantFrom(...secretFields),
       account: fc.constantFrom('a', 'b', 'x'.repeat(512), `${'x'.repeat(512)}y`),
       value: fc.constantFrom('1', '2', '3'),
       expiresAt: fc.constantFrom(null, 1000, 2000),
@@ -77,10 +99,9 @@ describe('a trail', () => {
       fc.asyncProperty(fc.array(read, { maxLength: 30 }), async (reads) => {
         const records = await recorded((record) => {
           for (const { field, account, value, expiresAt } of reads)
-            record({ ...access, field }, allowed, about(account, value, expiresAt))
+            record(tokenOf(account, { [field]: value }, expiresAt), field)
         })
         for (const { field, account, value, expiresAt } of reads) {
-          if (field === 'metadata') continue
           const fingerprint = keys.fingerprint(secret(value))
           const matching = records.filter(
             (entry) =>

@@ -56,7 +56,7 @@ it('records who read which secrets of which account, with expiry and fingerprint
   expect(response.status).toBe(200)
   const { fingerprint } = createAuditKeys(secret(auditKey))
   const common = {
-    event: 'decision',
+    event: 'operation',
     request_id: 'invented-request-7',
     trace_id: '4bf92f3577b34da6a3ce929d0e0e4736',
     operation_name: 'Sync',
@@ -104,8 +104,8 @@ it('records denials with their reasons', async () => {
     )
   expect(seen).toEqual([
     'service narrow narrow user_1 oauth_google eac_a token allowed grant',
-    'service narrow narrow user_1 oauth_google eac_a id_token denied no_grant',
     'service narrow narrow user_1 oauth_google eac_b token allowed grant',
+    'service narrow narrow user_1 oauth_google eac_a id_token denied no_grant',
     'service narrow narrow user_1 oauth_google eac_b id_token denied no_grant',
     'service narrow narrow user_2 oauth_google  metadata denied no_grant',
     'service narrow narrow user_2 *  metadata denied no_grant',

@@ -2,7 +2,7 @@
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { createAudit } from '../../src/audit/log.ts'
+import { createAudit, entryText } from '../../src/audit/log.ts'
 import { takeSnapshot, verifyFiles } from '../../src/audit/verify.ts'
 import { openStreamSink } from '../../src/audit/sink-stdout.ts'
 import { makeFolder } from '../kit/folder.ts'
@@ -15,7 +15,7 @@ async function writeRun(folder: Folder, name: string, { head = true, crash = fal
   const fd = openSync(path, 'a')
   const sink = await openStreamSink({ fd, headPath: head ? join(folder.path, 'head') : null })
   const audit = createAudit(sink, keys)
-  await audit.write(sink.opening)
+  await audit.write(sink.opening.map(entryText))
   await sink.opened?.(audit.head())
   for (const account of ['a', 'b', 'c']) await audit.write([entryOf(`${name}_${account}`)])
   if (!crash) await audit.close()

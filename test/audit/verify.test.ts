@@ -1,13 +1,14 @@
 /** docs/promises.md S13: verification names the first record that was changed, removed, inserted or moved. */
-import { appendFileSync, writeFileSync } from 'node:fs'
+import { hash } from 'node:crypto'
+import { appendFileSync, copyFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { createAuditKeys } from '../../src/audit/record.ts'
+import { chainEntries, createAuditKeys, genesis } from '../../src/audit/record.ts'
 import { verifyFiles } from '../../src/audit/verify.ts'
 import { secret } from '../../src/lib/secret.ts'
 import { makeFolder } from '../kit/folder.ts'
-import { entryOf, keys, linesOf, openFileAudit, verify, writeRecords } from './chain.ts'
+import { entryOf, keys, linesOf, openFileAudit, recordsOf, verify, writeRecords } from './chain.ts'
 
 const accounts = Array.from({ length: 8 }, (_, n) => `eac_${String(n)}`)
 
@@ -39,7 +40,7 @@ it.each<[string, (lines: string[]) => string[], number, RegExp]>([
   ['replaced by an empty line', (lines) => lines.toSpliced(5, 1, ''), 6, /not a record/],
   ['renamed', (lines) => lines.map((line) => line.replace('eac_4', 'eac_9')), 5, /changed/],
   ['renumbered', (lines) => lines.toSpliced(3, 2, lines[4]!.replace('"seq":5', '"seq":4')), 4, /changed/],
-  ['respelled', (lines) => lines.map((line) => line.replace('"v":1', '"v": 1')), 1, /changed/],
+  ['respelled', (lines) => lines.map((line) => line.replace('"v":2', '"v": 2')), 1, /changed/],
 ])('names the line where a record was %s', async (_how, touch, line, problem) => {
   const { broken, records } = await verifyTouched(touch)
   expect(broken).toMatchObject({ line, problem: expect.stringMatching(problem) as string })
@@ -75,6 +76,88 @@ it('rejects records of another key, and records that were forged without a key',
   const other = createAuditKeys(secret('another-invented-audit-key-0123456789'))
   await writeRecords(join(folder.path, 'keyed.ndjson'), ['eac_1'])
   expect((await verifyFiles([join(folder.path, 'keyed.ndjson')], other, options)).broken).toMatchObject({ line: 1 })
+})
+
+/** Three writes of three records each, as lines: the last one of each write has the seal. */
+function linesOfGroups(): string[] {
+  let head = genesis
+  let text = ''
+  for (const group of ['a', 'b', 'c']) {
+    const chained = chainEntries(
+      [1, 2, 3].map((n) => entryOf(`${group}_${String(n)}`)),
+      head,
+      keys,
+    )
+    text += chained.text
+    head = chained.head
+  }
+  return text.split('\n').slice(0, -1)
+}
+
+/** The line with other content and the hash that fits, as somebody without the key can write it. */
+function forge(line: string, from: string, to: string, prev?: string): string {
+  const [, body = '', seal = ''] = /^(.*),"hash":"[0-9a-f]{64}"(,"seal":"[0-9a-f]{64}")?\}$/.exec(line)!
+  const forged = body
+    .replace(from, to)
+    .replace(/"prev":"[0-9a-f]{64}"/, (known) => (prev === undefined ? known : `"prev":"${prev}"`))
+  return `${forged},"hash":"${hash('sha256', forged, 'hex')}"${seal}}`
+}
+const headOf = (line: string): string => /"(?:hash|seal)":"([0-9a-f]{64})"\}$/.exec(line)![1]!
+
+it.each<[string, (lines: string[]) => string[], number, number, RegExp]>([
+  ['changed', (lines) => lines.with(4, lines[4]!.replace('b_2', 'b_9')), 5, 4, /this record was changed/],
+  ['removed', (lines) => lines.toSpliced(4, 1), 5, 4, /record 6, where record 5/],
+  ['forged with the hash that fits', (lines) => lines.with(4, forge(lines[4]!, 'b_2', 'b_9')), 6, 5, /does not follow/],
+  [
+    'forged with everything up to the seal',
+    (lines) => {
+      const second = forge(lines[4]!, 'b_2', 'b_9')
+      return lines.with(4, second).with(5, forge(lines[5]!, 'b_3', 'b_3', headOf(second)))
+    },
+    4,
+    3,
+    /the seal after this record/,
+  ],
+  [
+    'added at the end without a seal',
+    (lines) => [...lines, forge(lines[8]!.replace(/,"seal":"\w+"/, ''), '"seq":9', '"seq":10', headOf(lines[8]!))],
+    10,
+    9,
+    /no seal follows/,
+  ],
+  ['stripped of its seal', (lines) => lines.with(5, lines[5]!.replace(/,"seal":"\w+"/, '')), 7, 6, /does not follow/],
+  ['cut in the middle of a write', (lines) => lines.slice(0, 8), 7, 6, /no seal follows/],
+])('names the line where a record of a write was %s', async (_how, touch, line, before, problem) => {
+  using folder = makeFolder()
+  const path = folder.write('audit.ndjson', `${linesOfGroups().join('\n')}\n`)
+  expect(await verify([path])).toMatchObject({ broken: null, records: 9 })
+  const touched = folder.write('touched.ndjson', `${touch(linesOfGroups()).join('\n')}\n`)
+  for (const stream of [false, true]) {
+    const { broken, records } = await verify([touched], { stream })
+    const expected = stream ? /./ : problem
+    expect(broken).toMatchObject({ line, problem: expect.stringMatching(expected) as string })
+    expect(records).toBe(before)
+  }
+})
+
+it('continues a file of version 1, and finds what was changed on both sides of the upgrade', async () => {
+  using folder = makeFolder()
+  const path = join(folder.path, 'audit.ndjson')
+  copyFileSync(new URL('version-1.ndjson', import.meta.url), path)
+  expect(await verify([path])).toMatchObject({ broken: null, records: 3 })
+  await writeRecords(path, ['eac_4', 'eac_5'])
+  expect(recordsOf(path).map(({ account }) => account)).toEqual(['eac_1', 'eac_2', 'eac_3', 'eac_4', 'eac_5'])
+  expect(await verify([path])).toMatchObject({ broken: null, records: 5, last: { seq: 5 } })
+  const lines = linesOf(path)
+  for (const [n, line] of lines.entries()) {
+    writeFileSync(path, `${lines.with(n, line.replace('eac_', 'eac-')).join('\n')}\n`)
+    expect((await verify([path])).broken).toMatchObject({ line: n + 1 })
+    writeFileSync(path, `${lines.toSpliced(n, 1).join('\n')}\n`)
+    if (n < lines.length - 1) expect((await verify([path])).broken).toMatchObject({ line: n + 1 })
+  }
+  // A record of version 2 cannot pass for one of version 1.
+  writeFileSync(path, `${lines.with(3, lines[3]!.replace('"v":2', '"v":1')).join('\n')}\n`)
+  expect((await verify([path])).broken).toMatchObject({ line: 4 })
 })
 
 it('reports a last line without an end', async () => {

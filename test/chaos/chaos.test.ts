@@ -110,8 +110,8 @@ async function operate({ source, opened, random, late, seen }: Scene): Promise<v
       try {
         const rows = await load.tokens(request)
         const right = isConnected(user, provider) ? [tokenOf(name, userName(user), as)] : []
-        expect(rows.map((row) => reveal(row.token))).toEqual(right)
-        for (const row of rows) expect(row.provider).toBe(request.provider)
+        expect(rows.map(({ token }) => reveal(token.token))).toEqual(right)
+        for (const { token } of rows) expect(token.provider).toBe(request.provider)
       } catch (error) {
         if (!(error instanceof CodedError) && !caller.signal.aborted) throw error
         outcome = error instanceof CodedError ? error.code : 'gone'

@@ -7,7 +7,7 @@ import { makeFolder } from '../kit/folder.ts'
 import { startTestServer } from '../kit/server.ts'
 import { blocksOf } from './pages.ts'
 
-it('is the record of a decision', async () => {
+it('is the record of an operation', async () => {
   using folder = makeFolder()
   const path = join(folder.path, 'audit.ndjson')
   const vault = {
@@ -25,7 +25,7 @@ it('is the record of a decision', async () => {
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, unknown>)
-    .find(({ event }) => event === 'decision')
+    .find(({ event }) => event === 'operation')
   const shown = blocksOf('json')
     .filter(({ page }) => page.file === 'docs/audit.md')
     .map(({ block }) => JSON.parse(block.text) as Record<string, unknown>)

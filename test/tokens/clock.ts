@@ -103,7 +103,7 @@ export function openClocked({ seconds = 30, entries = 100, upstream: given = {},
         minValiditySeconds: 60,
         ...given_request,
       }
-      return source.tokens(request, { ...callerOf(), ...caller })
+      return (await source.tokens(request, { ...callerOf(), ...caller })).map(({ token }) => token)
     },
   }
 }

@@ -49,9 +49,9 @@ test('at the deadline the answered keys are there, and each of the others is UPS
     reason: { extensions: { code: 'UPSTREAM_TIMEOUT', upstream: 'local', provider: 'oauth_a' } },
   }
   expect(await outcomes).toMatchObject([
-    { status: 'fulfilled', value: [{ external_account_id: 'fast_1' }] },
+    { status: 'fulfilled', value: [{ token: { external_account_id: 'fast_1' } }] },
     late,
-    { status: 'fulfilled', value: [{ external_account_id: 'fast_2' }] },
+    { status: 'fulfilled', value: [{ token: { external_account_id: 'fast_2' } }] },
     late,
   ])
 })

@@ -60,7 +60,7 @@ function rightAnswer(given: Platform, ask: TokenRequest): string | readonly stri
   )
   // A platform that refreshes was asked anew: what it answers is handed out as long as it lives.
   const live = asked.filter((row) => row.expires_at! - (given.refreshes ? 0 : minValiditySeconds) > NOW)
-  return asked.length > 0 && live.length === 0 ? 'REAUTHORIZATION_REQUIRED' : live.map((row) => reveal(row.token))
+  return asked.length > 0 && live.length === 0 ? 'REAUTHORIZATION_REQUIRED' : live.map(({ token }) => reveal(token))
 }
 
 /** Knows which requests wait for a key at any moment. */
@@ -112,7 +112,7 @@ async function run(given: Platform, callers: readonly Caller[], s: fc.Scheduler)
     const load = createLoaders(watched.source, callerOf(controller.signal), () => null)
     const answers = asks.map(async (ask): Promise<unknown> => {
       try {
-        return (await load.tokens(ask)).map((row) => reveal(row.token))
+        return (await load.tokens(ask)).map(({ token }) => reveal(token.token))
       } catch (error) {
         return error instanceof CodedError ? error.code : error
       }

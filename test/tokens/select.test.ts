@@ -47,7 +47,7 @@ function open({ rows = [], accounts = [], routing = { routes: {}, default: 'held
 async function select(held: Held, request: Partial<TokenRequest> = {}): Promise<readonly string[] | string> {
   const whole = { userId: 'user_1', provider: 'google', externalAccountId: null, minValiditySeconds: 60, ...request }
   try {
-    return (await open(held).source.tokens(whole, caller)).map((each) => each.external_account_id)
+    return (await open(held).source.tokens(whole, caller)).map(({ token }) => token.external_account_id)
   } catch (error) {
     if (error instanceof CodedError) return error.code
     throw error
@@ -96,7 +96,8 @@ test('what only decorates degrades: controls are taken out of names, and no brok
     ],
   })
   const request = { userId: 'user_1', provider: 'google', externalAccountId: null, minValiditySeconds: 0 }
-  expect(await source.tokens(request, caller)).toMatchObject([{ label: 'ab', provider_user_id: '1', id_token: null }])
+  const [shown] = await source.tokens(request, caller)
+  expect([shown?.token]).toMatchObject([{ label: 'ab', provider_user_id: '1', id_token: null }])
   const [list] = await source.accounts('user_1', caller)
   expect(list?.accounts).toMatchObject([
     { id: 'a', label: 'ab', provider_user_id: '1', username: null, email_address: 'jo@example.com' },

@@ -43,7 +43,7 @@ export function openPlatform<Options>(platform: Platform<Options>, given: object
   const callerOf = (signal: AbortSignal): Caller => ({ signal, deadline: () => Infinity, viewer: null, subject: null })
   const patient = callerOf(new AbortController().signal)
   const ask = async ({ user_id, provider }: Asked, caller: Caller) => {
-    const filter = { externalAccountId: null, minValiditySeconds: 0 }
+    const filter = { credential: null, externalAccountId: null, minValiditySeconds: 0 }
     return named(NAME, () => tokens({ userId: user_id, provider: bareProvider(provider), ...filter }, caller))
   }
   return {
