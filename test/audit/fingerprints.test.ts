@@ -9,6 +9,7 @@ import type { Decision } from '../../src/auth/policy.ts'
 import { secret } from '../../src/lib/secret.ts'
 import { secretFields } from '../../src/tokens/types.ts'
 import type { SecretField, SubjectToken } from '../../src/tokens/types.ts'
+import { token } from '../../src/upstreams/kit.ts'
 import { makeFolder } from '../kit/folder.ts'
 import { startGraphOverClerk } from '../kit/graph-over-clerk.ts'
 import { auditKey, keys, readsIn, recordsOf } from './chain.ts'
@@ -43,20 +44,15 @@ const allowed = { allowed: true, reason: 'owner' } as const
 /** A token of `user_1` at Google with this value in the field. */
 function tokenOf(account: string, values: Partial<{ [F in SecretField]: string }>, expiresAt: number | null = null) {
   const secretOf = (field: SecretField) => (values[field] === undefined ? null : secret(values[field]))
-  const token = {
+  const row = token({
     external_account_id: account,
-    provider_user_id: '',
     token: secret(values.token ?? 'unread'),
     token_secret: secretOf('token_secret'),
     id_token: secretOf('id_token'),
     expires_at: expiresAt,
     provider: 'google',
-    public_metadata: {},
-    label: null,
-    scopes: null,
-    problem: null,
-  }
-  return { subject: 'user_1', token, readAt: 1_700_000_000, auditTexts: [] } satisfies SubjectToken
+  })
+  return { subject: 'user_1', token: row, readAt: 1_700_000_000, auditTexts: [] } satisfies SubjectToken
 }
 
 const fingerprintsOf = (records: readonly Recorded[]) =>
