@@ -50,7 +50,7 @@ try {
   const [code] = (await once(tests, 'close')) as [number | null]
   const logs = readdirSync(folder).filter((name) => name.endsWith('.log'))
   const lines = logs.flatMap((name) => readFileSync(join(folder, name), 'utf8').split('\n'))
-  const debug = lines.filter((line) => line.startsWith('{"level":20,')).length
+  const debug = lines.filter((line) => line.startsWith('{"level":"debug",')).length
   const leaks = findLeaksBelow(folder, planted, { parts: false }, isForeign)
   for (const { where, canary, form } of leaks) console.error(`leak: ${canary} (${form}) in ${where}`)
   console.log(

@@ -123,7 +123,7 @@ const perHour = slope(settled.map(({ minutes, megabytes }) => [minutes / 60, meg
 const first = settled[0]?.megabytes ?? Number.NaN
 const last = settled.at(-1)?.megabytes ?? Number.NaN
 const most = Math.max(...settled.map(({ files }) => files))
-const fatal = stdout.split('\n').filter((line) => line.includes('"level":60')).length
+const fatal = stdout.split('\n').filter((line) => line.includes('"level":"fatal"')).length
 console.log(`seed ${String(SEED)}, ${String(MINUTES)} min, ${String(sent)} requests`)
 console.log(Object.fromEntries([...codes].sort(([, a], [, b]) => b - a)))
 console.log(

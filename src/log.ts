@@ -48,14 +48,37 @@ function withDrained(log: Log, drained: ProcessLog['drained']): ProcessLog {
 /** Writes the same log into a stream. */
 export function writeLog(level: LogLevel, stream: DestinationStream): Log {
   return pino(
-    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { error: describeError } },
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (word) => ({ level: word }) },
+      serializers: { error: describeError },
+    },
     stream,
   )
 }
 
 async function readableStream(fd: number): Promise<DestinationStream> {
   const { default: pretty } = await import('pino-pretty')
-  return pretty({ ignore: 'pid,hostname', translateTime: 'HH:MM:ss', sync: true, destination: fd })
+  const stream = pretty({
+    ignore: 'pid,hostname,request_id,trace_id',
+    translateTime: 'HH:MM:ss',
+    singleLine: true,
+    sync: true,
+    destination: fd,
+  })
+  return { write: (line) => stream.write(`${foldRequest(line)}\n`) }
+}
+
+/** The line of a request as one sentence, `POST /graphql Sync 200 3 ms [UPSTREAM_TIMEOUT clerk]`; others as they are. */
+export function foldRequest(line: string): string {
+  const fields = JSON.parse(line) as Readonly<Record<string, string | number | readonly string[] | undefined>>
+  if (fields.msg !== 'request') return line.trimEnd()
+  const { level, time, method, path, operation_name: name, status, duration_ms: ms, codes, upstreams } = fields
+  const failures = [codes ?? [], upstreams ?? []].flat()
+  const parts = [method, path, name, status, `${String(ms)} ms`, failures.length > 0 ? `[${failures.join(' ')}]` : '']
+  return JSON.stringify({ level, time, msg: parts.filter((part) => part !== undefined && part !== '').join(' ') })
 }
 
 interface ErrorFacts {

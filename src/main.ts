@@ -119,7 +119,8 @@ export async function openServer(
     if (tracing !== null) parts.push({ name: 'tracing', close: tracing.close })
     const metrics = config.metrics === null ? null : await createMetrics(() => source.states())
     const observeAll = (event: UpstreamEvent): void => {
-      log.debug(event, 'upstream')
+      const { traces: _, ...facts } = event
+      log.debug(facts, 'upstream')
       metrics?.upstream(event)
       tracing?.upstream(event)
       observe?.(event)

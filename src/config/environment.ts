@@ -1,5 +1,6 @@
 /** The variables that the server itself reads, and the configuration that they make when there is no file. */
 import type { z } from 'zod'
+import { withoutTrailingSlashes } from '../lib/url.ts'
 import type { LogLevel } from '../log.ts'
 import { inputSchema } from './json-schema.ts'
 import { parseSource } from './messages.ts'
@@ -7,12 +8,18 @@ import { pathText, plainSource } from './problems.ts'
 import type { Problem, Source } from './problems.ts'
 import { hostOption, logLevelOption, portOption } from './schema.ts'
 import { convertVariables } from './variables.ts'
+import { tracingOptions } from '../server/observability/options.ts'
+import type { TracingOptions } from '../server/observability/options.ts'
 
 /** The values that the file may leave open; null: the variable is not set. */
 export interface Environment {
   readonly host: string | null
   readonly port: number | null
   readonly logLevel: LogLevel | null
+  /** Where the variables of OpenTelemetry send spans; null: nowhere. */
+  readonly tracing: TracingOptions | null
+  /** Whether they turn spans off, whatever the file says. */
+  readonly tracingOff: boolean
   readonly problems: readonly Problem[]
 }
 
@@ -30,12 +37,32 @@ export function parseEnvironment(env: NodeJS.ProcessEnv): Environment {
     problems.push(...parsed.problems)
     return parsed.value
   }
+  const collector = collectorOf(env)
+  const tracingOff = variable(env, 'OTEL_SDK_DISABLED')?.toLowerCase() === 'true'
+  const endpoint = tracingOff || collector === null ? null : read(collector.name, collectorUrl, collector.url)
   return {
+    tracing: endpoint === null ? null : { endpoint },
+    tracingOff,
     host: read('TOKENGRAPH_HOST', hostOption),
     port: read('PORT', portOption),
     logLevel: read('LOG_LEVEL', logLevelOption, logLevelOf(variable(env, 'LOG_LEVEL'))),
     problems,
   }
+}
+
+const collectorUrl = tracingOptions.shape.endpoint
+
+/**
+ * Where the SDK environment variables of OpenTelemetry send spans: the address for traces as it is, or the common one
+ * with the path of traces (OTLP exporter specification, "Endpoint URLs for OTLP/HTTP").
+ */
+function collectorOf(env: NodeJS.ProcessEnv): { readonly name: string; readonly url: string } | null {
+  if (variable(env, 'OTEL_TRACES_EXPORTER') === 'none') return null
+  const traces = variable(env, 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT')
+  if (traces !== null) return { name: 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', url: traces }
+  const common = variable(env, 'OTEL_EXPORTER_OTLP_ENDPOINT')
+  if (common === null) return null
+  return { name: 'OTEL_EXPORTER_OTLP_ENDPOINT', url: `${withoutTrailingSlashes(common)}/v1/traces` }
 }
 
 /** Levels of other loggers, by the closest one here: platforms set `LOG_LEVEL` for all their programs. */

@@ -150,7 +150,7 @@ function resolve(
     audit: resolveAudit(mode, file.audit),
     documents: resolveDocuments(mode, file.documents),
     metrics: file.metrics ?? null,
-    tracing: file.tracing ?? null,
+    tracing: environment.tracingOff ? null : (file.tracing ?? environment.tracing),
     unready_seconds: unready_seconds ?? (isProduction ? 3 : 0),
     log: { level: log_level ?? environment.logLevel ?? 'info' },
   }

@@ -7,23 +7,37 @@
  */
 import { raceSignal } from './abort.ts'
 
+/** A span as others refer to it (W3C Trace Context). */
+export interface SpanLink {
+  readonly traceId: string
+  readonly spanId: string
+  readonly traceFlags: number
+}
+
 /** What a caller brings: when it leaves, and how long it can wait. */
 export interface Waiter {
   readonly signal: AbortSignal
   /** Milliseconds on the clock of `performance.now()`. */
   deadline(): number
+  /** The spans in which the caller waits; left out: nothing traces it. */
+  traces?(): readonly SpanLink[]
 }
 
 /** Work that callers wait for: its signal aborts when the last of them has left before it settled. */
 export interface Work extends Waiter {
+  /** Of every caller so far, `MAX_TRACES` at most. */
+  traces(): readonly SpanLink[]
   /** Adds a caller that waits until `deadline`. */
-  enter(deadline: number): void
+  enter(deadline: number, traces?: readonly SpanLink[]): void
   leave(): void
   /** The work is over: callers that leave from now on abort nothing. */
   settle(): void
   /** Makes this work part of a larger one, which goes on for as long as a caller waits for any of its parts. */
   joinTo(whole: Work): void
 }
+
+/** What OpenTelemetry keeps of the links of a span. */
+const MAX_TRACES = 128
 
 /** `deadline`: that of the first caller, whose `enter` follows. */
 export function createWork(deadline = 0): Work {
@@ -32,13 +46,16 @@ export function createWork(deadline = 0): Work {
   let latest = deadline
   let settled = false
   let larger: Work | null = null
+  const seen = new Set<SpanLink>()
   return {
     signal: controller.signal,
     deadline: () => latest,
-    enter(until) {
+    traces: () => [...seen],
+    enter(until, traces = []) {
       waiting += 1
       latest = Math.max(latest, until)
-      larger?.enter(until)
+      for (const trace of traces.slice(0, MAX_TRACES - seen.size)) seen.add(trace)
+      larger?.enter(until, traces)
     },
     leave() {
       waiting -= 1
@@ -50,7 +67,7 @@ export function createWork(deadline = 0): Work {
     },
     joinTo(whole) {
       larger = whole
-      for (let n = 0; n < waiting; n++) whole.enter(latest)
+      for (let n = 0; n < waiting; n++) whole.enter(latest, [...seen])
       whole.signal.addEventListener('abort', () => {
         controller.abort(whole.signal.reason)
       })
@@ -60,7 +77,7 @@ export function createWork(deadline = 0): Work {
 
 /** Waits for `answer` on behalf of one caller; rejects with the reason of the caller's signal when that aborts. */
 async function waitFor<V>(answer: Promise<V>, work: Work, waiter: Waiter): Promise<V> {
-  work.enter(waiter.deadline())
+  work.enter(waiter.deadline(), waiter.traces?.())
   try {
     return await raceSignal(answer, waiter.signal)
   } finally {

@@ -25,7 +25,7 @@ import { createAuthenticate } from './authenticate.ts'
 import { createGraph } from './graph.ts'
 import type { GraphDeps } from './graph.ts'
 import { countResponse } from './observability/metrics.ts'
-import { createReasonLog, idsOf } from './observability/reasons.ts'
+import { createReasonLog, idsOf, MAX_NAME_LENGTH } from './observability/reasons.ts'
 import type { Tracing } from './observability/tracing.ts'
 import { readOperation } from './operation.ts'
 
@@ -82,7 +82,12 @@ export function createApp(config: AppConfig, deps: AppDeps): App {
         await gate.turn(request)
         const operation = readOperation(bytes, documents !== null)
         state.operationName = operation.operationName?.slice(0, MAX_NAME_LENGTH) ?? null
-        const caller = describeCaller(request, viewer, { source, deadline, onFailure: reasons.upstream(state) })
+        const caller = describeCaller(request, viewer, {
+          source,
+          deadline,
+          span: state.span,
+          onFailure: reasons.upstream(state),
+        })
         return graph.execute({ state, viewer, caller, operation }, header('accept'), signal)
       })
     } finally {
@@ -92,8 +97,10 @@ export function createApp(config: AppConfig, deps: AppDeps): App {
 
   /** A defect costs one request, and shows nothing of itself. */
   function explain(error: unknown, { signal, header }: HttpRequest, state: RequestState): HttpResponse {
-    const respond = (refusal: Refusal): HttpResponse =>
-      errorResponse({ ...refusal, details: { ...refusal.details, request_id: state.id } }, header('accept'))
+    const respond = (refusal: Refusal): HttpResponse => {
+      state.errors = [{ code: refusal.code, upstream: null }]
+      return errorResponse({ ...refusal, details: { ...refusal.details, request_id: state.id } }, header('accept'))
+    }
     if (error instanceof RefusedError) return respond(error.refusal)
     if (signal.aborted && error === signal.reason) return respond(callerGone)
     log.error({ ...idsOf(state), reason: reasonOf(error) ?? undefined, error }, 'unexpected error')
@@ -125,7 +132,7 @@ export function createApp(config: AppConfig, deps: AppDeps): App {
   }
 
   const onRefused = (): void => {
-    metrics?.refusal('OVERLOADED')
+    metrics?.refusal({ code: 'OVERLOADED', upstream: null })
     metrics?.request({ status: 503, viewer: 'none', durationMs: 0 })
   }
   const gate = createGate({ concurrency: createConcurrency(limits), cors, log, onRefused })
@@ -133,8 +140,6 @@ export function createApp(config: AppConfig, deps: AppDeps): App {
     (isProbe(request) ? null : gate.check(request)) ?? (await handle(request))
   return { handle: bounded, fetch: toFetchHandler(bounded), dispose }
 }
-
-const MAX_NAME_LENGTH = 64
 
 const defect = {
   status: 500,
@@ -159,13 +164,16 @@ async function receive(request: HttpRequest, maxBytes: number, signal: AbortSign
 
 /** One line for each request, without variables, results or addresses. */
 function createRequestLog(log: Log): Observer {
-  return ({ id, traceId, method, gateway, viewer, operationName, documentId, startedAt }, { status }) => {
+  return (state, { status }) => {
+    const { method, path, gateway, viewer, operationName, documentId, startedAt, errors } = state
     log.info(
       {
-        request_id: id,
-        trace_id: traceId ?? undefined,
+        ...idsOf(state),
         method,
+        path,
         status,
+        codes: distinct(errors.map(({ code }) => code)),
+        upstreams: distinct(errors.flatMap(({ upstream }) => upstream ?? [])),
         gateway: gateway ?? undefined,
         viewer: viewer?.kind,
         service: viewer?.kind === 'service' ? viewer.id : undefined,
@@ -176,4 +184,9 @@ function createRequestLog(log: Log): Observer {
       'request',
     )
   }
+}
+
+/** Undefined where there is none, which leaves the field out. */
+function distinct(names: readonly string[]): readonly string[] | undefined {
+  return names.length === 0 ? undefined : [...new Set(names)]
 }

@@ -9,6 +9,7 @@ import type { Config } from '../config/load.ts'
 import { CodedError } from '../errors.ts'
 import { RefusedError } from '../http/error-response.ts'
 import type { HttpRequest } from '../http/message.ts'
+import { GRAPHQL_PATH } from '../http/policy.ts'
 import { secret } from '../lib/secret.ts'
 import type { GraphContext } from '../schema/builder.ts'
 import { createLoaders } from '../tokens/loaders.ts'
@@ -21,9 +22,11 @@ import type { RequestSpan, Tracing } from './observability/tracing.ts'
 /** One request until its response is sent; its log line, its metrics and its span report it. */
 export interface RequestState {
   readonly id: string
-  /** Of W3C Trace Context, where the caller sent one. */
+  /** Of W3C Trace Context: of the span where requests are traced, or what the caller sent. */
   readonly traceId: string | null
   readonly method: string
+  /** One that this server has, or `other`: a foreign path may hold anything. */
+  readonly path: string
   /** Milliseconds on the clock of `performance.now()`. */
   readonly startedAt: number
   /** Null where nothing traces it. */
@@ -35,25 +38,39 @@ export interface RequestState {
   operationName: string | null
   /** Of the registered document that is executed. */
   documentId: string | null
+  /** Every error of the answer. */
+  errors: readonly AnsweredError[]
+}
+
+/** What the log and the metrics say of an error. */
+export interface AnsweredError {
+  /** One of `knownErrorCodes`. */
+  readonly code: string
+  /** The name of the upstream that failed; null: none. */
+  readonly upstream: string | null
 }
 
 export const REQUEST_ID_HEADER = 'x-request-id'
+const knownPaths: ReadonlySet<string> = new Set([GRAPHQL_PATH, '/', '/health', '/ready'])
 const plainId = /^[A-Za-z0-9_.-]{1,64}$/
 
 /** A plain id of the caller is kept, so that its logs and ours can be joined. */
-export function startRequest({ method, header }: HttpRequest, tracing: Tracing | null): RequestState {
+export function startRequest({ method, path, header }: HttpRequest, tracing: Tracing | null): RequestState {
   const given = header(REQUEST_ID_HEADER)
   const traceparent = header('traceparent')
+  const span = tracing !== null && method === 'POST' ? tracing.startRequest(traceparent) : null
   return {
     id: given !== null && plainId.test(given) ? given : randomUUID(),
-    traceId: parseTraceId(traceparent),
+    traceId: span?.link.traceId ?? parseTraceId(traceparent),
     method,
+    path: knownPaths.has(path) ? path : 'other',
     startedAt: performance.now(),
-    span: tracing !== null && method === 'POST' ? tracing.startRequest(traceparent) : null,
+    span,
     gateway: null,
     viewer: null,
     operationName: null,
     documentId: null,
+    errors: [],
   }
 }
 
@@ -108,6 +125,8 @@ export function createContextFactory(
 export interface CallerDeps {
   readonly source: Pick<TokenSource, 'usesSubjectToken'>
   readonly deadline: Deadline
+  /** Of the request; null where nothing traces it. */
+  readonly span: RequestSpan | null
   /** Called with every failure of an upstream that the request meets. */
   readonly onFailure: (error: CodedError) => void
 }
@@ -116,10 +135,11 @@ export interface CallerDeps {
 export function describeCaller(
   { header }: HttpRequest,
   viewer: Viewer,
-  { deadline, onFailure, source: { usesSubjectToken } }: CallerDeps,
+  { deadline, onFailure, span, source: { usesSubjectToken } }: CallerDeps,
 ): Caller {
   return {
     onFailure,
+    traces: () => (span === null ? [] : [span.link]),
     signal: deadline.signal,
     deadline: () => deadline.at,
     viewer: callerOf(viewer),

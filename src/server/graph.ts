@@ -14,9 +14,8 @@ import { schema } from '../schema/index.ts'
 import { createContextFactory } from './context.ts'
 import type { ContextDeps, GraphPlugin, OperationRequest } from './context.ts'
 import { useDocumentLimits, useObjectLimit } from './limits/documents.ts'
-import { useErrorMetrics } from './observability/metrics.ts'
 import type { Metrics } from './observability/metrics.ts'
-import { useDefectLog, useRequestIds } from './observability/reasons.ts'
+import { useAnswerNotes, useDefectLog, useRequestIds } from './observability/reasons.ts'
 import {
   createMaskError,
   useClientIntrospection,
@@ -42,7 +41,7 @@ export interface Graph {
 
 export function createGraph(
   config: Pick<Config, 'mode' | 'auth' | 'limits' | 'subgraph'>,
-  { log, documents, metrics, ...deps }: GraphDeps,
+  { log, documents, ...deps }: GraphDeps,
 ): Graph {
   const { mode, limits, subgraph } = config
   const logged = new WeakSet<object>()
@@ -57,7 +56,7 @@ export function createGraph(
     plugins: [
       useReadOperation(log),
       useRequestIds(),
-      ...(metrics === null ? [] : [useErrorMetrics(metrics)]),
+      useAnswerNotes(),
       useShortMessages(),
       useSchemaPrivacy(mode),
       ...(subgraph.introspection ? [] : [useClientIntrospection()]),

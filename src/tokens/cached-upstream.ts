@@ -181,8 +181,8 @@ function plan<K, V>(fetcher: Fetcher<K, V>, idOf: (key: K) => string): Plan<K, V
 }
 
 /** The part of a work that a platform sees. */
-function wait({ signal, deadline }: Work): Pick<Call, 'signal' | 'deadline'> {
-  return { signal, deadline }
+function wait({ signal, deadline, traces }: Work): Pick<Call, 'signal' | 'deadline' | 'traces'> {
+  return { signal, deadline, traces }
 }
 
 /** Keys that are asked for in one tick become one call, of `max` keys at most. */

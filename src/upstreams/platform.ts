@@ -3,6 +3,7 @@
  * records, throws `CodedError`, and knows nothing of GraphQL, configuration files or callers.
  */
 import type { ZodType } from 'zod'
+import type { SpanLink } from '../lib/singleflight.ts'
 import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../tokens/types.ts'
 
 /** The limits of one call, set by its callers. */
@@ -16,6 +17,8 @@ export interface Call {
   deadline(): number
   /** The caller, as an opaque id: upstreams with a queue serve viewers in turn. null: the server itself. */
   readonly viewer: string | null
+  /** The spans of the requests that wait or waited for the answer, for `UpstreamEvent`. Left out: none. */
+  traces?(): readonly SpanLink[]
 }
 
 /** One call for each key: no key waits for a slow one. */
@@ -126,6 +129,8 @@ export interface UpstreamEvent {
   readonly status?: number
   /** Why there was no answer, in a few fixed words or a short code: `ECONNREFUSED`. */
   readonly reason?: string
+  /** The spans of the requests that shared the call; left out: none is known. */
+  readonly traces?: readonly SpanLink[]
 }
 
 /** An event as a platform reports it; the server adds the name of the upstream. */

@@ -105,7 +105,7 @@ describe('a credential', () => {
     down.outage(true)
     await using graph = await startTestServer({ file: { mode: 'development', auth: { issuers: [down.options()] } } })
     const { lines } = await provoke(graph, { authorization: `Bearer ${await down.sign()}` })
-    expect(lines).toMatchObject([{ msg: 'credential not checked', level: 40 }])
+    expect(lines).toMatchObject([{ msg: 'credential not checked', level: 'warn' }])
     const issuerLine = graph.logged.find((line) => line.includes('the keys of an issuer cannot be read'))
     expect(JSON.parse(issuerLine!)).toMatchObject({ issuer: down.issuer, reason: 'status 503' })
   })
@@ -139,7 +139,7 @@ describe('an upstream', () => {
     [
       'an answer with a code',
       faults.answers(403, clerkError),
-      { code: 'UPSTREAM_REJECTED', upstream_status: 403, upstream_code: 'authentication_invalid', level: 40 },
+      { code: 'UPSTREAM_REJECTED', upstream_status: 403, upstream_code: 'authentication_invalid', level: 'warn' },
     ],
     ['a failure of its own', faults.answers(500, CANARY), { code: 'UPSTREAM_UNAVAILABLE', upstream_status: 500 }],
     [
@@ -169,7 +169,7 @@ describe('an upstream', () => {
     [
       'a user that it does not know',
       faults.answers(404, { errors: [{ code: 'resource_not_found' }] }),
-      { code: 'USER_NOT_FOUND', upstream_code: 'resource_not_found', level: 30 },
+      { code: 'USER_NOT_FOUND', upstream_code: 'resource_not_found', level: 'info' },
     ],
   ])('that gives %s', async (_name, fault, expected) => {
     await using graph = await startGraphOverClerk({ retries: 0, timeout_ms: fault === faults.silence ? 200 : 5000 })

@@ -3,12 +3,15 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, it } from 'vitest'
+import { holds } from '../servers/misbehaviour.ts'
 import { startGraphOverClerk } from '../kit/graph-over-clerk.ts'
 
 interface SentSpan {
   readonly name: string
   readonly traceId: string
+  readonly spanId: string
   readonly parentSpanId?: string
+  readonly links?: readonly { readonly traceId: string; readonly spanId: string }[]
   readonly attributes: readonly { readonly key: string; readonly value: object }[]
 }
 
@@ -64,6 +67,7 @@ it('sends spans of the request, in the trace of its caller, and of the upstream 
   expect(request).toMatchObject({ traceId: traceparent.split('-')[1], parentSpanId: traceparent.split('-')[2] })
   expect(request?.attributes).toContainEqual({ key: 'graphql.operation.name', value: { stringValue: 'Named' } })
   const call = spans.find(({ name }) => name === 'clerk.oauth_access_tokens')
+  expect(call).toMatchObject({ traceId: request?.traceId, parentSpanId: request?.spanId })
   expect(call?.attributes).toContainEqual({ key: 'tokengraph.outcome', value: { stringValue: 'ok' } })
   const everything = collector.bodies.join('')
   for (const secret of [...secrets, 'oauth_google', '$id']) expect(everything).not.toContain(secret)
@@ -75,4 +79,28 @@ it('answers also when the collector refuses, or does not run', async () => {
   expect((await run(collector.endpoint)).answer).toContain('invented-trace-canary')
   collector.close()
   expect((await run(collector.endpoint)).answer).toContain('invented-trace-canary')
+})
+
+it('links a call that several requests shared to each of them', async () => {
+  const collector = await startCollector()
+  const graph = await startGraphOverClerk({}, { tracing: { endpoint: collector.endpoint } })
+  const { clerk, server } = graph
+  clerk.addTokens('user_1', 'oauth_google', [{ token: 'invented' }])
+  const { promise: held, resolve: release } = Promise.withResolvers<undefined>()
+  clerk.misbehave(holds(held), { times: 1 })
+  const asked = [1, 2, 3].map(() => server.ask(query, { variables: { id: 'user_1' } }))
+  await server.waitForRequests(3)
+  release(undefined)
+  await Promise.all(asked)
+  await graph[Symbol.asyncDispose]()
+  const spans = collector.spans()
+  const requests = spans.filter(({ name }) => name === 'POST /graphql')
+  const calls = spans.filter(({ name }) => name === 'clerk.oauth_access_tokens')
+  expect(requests).toHaveLength(3)
+  expect(calls).toHaveLength(1)
+  expect(calls[0]).not.toHaveProperty('parentSpanId')
+  expect(calls[0]?.links?.map(({ spanId }) => spanId).toSorted()).toEqual(
+    requests.map(({ spanId }) => spanId).toSorted(),
+  )
+  collector.close()
 })

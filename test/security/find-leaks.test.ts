@@ -7,7 +7,7 @@ import { findLeaks, findLeaksBelow, makeCanary } from '../kit/find-leaks.ts'
 import { makeFolder } from '../kit/folder.ts'
 
 const canary = makeCanary()
-const around = (text: string) => `{"level":20,"msg":"${text}"}\n`
+const around = (text: string) => `{"level":"debug","msg":"${text}"}\n`
 
 it.each<[string, string]>([
   ['raw', canary],

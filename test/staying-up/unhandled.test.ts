@@ -26,7 +26,7 @@ it.each([
   server.child.kill('SIGUSR2')
   const { code, stdout, stderr } = await server.ended
   expect(code).toBe(1)
-  const line = stdout.split('\n').find((text) => text.includes('"level":60'))
+  const line = stdout.split('\n').find((text) => text.includes('"level":"fatal"'))
   expect(JSON.parse(line ?? '{}')).toMatchObject({
     origin,
     error: { name: 'Error' },

@@ -3,20 +3,18 @@
  * named, or anything of an answer.
  */
 import type { RequestListener } from 'node:http'
-import type { Plugin } from 'graphql-yoga'
 import type { Registry } from 'prom-client'
-import { knownErrorCodes } from '../../errors.ts'
 import { listen } from '../../http/node.ts'
 import type { Address, Listening } from '../../http/node.ts'
 import type { HttpResponse } from '../../http/message.ts'
 import type { UpstreamEvent, UpstreamState } from '../../upstreams/platform.ts'
-import type { RequestState } from '../context.ts'
+import type { AnsweredError, RequestState } from '../context.ts'
 
 export interface Metrics {
   /** One HTTP request that was answered. */
   request(facts: { readonly status: number; readonly viewer: string; readonly durationMs: number }): void
-  /** One error of an answer, by its code. */
-  refusal(code: string): void
+  /** One error of an answer, by its code and the upstream that failed. */
+  refusal(error: AnsweredError): void
   upstream(event: UpstreamEvent): void
   /** The content type and the text of a scrape. */
   scrape(): Promise<{ readonly contentType: string; readonly text: string }>
@@ -40,8 +38,8 @@ export async function createMetrics(states: () => Readonly<Record<string, Upstre
   })
   const errors = new prometheus.Counter({
     name: 'tokengraph_errors_total',
-    help: 'Errors in answers by code: refusals and failures.',
-    labelNames: ['code'] as const,
+    help: 'Errors in answers by code: refusals and failures; the upstream that failed, or an empty label.',
+    labelNames: ['code', 'upstream'] as const,
     registers,
   })
   const calls = new prometheus.Histogram({
@@ -85,8 +83,8 @@ export async function createMetrics(states: () => Readonly<Record<string, Upstre
     request: ({ status, viewer, durationMs }) => {
       requests.observe({ status: String(status), viewer }, durationMs / 1000)
     },
-    refusal: (code) => {
-      errors.inc({ code })
+    refusal: ({ code, upstream }) => {
+      errors.inc({ code, upstream: upstream ?? '' })
     },
     upstream: ({ upstream, operation, outcome, keys: count, durationMs }) => {
       keys.inc({ upstream, outcome }, count)
@@ -97,29 +95,10 @@ export async function createMetrics(states: () => Readonly<Record<string, Upstre
   }
 }
 
-/** Counts the errors of every result. */
-export function useErrorMetrics(metrics: Metrics): Plugin {
-  return {
-    onResultProcess({ result }) {
-      const results = Array.isArray(result) ? result : [result]
-      for (const one of results) {
-        if (!('errors' in one)) continue
-        for (const { extensions } of one.errors ?? []) {
-          metrics.refusal(knownErrorCodes.has(extensions.code) ? String(extensions.code) : 'INTERNAL_SERVER_ERROR')
-        }
-      }
-    },
-  }
-}
-
-const codesByStatus: Readonly<Record<number, string>> = { 401: 'UNAUTHENTICATED', 403: 'FORBIDDEN', 503: 'OVERLOADED' }
-
-/** Returns a function that counts a response. */
+/** Returns a function that counts a response and its errors. */
 export function countResponse(metrics: Metrics): (state: RequestState, response: HttpResponse) => void {
-  return ({ viewer, method, startedAt }, { status }) => {
-    // A request that was refused before GraphQL ran has no result.
-    if (viewer === null && method === 'POST' && status >= 400)
-      metrics.refusal(codesByStatus[status] ?? 'BAD_USER_INPUT')
+  return ({ viewer, errors, startedAt }, { status }) => {
+    errors.forEach(metrics.refusal)
     metrics.request({ status, viewer: viewer?.kind ?? 'none', durationMs: performance.now() - startedAt })
   }
 }

@@ -1,6 +1,6 @@
 /** The `metrics` and `tracing` parts of the configuration; both are off unless they are configured. */
 import { z } from 'zod'
-import { secureUrl } from '../../lib/url.ts'
+import { upstreamUrl } from '../../lib/url.ts'
 
 export const metricsOptions = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('The address of the metrics; loopback unless said otherwise.'),
@@ -8,7 +8,10 @@ export const metricsOptions = z.strictObject({
 })
 
 export const tracingOptions = z.strictObject({
-  endpoint: secureUrl.describe('Where spans go, by OTLP over HTTP: `https://collector.example.com/v1/traces`.'),
+  // Spans hold no secret and no user, and a collector inside a cluster rarely has TLS.
+  endpoint: upstreamUrl.describe(
+    'Where spans go, by OTLP over HTTP: `https://collector.example.com/v1/traces`; plain http is accepted.',
+  ),
 })
 
 export type TracingOptions = z.output<typeof tracingOptions>

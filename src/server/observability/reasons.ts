@@ -4,13 +4,13 @@
  */
 import { isAsyncIterable } from 'graphql-yoga'
 import type { Plugin } from 'graphql-yoga'
-import { GraphQLError } from 'graphql'
-import type { ExecutionResult } from 'graphql'
-import { CodedError, reasonOf } from '../../errors.ts'
+import { getOperationAST, GraphQLError, Kind } from 'graphql'
+import type { DocumentNode, ExecutionResult } from 'graphql'
+import { CodedError, knownErrorCodes, reasonOf } from '../../errors.ts'
 import type { ErrorCode } from '../../errors.ts'
 import { limitLines } from '../../log.ts'
 import type { LimitedLog, Log } from '../../log.ts'
-import type { GraphPlugin, OperationRequest, RequestState } from '../context.ts'
+import type { AnsweredError, GraphPlugin, OperationRequest, RequestState } from '../context.ts'
 
 export interface ReasonLog {
   /** Credentials and proofs of gateways that were refused. */
@@ -106,6 +106,40 @@ export function rootCause(error: unknown): unknown {
   let cause = error
   while (cause instanceof GraphQLError && cause.originalError != null) cause = cause.originalError
   return cause
+}
+
+/** Characters of the name of an operation in logs, spans and the audit. */
+export const MAX_NAME_LENGTH = 64
+
+/**
+ * Notes what the line of a request says of its answer: the codes of its errors with their upstreams, and the name of
+ * the operation, from the document where the caller sends no `operationName`.
+ */
+export function useAnswerNotes(): Plugin<OperationRequest, OperationRequest> {
+  return {
+    onParse({ context: { state, params } }) {
+      return ({ result }) => {
+        if (state.operationName !== null || !isDocument(result)) return
+        const name = getOperationAST(result, params.operationName)?.name?.value
+        state.operationName = name?.slice(0, MAX_NAME_LENGTH) ?? null
+      }
+    },
+    onResultProcess({ result, serverContext }) {
+      if (Array.isArray(result) || isAsyncIterable(result) || !('errors' in result)) return
+      serverContext.state.errors = (result.errors ?? []).map(noteOf)
+    },
+  }
+}
+
+function isDocument(result: unknown): result is DocumentNode {
+  return typeof result === 'object' && result !== null && 'kind' in result && result.kind === Kind.DOCUMENT
+}
+
+function noteOf({ extensions: { code, upstream } }: GraphQLError): AnsweredError {
+  return {
+    code: knownErrorCodes.has(code) ? String(code) : 'INTERNAL_SERVER_ERROR',
+    upstream: typeof upstream === 'string' ? upstream : null,
+  }
 }
 
 /** Puts the id of the request on every error of an answer, so that a report names the lines of the log. */

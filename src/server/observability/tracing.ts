@@ -4,17 +4,23 @@
  */
 import type { Context, Span, Tracer } from '@opentelemetry/api'
 import { unixMs } from '../../lib/clock.ts'
+import type { SpanLink } from '../../lib/singleflight.ts'
 import type { UpstreamEvent } from '../../upstreams/platform.ts'
 import type { TracingOptions } from './options.ts'
 
 export interface RequestSpan {
+  /** For the spans of the calls that the request waits for. */
+  readonly link: SpanLink
   end(facts: { readonly status: number; readonly operationName: string | null }): void
 }
 
 export interface Tracing {
   /** `traceparent` is the caller's header (W3C Trace Context), null when absent. */
   startRequest(traceparent: string | null): RequestSpan
-  /** Records a call that has ended. Requests share calls, so the span of a call has no parent. */
+  /**
+   * Records a call that has ended: below its request, or, where several requests shared it, in a trace of its own that
+   * links to each of them.
+   */
   upstream(event: UpstreamEvent): void
   /** Sends what is waiting; takes a few seconds at most when the collector does not answer. */
   close(): Promise<void>
@@ -31,8 +37,10 @@ export async function createTracing({ endpoint }: TracingOptions): Promise<Traci
     import('@opentelemetry/exporter-trace-otlp-http'),
     import('@opentelemetry/resources'),
   ])
+  // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES; the exporter and the provider read the other OTEL_ variables.
+  const named = resources.detectResources({ detectors: [resources.envDetector] })
   const provider = new sdk.BasicTracerProvider({
-    resource: resources.resourceFromAttributes({ 'service.name': 'tokengraph' }),
+    resource: resources.resourceFromAttributes({ 'service.name': 'tokengraph' }).merge(named),
     spanProcessors: [
       new sdk.BatchSpanProcessor(new exporter.OTLPTraceExporter({ url: endpoint, timeoutMillis: EXPORT_TIMEOUT_MS }), {
         exportTimeoutMillis: EXPORT_TIMEOUT_MS,
@@ -50,6 +58,7 @@ export async function createTracing({ endpoint }: TracingOptions): Promise<Traci
     startRequest(traceparent) {
       const span: Span = tracer.startSpan('POST /graphql', { kind: api.SpanKind.SERVER }, parentOf(traceparent))
       return {
+        link: span.spanContext(),
         end({ status, operationName }) {
           span.setAttribute('http.response.status_code', status)
           if (operationName !== null) span.setAttribute('graphql.operation.name', operationName)
@@ -58,14 +67,19 @@ export async function createTracing({ endpoint }: TracingOptions): Promise<Traci
         },
       }
     },
-    upstream({ upstream, operation, outcome, keys, durationMs }) {
+    upstream({ upstream, operation, outcome, keys, durationMs, traces = [] }) {
       if (outcome === 'cached' || outcome === 'coalesced') return
       const end = unixMs()
-      const span = tracer.startSpan(operation, {
+      const [only, ...others] = traces
+      const isShared = only === undefined || others.length > 0
+      const options = {
         kind: api.SpanKind.CLIENT,
         startTime: end - durationMs,
         attributes: { 'tokengraph.upstream': upstream, 'tokengraph.outcome': outcome, 'tokengraph.keys': keys },
-      })
+        links: isShared ? traces.map((context) => ({ context })) : [],
+      }
+      const parent = isShared ? api.ROOT_CONTEXT : api.trace.setSpanContext(api.ROOT_CONTEXT, only)
+      const span = tracer.startSpan(operation, options, parent)
       if (outcome === 'error') span.setStatus({ code: api.SpanStatusCode.ERROR })
       span.end(end)
     },

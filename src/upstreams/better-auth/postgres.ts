@@ -117,7 +117,7 @@ export function openPostgres(address: PostgresAddress, table: Table, options: Po
         throw error instanceof CodedError ? error : postgresError(error)
       } finally {
         const { operation, keys } = query
-        observe({ operation, keys, outcome, durationMs: performance.now() - started })
+        observe({ operation, keys, outcome, durationMs: performance.now() - started, traces: call.traces?.() ?? [] })
       }
     },
     close: () => pool.end(),

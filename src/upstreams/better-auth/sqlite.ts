@@ -40,7 +40,7 @@ export function openSqlite(path: string, table: Table, observe: UpstreamDeps['ob
       } catch (error) {
         throw sqliteError(error)
       } finally {
-        observe({ operation, keys, outcome, durationMs: performance.now() - started })
+        observe({ operation, keys, outcome, durationMs: performance.now() - started, traces: call.traces?.() ?? [] })
       }
     },
     close: () => thread.close(),

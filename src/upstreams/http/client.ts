@@ -95,6 +95,7 @@ export function openHttp(options: HttpOptions): Http {
       durationMs: monotonicMs() - started,
       ...(result !== null && 'status' in result && { status: result.status }),
       ...(reason !== null && { reason }),
+      traces: call.traces?.() ?? [],
     })
   }
 

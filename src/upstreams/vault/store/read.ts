@@ -8,7 +8,7 @@ import type { Dialect, Sql, SqlValue } from './sql.ts'
 /** A row, and the database's clock when it was read: milliseconds since 1970. */
 export type ReadRow = GrantRow & { readonly now_ms: number }
 
-type Waiting = Pick<Call, 'deadline'>
+type Waiting = Pick<Call, 'deadline' | 'traces'>
 
 export interface Reader {
   /** The rows of each key, in the order of the keys. */
@@ -53,7 +53,7 @@ export function createReader(sql: Sql, observe: UpstreamDeps['observe']): Reader
   ): Promise<readonly Row[]> {
     const start = performance.now()
     const report = (outcome: 'ok' | 'error') => {
-      observe({ operation, keys, outcome, durationMs: performance.now() - start })
+      observe({ operation, keys, outcome, durationMs: performance.now() - start, traces: call.traces?.() ?? [] })
     }
     try {
       const rows = await sql.read<Row>(text, [value], waitMs(call, MAX_WAIT_MS))
