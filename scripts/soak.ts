@@ -1,5 +1,5 @@
 /**
- * `npm run soak -- MINUTES SEED`: the server as in production over a platform that goes wrong at random, and what grows
+ * `npm run soak -- MINUTES SEED CALLERS PAUSE_MS`: the server as in production over a platform that goes wrong at random, and what grows
  * meanwhile. The same seed gives the same faults in the same order. Exit code 1: a request without an answer, a fatal
  * line, files that stay open, or memory that goes on growing after the warm-up.
  */
@@ -15,8 +15,9 @@ import { askForTokens, configure, measureProcess, startReal } from '../test/kit/
 
 const MINUTES = Number(process.argv[2] ?? 2)
 const SEED = Number(process.argv[3] ?? 1)
-const CALLERS = 20
-const PAUSE_MS = 25
+/** Few callers that pause leave the machine to others for an hour. */
+const CALLERS = Number(process.argv[4] ?? 20)
+const PAUSE_MS = Number(process.argv[5] ?? 25)
 const USERS = 500
 const SAMPLE_MS = 2000
 /** The share of the time that compiles and fills caches. */

@@ -12,10 +12,10 @@ export interface NewKeyOptions {
  * Prints a new key, its SHA-256 and the lines for the configuration; stores nothing. Returns the exit code: 0, or 1
  * when the id is not valid.
  */
-export function newKey({ id = 'my-service' }: NewKeyOptions, { out }: Output): 0 | 1 {
+export function newKey({ id = 'my-service' }: NewKeyOptions, { out, err }: Output): 0 | 1 {
   const { key, key_sha256: digest } = newServiceKey()
   if (!authOptions.safeParse({ services: [{ id, key_sha256: digest }] }).success) {
-    out.write('The id of a service has 1 to 64 letters, digits and _ . - only.\n')
+    err.write('The id of a service has 1 to 64 letters, digits and _ . - only.\n')
     return 1
   }
   out.write(`The key, shown this once. Give it to the service; it presents it as "Authorization: Bearer <key>":

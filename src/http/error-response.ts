@@ -1,4 +1,5 @@
 /** The responses that end a request before GraphQL runs; their body has the shape of a GraphQL response with errors. */
+import { randomUUID } from 'node:crypto'
 import type { ErrorCode, ErrorDetails } from '../errors.ts'
 import type { HttpResponse } from './message.ts'
 
@@ -35,6 +36,21 @@ export function errorResponse(
 ): HttpResponse {
   const body = { errors: [{ message, extensions: { code, ...details } }] }
   return jsonResponse(status, body, { 'content-type': refusalType(accept), ...headers })
+}
+
+export const REQUEST_ID_HEADER = 'x-request-id'
+const plainId = /^[A-Za-z0-9_.-]{1,64}$/
+
+/** The id of a request. A plain one of the caller is kept, so that its logs and ours can be joined. */
+export function requestIdOf(given: string | null): string {
+  return given !== null && plainId.test(given) ? given : randomUUID()
+}
+
+/** The same for a request that nothing else has given an id, with the id in its header and in `extensions`. */
+export function namedErrorResponse(refusal: Refusal, header: (name: string) => string | null): HttpResponse {
+  const id = requestIdOf(header(REQUEST_ID_HEADER))
+  const response = errorResponse({ ...refusal, details: { ...refusal.details, request_id: id } }, header('accept'))
+  return { ...response, headers: { ...response.headers, [REQUEST_ID_HEADER]: id } }
 }
 
 /** The caller went away, or sent less than it announced. */

@@ -1,14 +1,16 @@
 /** One exchange of node:http as the plain values of `message.ts`: reads the request, writes the response. */
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import { endedEarly, errorResponse, RefusedError } from './error-response.ts'
+import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { endedEarly, namedErrorResponse, RefusedError } from './error-response.ts'
 import type { Refusal } from './error-response.ts'
+import { errorCodes } from '../errors.ts'
 import type { HttpHandler, HttpRequest, HttpResponse } from './message.ts'
 import { responseHeaders } from './policy.ts'
 
 /** Answers requests of node:http by the handler. */
-export function toRequestListener(handle: HttpHandler): RequestListener {
+export function toRequestListener(handle: HttpHandler, arrivingBytes = ARRIVING_BYTES): RequestListener {
+  const arrivals = createArrivals(arrivingBytes)
   return (incoming, outgoing) => {
-    const request = readRequest(incoming, outgoing)
+    const request = readRequest(incoming, outgoing, arrivals)
     if ('status' in request) {
       sendRefusal(incoming, outgoing, request)
       return
@@ -25,7 +27,7 @@ export function toRequestListener(handle: HttpHandler): RequestListener {
 
 /** Answers a request that does not reach the handler, with the headers of every response. */
 export function sendRefusal(incoming: IncomingMessage, outgoing: ServerResponse, refusal: Refusal): void {
-  const response = errorResponse(refusal, incoming.headers.accept ?? null)
+  const response = namedErrorResponse(refusal, (name) => headerOf(incoming.headers, name))
   send(outgoing, { ...response, headers: { ...responseHeaders, ...response.headers } })
 }
 
@@ -36,7 +38,7 @@ const unreadable = (message: string): Refusal => ({
   headers: { connection: 'close' },
 })
 
-function readRequest(incoming: IncomingMessage, outgoing: ServerResponse): HttpRequest | Refusal {
+function readRequest(incoming: IncomingMessage, outgoing: ServerResponse, arrivals: Arrivals): HttpRequest | Refusal {
   const { method = '', url = '', headers, rawHeaders, socket } = incoming
   const repeated = findRepeated(rawHeaders)
   if (repeated !== null) return unreadable(`The header ${repeated} is repeated.`)
@@ -55,18 +57,20 @@ function readRequest(incoming: IncomingMessage, outgoing: ServerResponse): HttpR
     method,
     ...target,
     connection: socket,
-    header: (name) => {
-      // Names may come from the caller: a signature lists what it covers.
-      const value = Object.hasOwn(headers, name) ? headers[name] : undefined
-      return Array.isArray(value) ? value.join(', ') : (value ?? null)
-    },
-    readBody: (maxBytes) => (reading ??= readBody(incoming, maxBytes)),
+    header: (name) => headerOf(headers, name),
+    readBody: (maxBytes) => (reading ??= readBody(incoming, maxBytes, arrivals)),
     get signal() {
       controller ??= new AbortController()
       if (isGone) controller.abort()
       return controller.signal
     },
   }
+}
+
+/** Names may come from the caller: a signature lists what it covers. */
+function headerOf(headers: IncomingHttpHeaders, name: string): string | null {
+  const value = Object.hasOwn(headers, name) ? headers[name] : undefined
+  return Array.isArray(value) ? value.join(', ') : (value ?? null)
 }
 
 function addressOf(address: string): string {
@@ -92,21 +96,84 @@ function findRepeated(rawHeaders: readonly string[]): string | null {
   return null
 }
 
+/** Bytes of all bodies that have begun and not ended: what callers may make this process hold before any is read. */
+const ARRIVING_BYTES = 67_108_864
+
+/** A body that has begun to arrive. */
+interface Arriving {
+  length: number
+  refuse(): void
+}
+
+interface Arrivals {
+  add(body: Arriving, bytes: number): void
+  remove(body: Arriving): void
+}
+
+/**
+ * Bounds the bytes of all bodies on their way. Beyond the bound the largest is refused, and not the newest: a few that
+ * send much and slowly cannot shut out the many that send little.
+ */
+function createArrivals(maxBytes: number): Arrivals {
+  const arriving = new Set<Arriving>()
+  let total = 0
+  const remove = (body: Arriving): void => {
+    if (arriving.delete(body)) total -= body.length
+  }
+  return {
+    add(body, bytes) {
+      if (!arriving.has(body)) arriving.add(body)
+      body.length += bytes
+      total += bytes
+      if (total <= maxBytes) return
+      let largest = body
+      for (const each of arriving) if (each.length > largest.length) largest = each
+      remove(largest)
+      largest.refuse()
+    },
+    remove,
+  }
+}
+
+const tooMuchArriving: Refusal = {
+  status: 503,
+  code: 'OVERLOADED',
+  message: errorCodes.OVERLOADED.message,
+  headers: { connection: 'close', 'retry-after': '1' },
+  details: { retryable: true, retry_after_ms: 1000 },
+}
+
 /** Without `for await`, which destroys the stream and the connection when it is left before the end. */
-function readBody(incoming: IncomingMessage, maxBytes: number): Promise<Buffer<ArrayBuffer> | null> {
+function readBody(
+  incoming: IncomingMessage,
+  maxBytes: number,
+  arrivals: Arrivals,
+): Promise<Buffer<ArrayBuffer> | null> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let length = 0
+    let chunks: Buffer[] = []
+    const stop = (): void => {
+      incoming.off('data', onData).pause()
+      arrivals.remove(body)
+      chunks = []
+    }
+    const body: Arriving = {
+      length: 0,
+      refuse() {
+        stop()
+        reject(new RefusedError(tooMuchArriving))
+      },
+    }
     const onData = (chunk: Buffer): void => {
-      length += chunk.byteLength
-      if (length <= maxBytes) {
+      if (body.length + chunk.byteLength <= maxBytes) {
         chunks.push(chunk)
+        arrivals.add(body, chunk.byteLength)
         return
       }
-      incoming.off('data', onData).pause()
+      stop()
       resolve(null)
     }
     const onEarlyEnd = (): void => {
+      arrivals.remove(body)
       reject(new RefusedError(endedEarly))
     }
     if (incoming.destroyed) {
@@ -116,7 +183,8 @@ function readBody(incoming: IncomingMessage, maxBytes: number): Promise<Buffer<A
     incoming
       .on('data', onData)
       .once('end', () => {
-        resolve(Buffer.concat(chunks, length))
+        arrivals.remove(body)
+        resolve(Buffer.concat(chunks, body.length))
       })
       .once('error', onEarlyEnd)
       .once('close', onEarlyEnd)

@@ -2,7 +2,7 @@
 import { errorCodes } from '../errors.ts'
 import { monotonicMs } from '../lib/clock.ts'
 import type { Log } from '../log.ts'
-import { errorResponse, RefusedError } from './error-response.ts'
+import { namedErrorResponse, RefusedError } from './error-response.ts'
 import type { Refusal } from './error-response.ts'
 import type { HttpRequest, HttpResponse } from './message.ts'
 import { headersFor } from './policy.ts'
@@ -51,7 +51,7 @@ export function createGate({ concurrency, cors, log, onRefused }: GateOptions): 
       if (concurrency.hasPlace(kindOf(request))) return null
       logRefusal()
       onRefused()
-      const response = errorResponse(overloaded, request.header('accept'))
+      const response = namedErrorResponse(overloaded, request.header)
       return { ...response, headers: { ...headersFor(request.header('origin'), cors), ...response.headers } }
     },
     async run(request, work) {

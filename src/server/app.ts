@@ -2,18 +2,11 @@
 import type { Config } from '../config/load.ts'
 import { CodedError, errorCodes, reasonOf } from '../errors.ts'
 import { createConcurrency, createGate } from '../http/overload.ts'
-import {
-  describeCaller,
-  readTimeoutMs,
-  REQUEST_ID_HEADER,
-  startDeadline,
-  startRequest,
-  TIMEOUT_HEADER,
-} from './context.ts'
+import { describeCaller, readTimeoutMs, startDeadline, startRequest, TIMEOUT_HEADER } from './context.ts'
 import type { RequestState } from './context.ts'
 import { createEdge } from '../http/edge.ts'
 import type { Page } from '../http/edge.ts'
-import { errorResponse, RefusedError } from '../http/error-response.ts'
+import { errorResponse, REQUEST_ID_HEADER, RefusedError } from '../http/error-response.ts'
 import type { Refusal } from '../http/error-response.ts'
 import { toFetchHandler } from '../http/fetch.ts'
 import type { FetchHandler } from '../http/fetch.ts'

@@ -1,5 +1,5 @@
 /** What the server knows of one request, from its first header to the context of its resolvers. */
-import { hash, randomUUID } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { GraphQLParams, Plugin, YogaInitialContext } from 'graphql-yoga'
 import type { Audit } from '../audit/log.ts'
 import { createTrail } from '../audit/trail.ts'
@@ -8,6 +8,7 @@ import type { Viewer } from '../auth/viewer.ts'
 import type { Config } from '../config/load.ts'
 import { CodedError } from '../errors.ts'
 import { RefusedError } from '../http/error-response.ts'
+import { REQUEST_ID_HEADER, requestIdOf } from '../http/error-response.ts'
 import type { HttpRequest } from '../http/message.ts'
 import { GRAPHQL_PATH } from '../http/policy.ts'
 import { secret } from '../lib/secret.ts'
@@ -50,17 +51,13 @@ export interface AnsweredError {
   readonly upstream: string | null
 }
 
-export const REQUEST_ID_HEADER = 'x-request-id'
 const knownPaths: ReadonlySet<string> = new Set([GRAPHQL_PATH, '/', '/health', '/ready'])
-const plainId = /^[A-Za-z0-9_.-]{1,64}$/
 
-/** A plain id of the caller is kept, so that its logs and ours can be joined. */
 export function startRequest({ method, path, header }: HttpRequest, tracing: Tracing | null): RequestState {
-  const given = header(REQUEST_ID_HEADER)
   const traceparent = header('traceparent')
   const span = tracing !== null && method === 'POST' ? tracing.startRequest(traceparent) : null
   return {
-    id: given !== null && plainId.test(given) ? given : randomUUID(),
+    id: requestIdOf(header(REQUEST_ID_HEADER)),
     traceId: span?.link.traceId ?? parseTraceId(traceparent),
     method,
     path: knownPaths.has(path) ? path : 'other',

@@ -5,10 +5,10 @@ import { createIdentify } from '../../src/auth/identify.ts'
 import { newKey } from '../../src/commands/keys.ts'
 import { captureOutput } from '../kit/output.ts'
 
-function run(id?: string): { code: number; text: string } {
+function run(id?: string): { code: number; text: string; err: string } {
   const output = captureOutput()
   const code = newKey(id === undefined ? {} : { id }, output)
-  return { code, text: output.out.text() }
+  return { code, text: output.out.text(), err: output.err.text() }
 }
 
 it('prints a key once, with configuration lines that accept it', async () => {
@@ -35,8 +35,7 @@ it('makes a new key each time, and requires no id', () => {
 })
 
 it('refuses an id that the configuration would refuse, and prints no key', () => {
-  const { code, text } = run('no spaces: please')
-  expect(code).toBe(1)
-  expect(text).not.toContain('tgk_')
-  expect(text).toContain('1 to 64 letters')
+  const { code, text, err } = run('no spaces: please')
+  expect({ code, text }).toEqual({ code: 1, text: '' })
+  expect(err).toBe('The id of a service has 1 to 64 letters, digits and _ . - only.\n')
 })

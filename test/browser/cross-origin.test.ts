@@ -138,12 +138,12 @@ describe('the backend of the example page, to a browser that is signed in', () =
       const url = `${example.url}${path}`
       await page.goto(hostile[site])
       const traffic = watchTraffic(page, url)
-      await attack(page, { url, body: '{"provider":"oauth_github"}' })
+      await attack(page, { url, body: '{"provider":"oauth_slack"}' })
       await page.evaluate((address) => fetch(address, { method: 'DELETE', credentials: 'include' }).catch(() => 0), url)
       await expect.poll(() => traffic.open, patient).toBe(0)
     }
     expect(await page.context().cookies()).toEqual(cookies)
-    const query = '{ me { oauth_connection(provider: "github") { status } } }'
+    const query = '{ me { oauth_connection(provider: "slack") { status } } }'
     expect(await (await send(page, '/graphql', { query })).json()).toEqual({
       data: { me: { oauth_connection: { status: 'REAUTHORIZATION_REQUIRED' } } },
     })

@@ -51,7 +51,9 @@ test('works with the keyboard alone, and the focus is always to be seen', async 
   }
   expect(stops).toEqual([
     'Sign out',
-    'Reconnect GitHub',
+    'Reconnect Slack',
+    'Show the token of GitHub, demo',
+    'Copy the token of GitHub, demo',
     'Show the token of Google, demo@home.example',
     'Copy the token of Google, demo@home.example',
     'Show the token of Google, demo@work.example',

@@ -112,6 +112,9 @@ it('answers probes at capacity, and all requests once there is room', async () =
   const refused = await server.post(JSON.stringify({ query: query('user_3') }), { origin })
   expect(refused.status).toBe(503)
   const { vary: _vary, ...constant } = responseHeaders
+  const id = refused.headers.get('x-request-id')
+  expect(id).toMatch(/^[\w-]{36}$/)
+  expect(await refused.json()).toMatchObject({ errors: [{ extensions: { code: 'OVERLOADED', request_id: id } }] })
   expect(Object.fromEntries(refused.headers)).toMatchObject({
     ...constant,
     'retry-after': '1',

@@ -89,7 +89,8 @@ upstreams:
   app:
     platform: better-auth
     database: { postgres: 'postgres://invented:invented@127.0.0.1:1/invented' }
-    encrypted: false
+    encrypted: true
+    secret: invented-better-auth-secret-0123456789
 `,
   )
   const failed = await run(process.execPath, [entry, 'serve', '--config', file, '--port', '0'], {

@@ -19,7 +19,7 @@ describe.each(['documented', 'never'] as const)('with the envelope %s', (envelop
     await using client = openClerk(server)
     const tokens = await client.tokens('user_1', 'oauth_google')
     expect(tokens?.map(shown)).toEqual([{ ...row, object: undefined, provider: 'google', token_secret: null }])
-    expect(Object.keys(tokens?.[0] ?? {})).toHaveLength(10)
+    expect(Object.keys(tokens?.[0] ?? {})).toHaveLength(12)
   })
 
   test('several accounts keep their order, and no account is an empty list', async () => {

@@ -83,9 +83,10 @@ export async function named<T>(upstream: string, ask: () => T | Promise<T>): Pro
 
 /** A token record with its secrets shown, for comparison. */
 export function shown(token: OAuthAccessToken): Record<string, unknown> {
-  const { token_secret, id_token } = token
+  const { token_secret, id_token, problem, health, ...rest } = token
+  if (problem !== null || health !== null) throw new Error('only the vault says how an account is doing')
   return {
-    ...token,
+    ...rest,
     token: reveal(token.token),
     token_secret: token_secret && reveal(token_secret),
     id_token: id_token && reveal(id_token),

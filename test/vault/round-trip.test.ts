@@ -50,7 +50,8 @@ test('every valid record round-trips through import and read', async () => {
     const answer = (await tokens.many([key], call)).get(tokens.id(key))
     if (answer === undefined || answer instanceof Error) throw new Error('the key has no value')
     const found = answer.find((token) => token.external_account_id === documented.external_account_id)
-    const { problem, ...fields } = found ?? { problem: null }
+    const { problem, health, ...fields } = found ?? { problem: null, health: null }
+    expect(health).toMatchObject({ isExpiring: false, lastFailure: null })
     // Whatever is over has one.
     expect(problem === null || documented.expires_at !== null).toBe(true)
     const plain = found && {

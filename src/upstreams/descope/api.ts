@@ -1,4 +1,5 @@
 /** The calls for Descope's outbound apps, their shapes and their errors (docs/platforms/descope.md sections 2 and 5). */
+import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
 import {
   answerError,
@@ -18,6 +19,9 @@ import {
   unixSeconds,
 } from '../kit.ts'
 import type { AnswerFacts, Call, ErrorCode, Http, HttpAnswer, Reading, UnreadableRow } from '../kit.ts'
+
+/** Apps that are remembered as existing. */
+const MAX_APPS = 1000
 
 export interface DescopeApi {
   /** The ids of the apps that a user has connected; USER_NOT_FOUND: Descope does not know the user. */
@@ -66,7 +70,8 @@ export function openApi(http: Http, tenantId: string | null): DescopeApi {
     (userId) => userId,
   )
 
-  const existing = new Set<string>()
+  // Names come from callers, and a 403 says of any of them that it may exist.
+  const existing = new LRUCache<string, true>({ max: MAX_APPS })
   async function hasApp(appId: string, call: Call): Promise<boolean> {
     if (existing.has(appId)) return true
     const answer = await http.request(
@@ -75,7 +80,7 @@ export function openApi(http: Http, tenantId: string | null): DescopeApi {
     )
     if (isUndocumented(answer)) return false
     if (answer.status >= 300 && answer.status !== 403) throw toError(answer)
-    existing.add(appId)
+    existing.set(appId, true)
     return true
   }
 

@@ -63,14 +63,8 @@ async function judge(door: Door, send: (attempt: number) => Promise<Outcome>): P
     const { user, system } = process.threadCpuUsage(before)
     held = (user + system) / 1000
     if (status >= 500 && status !== 503) throw new Error(`status ${String(status)}: ${text.slice(0, 300)}`)
-    // 0: closed without an answer; 417 and a Host that is missing are answered by Node itself.
-    if (
-      status !== 0 &&
-      status !== 417 &&
-      status !== 400 &&
-      status !== 100 &&
-      !/^cache-control: .*no-store/im.test(text)
-    )
+    // 0: closed without an answer. 100 only says that the body may come.
+    if (status !== 0 && status !== 100 && !/^cache-control: .*no-store/im.test(text))
       throw new Error(`an answer that may be stored: ${text.slice(0, 300)}`)
     if (text.includes(CANARY) || door.server.logged.splice(0).some((line) => line.includes(CANARY)))
       throw new Error('the canary was let out')

@@ -1,4 +1,4 @@
-/** A read refreshes what is over, exactly once, and says what it cannot (docs/promises.md R1, R3, R5; VAULT-LIFE). */
+/** A read refreshes what is over, exactly once, and says what it cannot (docs/promises.md R1, R5). */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { openReader, openScene } from './scene.ts'

@@ -65,8 +65,8 @@ function closePairs({ posts }: PlayedGrant, id: string): readonly number[] {
   return posts.slice(1).filter((at, n) => at - (posts[n] ?? 0) < (access ?? 3600) * 1000 * share)
 }
 
-describe('VAULT-LIFE section 4', () => {
-  test('row 6: a day without reads costs X nothing; Instagram is renewed while it lives, and dead after', async () => {
+describe('reports of others', () => {
+  test('trypost: a day without reads costs X nothing; Instagram is renewed while it lives, and dead after', async () => {
     const x = await open('x')
     const idle = await x.connect('u1')
     await x.runUntil(x.now() + DAY_MS)
@@ -82,7 +82,7 @@ describe('VAULT-LIFE section 4', () => {
     expect(await instagram.read('u1')).toBe('REAUTHORIZATION_REQUIRED')
   })
 
-  test('row 36: accounts that come in the same second are due at different times', async () => {
+  test('fleets: accounts that come in the same second are due at different times', async () => {
     const simulation = await open('github')
     for (let n = 0; n < 200; n++) await simulation.connect(`u${String(n)}`)
     const rows = await simulation.store.sql.run<{ due: number }>('SELECT refresh_due_ms AS due FROM accounts')
