@@ -38,7 +38,9 @@ interface Sender {
 /** Sends so many bytes of a longer body, and waits with the rest. */
 async function begin({ hostname, port }: URL, bytes: number): Promise<Sender> {
   const socket = connect(Number(port), hostname)
-  onTestFinished(() => void socket.destroy())
+  onTestFinished(() => {
+    socket.destroy()
+  })
   socket.on('error', () => undefined)
   let text = ''
   socket.on('data', (chunk: Buffer) => (text += String(chunk)))
