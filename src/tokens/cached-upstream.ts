@@ -9,6 +9,7 @@ import type { Work } from '../lib/singleflight.ts'
 import type { Call, Fetcher, Grouped, Many, Upstream, UpstreamEvent } from '../upstreams/platform.ts'
 import { CodedError } from '../errors.ts'
 import { joinIds } from './ids.ts'
+import { batchInProcess } from './in-process.ts'
 import { areFreshTokens, createAnswerCache, isFreshList } from './cache.ts'
 import type { CachedAnswer, CacheOptions } from './cache.ts'
 import type { ExternalAccount, OAuthAccessToken, SubjectCredential, TokenFilter, TokenKey } from './types.ts'
@@ -48,7 +49,7 @@ export function openCachedUpstream(upstream: Upstream, options: CachedUpstreamOp
   if (usesSubjectToken && tokens.kind !== 'one' && tokens.kind !== 'grouped')
     throw new Error(`${name}: an upstream that uses the subject's token answers key by key`)
   const cache = inProcess ? { seconds: 0, entries: 0 } : options.cache
-  const open = { ...options, cache, upstream: name }
+  const open = { ...options, inProcess, cache, upstream: name }
   const askTokens = openFetcher(tokens, inProcess ? validityId : tokenId, {
     ...open,
     operation: 'tokens',
@@ -89,6 +90,7 @@ function validityId(key: TokenKey): string {
 }
 
 interface FetcherOptions<K, V> extends CachedUpstreamOptions {
+  readonly inProcess: boolean
   readonly upstream: string
   readonly operation: string
   /** Whether a cached answer may be used for this key. */
@@ -99,8 +101,9 @@ interface FetcherOptions<K, V> extends CachedUpstreamOptions {
 function openFetcher<K, V, Q extends K = K>(
   fetcher: Fetcher<K, V>,
   idOf: (key: K) => string,
-  { cache: cacheOptions, nowMs, observe, upstream, operation, isFresh }: FetcherOptions<Q, V>,
+  { inProcess, cache: cacheOptions, nowMs, observe, upstream, operation, isFresh }: FetcherOptions<Q, V>,
 ): { readonly ask: Ask<Q, V>; clear(): void } {
+  if (inProcess && fetcher.kind === 'many') return { ask: batchInProcess(fetcher), clear: () => undefined }
   const { rowId, call, pick } = plan(fetcher, idOf)
   const cache = cacheOptions.seconds > 0 ? createAnswerCache<unknown>(cacheOptions, nowMs) : null
   const report = (outcome: 'cached' | 'coalesced'): void => {

@@ -66,7 +66,7 @@ export const vault: Platform<VaultOptions> = {
   },
 }
 
-/** One string for a key; JSON, so that no two keys share one. */
+/** One string for a key. No id holds a line feed, so that no two keys share one. */
 function tokenKeyId({ userId, provider, minValiditySeconds }: TokenKey): string {
-  return JSON.stringify([userId, provider, minValiditySeconds])
+  return `${userId}\n${provider}\n${minValiditySeconds}`
 }

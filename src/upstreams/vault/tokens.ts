@@ -1,6 +1,6 @@
 /** The tokens of a batch of keys: what is stored, refreshed first where a caller needs it to live longer. */
 import { CodedError, monotonicMs, raceSignal, settleOrError, withDetails } from '../kit.ts'
-import type { AccountHealth, Call, OAuthAccessToken, TokenKey } from '../kit.ts'
+import type { AccountHealth, Answer, Call, OAuthAccessToken, TokenKey } from '../kit.ts'
 import type { OAuthClient } from './clients/clients.ts'
 import { isRenewable, leftOf, needOf } from './refresh/decide.ts'
 import type { Need } from './refresh/decide.ts'
@@ -26,17 +26,36 @@ const USE_MS = 3_600_000
 const MARGIN_MS = 100
 
 export function createTokenReader({ reader, refresher, leases, keyring, clientOf }: TokenReaderDeps) {
-  /** The row as the caller gets it. A problem says why a token that is over could not be had newer. */
-  async function show(row: ReadRow, key: TokenKey, call: Call): Promise<OAuthAccessToken> {
-    const client = clientOf(row)
-    const provider = client?.provider ?? null
-    const minimum = key.minValiditySeconds
-    const need = needOf(row, provider, row.now_ms, minimum)
-    if (need.kind !== 'refresh' || client === null) return decode(row, problemOf(need, row, minimum))
+  /** The tokens of rows without a problem, for as long as the rows do not change. */
+  const decoded = new WeakMap<ReadRow, OAuthAccessToken>()
+  /** The answers that consist of these. */
+  const answers = new WeakMap<readonly ReadRow[], readonly OAuthAccessToken[]>()
+
+  /**
+   * The row as the caller gets it. A problem says why a token that is over could not be had newer. A promise only where
+   * the row is refreshed first; what is thrown belongs to the row.
+   */
+  function show(row: ReadRow, nowMs: number, key: TokenKey, call: Call): Answer<OAuthAccessToken | Error> {
+    try {
+      const client = clientOf(row)
+      const minimum = key.minValiditySeconds
+      const need = needOf(row, client?.provider ?? null, nowMs, minimum)
+      if (need.kind !== 'refresh' || client === null) return decode(row, problemOf(need, row, nowMs, minimum))
+      return renew({ ...row, now_ms: nowMs }, client, call).catch((error: unknown) => {
+        call.signal.throwIfAborted()
+        return toRowError(error)
+      })
+    } catch (error) {
+      return toRowError(error)
+    }
+  }
+
+  async function renew(row: ReadRow, client: OAuthClient, call: Call): Promise<OAuthAccessToken> {
     try {
       const fresh = await waitFor(refresher.refresh(row, client), call)
-      const left = needOf(fresh, provider, fresh.now_ms, 0)
-      return decode(fresh, problemOf(left.kind === 'refresh' ? { kind: 'later', retryAfterMs: 1000 } : left, fresh, 0))
+      const left = needOf(fresh, client.provider, fresh.now_ms, 0)
+      const need: Need = left.kind === 'refresh' ? { kind: 'later', retryAfterMs: 1000 } : left
+      return decode(fresh, problemOf(need, fresh, fresh.now_ms, 0))
     } catch (error) {
       call.signal.throwIfAborted()
       return decode(row, error instanceof CodedError ? error : unavailable(error))
@@ -44,6 +63,15 @@ export function createTokenReader({ reader, refresher, leases, keyring, clientOf
   }
 
   function decode(row: ReadRow, problem: CodedError | null): OAuthAccessToken {
+    if (problem !== null) return decodeAnew(row, problem)
+    const known = decoded.get(row)
+    if (known !== undefined) return known
+    const made = decodeAnew(row, null)
+    decoded.set(row, made)
+    return made
+  }
+
+  function decodeAnew(row: ReadRow, problem: CodedError | null): OAuthAccessToken {
     const health = healthOf(row)
     const { since, lastFailure, lastFailureAt } = health
     const details = {
@@ -55,13 +83,13 @@ export function createTokenReader({ reader, refresher, leases, keyring, clientOf
   }
 
   /** Rows of which it has not been written down lately that they are in use. */
-  function noteUse(rows: readonly ReadRow[]): void {
+  function noteUse(rows: readonly ReadRow[], nowMs: number): void {
     const noted = rows.flatMap((row) => {
+      if (nowMs - (row.last_used_ms ?? 0) < USE_MS) return []
       const client = clientOf(row)
-      if (client === null || row.now_ms - (row.last_used_ms ?? 0) < USE_MS) return []
-      if (!isRenewable(row, client.provider)) return []
-      const lifetimeMs = row.lifetime_seconds === null ? leftOf(row, row.now_ms) : row.lifetime_seconds * 1000
-      const ageMs = row.issued_at_ms === null ? 0 : row.now_ms - row.issued_at_ms
+      if (client === null || !isRenewable(row, client.provider)) return []
+      const lifetimeMs = row.lifetime_seconds === null ? leftOf(row, nowMs) : row.lifetime_seconds * 1000
+      const ageMs = row.issued_at_ms === null ? 0 : nowMs - row.issued_at_ms
       const life = { lifetimeMs: Number.isFinite(lifetimeMs) ? lifetimeMs : null, ageMs, isUsed: true }
       return [{ rowId: row.row_id, dueMs: dueIn(client.provider, life, Math.random()) }]
     })
@@ -69,27 +97,35 @@ export function createTokenReader({ reader, refresher, leases, keyring, clientOf
     if (noted.length > 0) leases.touch(noted).catch(() => undefined)
   }
 
-  return async (keys: readonly TokenKey[], call: Call) => {
-    const found = await reader.grants(keys, call)
-    noteUse(found.flat())
-    return Promise.all(
-      keys.map(async (key, position) => {
-        const shown = await Promise.all(
-          (found[position] ?? []).map((row) =>
-            show(row, key, call).catch((error: unknown) => {
-              call.signal.throwIfAborted()
-              return error instanceof CodedError ? error : damaged(error)
-            }),
-          ),
-        )
-        // A damaged row hides no other of its key.
-        return settleOrError(shown, (each) => {
-          if (each instanceof Error) throw each
-          return each
-        })
-      }),
-    )
+  function answer(rows: readonly ReadRow[], shown: readonly (OAuthAccessToken | Error)[]) {
+    const known = answers.get(rows)
+    if (known !== undefined && known.every((token, n) => token === shown[n])) return known
+    // A damaged row hides no other of its key.
+    const made = settleOrError(shown, (each) => {
+      if (each instanceof Error) throw each
+      return each
+    })
+    const isKept = !(made instanceof Error) && made.length === rows.length
+    if (isKept && rows.every((row, n) => decoded.get(row) === made[n])) answers.set(rows, made)
+    return made
   }
+
+  return async (keys: readonly TokenKey[], call: Call) => {
+    const { nowMs, rows: found } = await reader.grants(keys, call)
+    noteUse(found.flat(), nowMs)
+    const shown = keys.map((key, position) => {
+      const rows = found[position] ?? []
+      const each = rows.map((row) => show(row, nowMs, key, call))
+      return each.some((one) => one instanceof Promise)
+        ? Promise.all(each).then((all) => answer(rows, all))
+        : answer(rows, each as readonly (OAuthAccessToken | Error)[])
+    })
+    return Promise.all(shown)
+  }
+}
+
+function toRowError(error: unknown): CodedError {
+  return error instanceof CodedError ? error : damaged(error)
 }
 
 /** Waits as long as the caller can; a token that lives is handed out a moment before the deadline. */
@@ -120,12 +156,12 @@ const codeOf: Readonly<Record<string, ConstructorParameters<typeof CodedError>[0
 }
 
 /** null: the token may be handed out. */
-function problemOf(need: Need, row: ReadRow, minimum: number): CodedError | null {
+function problemOf(need: Need, row: ReadRow, nowMs: number, minimum: number): CodedError | null {
   if (need.kind === 'later') {
     const code = codeOf[row.last_error_class ?? ''] ?? 'UPSTREAM_UNAVAILABLE'
     return new CodedError(code, undefined, { retry_after_ms: Math.ceil(need.retryAfterMs) })
   }
-  const livesLongEnough = leftOf(row, row.now_ms) > minimum * 1000
+  const livesLongEnough = leftOf(row, nowMs) > minimum * 1000
   const mayRenew = row.state === 'ACTIVE' || row.state === 'AMBIGUOUS'
   if (need.kind === 'over') return new CodedError('REAUTHORIZATION_REQUIRED')
   // Only a new consent makes a token live longer that nothing can refresh.

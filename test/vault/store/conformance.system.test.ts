@@ -46,7 +46,8 @@ async function rowOf(store: Store, userId = 'user_0'): Promise<ReadRow> {
   const reader = createReader(store.sql, () => undefined)
   const key = { userId, provider: 'google', credential: null, minValiditySeconds: 0 }
   const call = { signal: new AbortController().signal, viewer: null, ...unbounded }
-  const [[row] = []] = await reader.grants([key], call)
+  const { rows } = await reader.grants([key], call)
+  const row = rows[0]?.[0]
   if (row === undefined) throw new Error('there is no such row')
   return row
 }

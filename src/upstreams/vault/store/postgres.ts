@@ -53,6 +53,7 @@ export async function openPostgres({ url, connections }: PostgresOptions): Promi
       place,
       run,
       read: (sql, values) => run(sql, values),
+      version: null,
       transaction,
       explain: explainError,
       // PostgreSQL vacuums by itself.

@@ -3,6 +3,7 @@ import { CodedError, waitMs, wireProvider } from '../../kit.ts'
 import type { Call, TokenKey, UpstreamDeps } from '../../kit.ts'
 import { grantColumns, profileColumns } from './rows.ts'
 import type { GrantRow, ProfileRow } from './rows.ts'
+import { createRowMemory } from './memory.ts'
 import type { Dialect, Sql, SqlValue } from './sql.ts'
 
 /** A row, and the database's clock when it was read: milliseconds since 1970. */
@@ -10,9 +11,15 @@ export type ReadRow = GrantRow & { readonly now_ms: number }
 
 type Waiting = Pick<Call, 'deadline' | 'traces'>
 
+export interface Grants {
+  /** The database's clock: milliseconds since 1970. */
+  readonly nowMs: number
+  /** The rows of each key, in the order of the keys. One that has not changed since it was read before is the same object. */
+  readonly rows: readonly (readonly ReadRow[])[]
+}
+
 export interface Reader {
-  /** The rows of each key, in the order of the keys. */
-  grants(keys: readonly TokenKey[], call: Call): Promise<readonly (readonly ReadRow[])[]>
+  grants(keys: readonly TokenKey[], call: Call): Promise<Grants>
   /** The rows of each user. */
   profiles(userIds: readonly string[], call: Call): Promise<readonly (readonly ProfileRow[])[]>
   /** One row, read again; null: it is gone. */
@@ -40,24 +47,31 @@ export function readStatements(dialect: Dialect) {
   }
 }
 
+interface Moment {
+  readonly now_ms: number
+  readonly version: string
+}
+
 /** The reads reject with `CodedError` when the database fails as a whole, or stays locked until just before the deadline. */
 export function createReader(sql: Sql, observe: UpstreamDeps['observe']): Reader {
   const statements = readStatements(sql.dialect)
 
+  /** `isReported`: whether a success is an event, too. */
   async function query<Row>(
     operation: string,
     keys: number,
     text: string,
-    value: SqlValue,
+    values: readonly SqlValue[],
     call: Waiting,
+    isReported = true,
   ): Promise<readonly Row[]> {
     const start = performance.now()
     const report = (outcome: 'ok' | 'error') => {
       observe({ operation, keys, outcome, durationMs: performance.now() - start, traces: call.traces?.() ?? [] })
     }
     try {
-      const rows = await sql.read<Row>(text, [value], waitMs(call, MAX_WAIT_MS))
-      report('ok')
+      const rows = await sql.read<Row>(text, values, waitMs(call, MAX_WAIT_MS))
+      if (isReported) report('ok')
       return rows
     } catch (cause) {
       report('error')
@@ -67,19 +81,49 @@ export function createReader(sql: Sql, observe: UpstreamDeps['observe']): Reader
 
   async function batch<Row>(operation: string, text: string, keys: readonly (readonly string[])[], call: Waiting) {
     type Found = Row & { readonly position: number }
-    const rows = await query<Found>(operation, keys.length, text, JSON.stringify(keys), call)
+    const rows = await query<Found>(operation, keys.length, text, [JSON.stringify(keys)], call)
     const byPosition = Map.groupBy(rows, (row) => row.position)
     return keys.map((_, position): readonly Row[] => byPosition.get(position) ?? [])
   }
 
+  const memory = createRowMemory()
+  const versions = sql.version === null ? null : `SELECT ${sql.dialect.nowMs} AS now_ms, ${sql.version} AS version`
+
+  async function grants(keys: readonly TokenKey[], call: Call): Promise<Grants> {
+    // No id holds a line feed.
+    const ids = keys.map(({ userId, provider }) => `${userId}\n${provider}`)
+    // Before the rows: what is committed between the two is seen by the next read.
+    const [moment = null] =
+      versions === null ? [] : await query<Moment>('select tokens', keys.length, versions, [], call, false)
+    const rows = ids.map((id) => (moment === null ? undefined : memory.recall(id, moment.version)))
+    const missing = [...ids.keys()].filter((n) => rows[n] === undefined)
+    const known = keys.length - missing.length
+    if (known > 0)
+      observe({
+        operation: 'select tokens',
+        keys: known,
+        outcome: 'cached',
+        durationMs: 0,
+        traces: call.traces?.() ?? [],
+      })
+    let nowMs = moment?.now_ms ?? 0
+    if (missing.length > 0) {
+      const asked = missing.flatMap((n) => {
+        const key = keys[n]
+        return key === undefined ? [] : [[key.userId, wireProvider(key.provider)]]
+      })
+      const found = await batch<ReadRow>('select tokens', statements.grants, asked, call)
+      for (const [at, n] of missing.entries()) {
+        const own = found[at] ?? []
+        rows[n] = memory.keep(ids[n] ?? '', own, moment?.version ?? null)
+        nowMs = Math.max(nowMs, own[0]?.now_ms ?? 0)
+      }
+    }
+    return { nowMs, rows: rows.map((own) => own ?? []) }
+  }
+
   return {
-    grants: (keys, call) =>
-      batch<ReadRow>(
-        'select tokens',
-        statements.grants,
-        keys.map(({ userId, provider }) => [userId, wireProvider(provider)]),
-        call,
-      ),
+    grants,
     profiles: (userIds, call) =>
       batch<ProfileRow>(
         'select accounts',
@@ -88,7 +132,7 @@ export function createReader(sql: Sql, observe: UpstreamDeps['observe']): Reader
         call,
       ),
     async row(rowId, call) {
-      const [row = null] = await query<ReadRow>('select row', 1, statements.row, rowId, call)
+      const [row = null] = await query<ReadRow>('select row', 1, statements.row, [rowId], call)
       return row
     },
   }

@@ -34,6 +34,11 @@ export interface Sql {
   readonly run: Run
   /** One statement that only reads: it waits for no write of this process, and `waitMs` at most for another one's. */
   read<Row>(sql: string, values: readonly SqlValue[], waitMs: number): Promise<readonly Row[]>
+  /**
+   * An expression for `read` whose value is another one after each commit of anybody, and for each connection; null:
+   * the database has none.
+   */
+  readonly version: string | null
   readonly transaction: Transaction
   /** The middle of a sentence for the operator: what is wrong, and what to do. null: not an error of the database. */
   explain(error: unknown): string | null

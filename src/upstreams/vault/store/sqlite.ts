@@ -19,6 +19,14 @@ const BUSY_TIMEOUT_MS = 5000
 const durable = ['PRAGMA synchronous = FULL', 'PRAGMA secure_delete = ON', 'PRAGMA foreign_keys = ON']
 const SYNCHRONOUS_FULL = 2
 
+/**
+ * `data_version` is another one after a commit of any other connection, and the connection that reads never writes. It
+ * counts for one connection, so that the name of the connection belongs to it: a thread that failed is replaced
+ * (https://www.sqlite.org/pragma.html#pragma_data_version).
+ */
+const nameConnection = 'CREATE TEMP TABLE connection AS SELECT hex(randomblob(16)) AS name'
+const connectionVersion = "(SELECT name || ' ' || data_version FROM temp.connection, pragma_data_version)"
+
 export const sqliteDialect: Dialect = {
   name: 'sqlite',
   nowMs: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
@@ -53,12 +61,13 @@ export async function openSqlite(file: string, busyTimeoutMs = BUSY_TIMEOUT_MS):
     await migrateSqlite(run, transaction.run)
     const [mode] = await run<{ readonly synchronous: number }>('PRAGMA synchronous')
     if (mode?.synchronous !== SYNCHRONOUS_FULL) throw new Error('it does not keep `synchronous = FULL`')
-    const reader = open(true, [])
+    const reader = open(true, [nameConnection])
     return {
       dialect: sqliteDialect,
       place: path,
       run: transaction.alone,
       read: async (sql, values, waitMs) => (await reader.all(sql, values, waitMs)) as never,
+      version: connectionVersion,
       transaction: transaction.run,
       explain: explainError,
       compact: () => truncateLog(transaction.alone),

@@ -1,0 +1,28 @@
+/** A process that writes a vault at random: `node writer-process.ts OPTIONS COUNT`. It sends a `Commit` after each commit. */
+import { Readable } from 'node:stream'
+import { importAccounts, removeAccounts } from '../../../src/commands/vault.ts'
+import { vaultOptions } from '../../../src/upstreams/vault/options.ts'
+import { openStore } from '../../../src/upstreams/vault/store/store.ts'
+import { captureOutput } from '../../kit/output.ts'
+
+export interface Commit {
+  readonly user: string
+  /** null: the account was removed. */
+  readonly token: string | null
+}
+
+const [given = '', count = '0'] = process.argv.slice(2)
+const store = await openStore(vaultOptions.parse(JSON.parse(given)))
+
+for (let n = 1; n <= Number(count); n++) {
+  const user = `user_${String(Math.floor(Math.random() * 4))}`
+  const token = Math.random() < 0.3 ? null : `value-${String(n)}`
+  if (token === null) await removeAccounts(store, { user }, captureOutput())
+  else {
+    const record = { user_id: user, provider: 'oauth_google', external_account_id: 'eac_1', token }
+    await importAccounts(store, { input: Readable.from([JSON.stringify(record)]), name: 'rows' }, captureOutput())
+  }
+  process.send?.({ user, token } satisfies Commit)
+}
+await store.close()
+process.disconnect()
