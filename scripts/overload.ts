@@ -102,7 +102,8 @@ rmSync(folder, { recursive: true })
 const ratio = percentile(accepted, 0.99) / percentile(unloaded, 0.99)
 console.log(`with room:  ${describe(unloaded)}`)
 console.log(`accepted:   ${describe(accepted)}; p99 is ${ratio.toFixed(2)} of that with room`)
-console.log(`refused:    ${describe(refused)}`)
+const prompt = refused.filter(({ ms }) => ms < REFUSAL_MS).length / refused.length
+console.log(`refused:    ${describe(refused)}; ${(prompt * 100).toFixed(1)} % within ${String(REFUSAL_MS)} ms`)
 console.log(
   `served:     ${(accepted.length / SECONDS).toFixed(0)} in a second, of ${String(CAPACITY)} that are possible`,
 )

@@ -55,7 +55,12 @@ const refreshing = z
       .describe(
         'Milliseconds for which one process alone may refresh an account; more than `post_timeout_ms` and `wait_ms`.',
       ),
-    concurrency: z.int().min(1).max(100).default(8).describe('Refreshes under way at the same time, for each client.'),
+    concurrency: z
+      .int()
+      .min(1)
+      .max(100)
+      .default(32)
+      .describe('Refreshes under way at the same time, for each client; a quarter of them ahead of need.'),
   })
   .superRefine(({ post_timeout_ms: post, wait_ms: wait, lease_ms: lease }, context) => {
     const report = (path: string, message: string): void => {

@@ -21,7 +21,7 @@ export interface ClientHealth {
   limited(client: OAuthClient, waitMs: number): Promise<void>
   /** The provider accepted the client; true: that closed the breaker. */
   accepted(client: OAuthClient): Promise<boolean>
-  /** How many more requests may begin now; reads only. 0 while the client is refused or has to wait. */
+  /** How many more accounts may be refreshed ahead now; only reads. 0 while the client is refused or has to wait. */
   room(client: OAuthClient): Promise<number>
   /** Runs `work` when fewer than the allowed number of requests of the client are under way. */
   inTurn<T>(client: OAuthClient, work: () => Promise<T>): Promise<T>
@@ -29,6 +29,8 @@ export interface ClientHealth {
 
 /** Accounts that have to be refused, with no success between: a single refusal may be an odd answer to a dead grant. */
 const OPENS_AFTER = 3
+/** The share of the requests of a client that refreshes ahead of need may take. */
+const AHEAD = 0.25
 /** Milliseconds between two requests of a refused client: 51 in an hour. */
 const PROBE_MS = 70_000
 
@@ -43,8 +45,8 @@ interface Local {
   /** What the database holds about this client, as far as this process knows. */
   state: HealthRow['state'] | null
   running: number
-  /** How many requests may be under way: it begins with one and doubles, so that a wrong secret costs few. */
-  allowed: number
+  /** How many accounts may be refreshed ahead at a time: it begins with one and doubles, so that a wrong secret costs few. */
+  ahead: number
   readonly waiting: (() => void)[]
 }
 
@@ -70,13 +72,16 @@ export function createClientHealth({ run, dialect }: Sql, concurrency: number): 
   function localOf({ name }: OAuthClient): Local {
     const known = locals.get(name)
     if (known !== undefined) return known
-    const local: Local = { refusedRows: new Set(), state: null, running: 0, allowed: 1, waiting: [] }
+    const local: Local = { refusedRows: new Set(), state: null, running: 0, ahead: 1, waiting: [] }
     locals.set(name, local)
     return local
   }
 
+  /** While the provider refuses or limits the client, one request at a time finds out whether it still does. */
+  const mostOf = ({ state, refusedRows }: Local): number => (state === null && refusedRows.size === 0 ? concurrency : 1)
+
   function admit(local: Local): void {
-    while (local.running < local.allowed) {
+    while (local.running < mostOf(local)) {
       const next = local.waiting.shift()
       if (next === undefined) return
       local.running += 1
@@ -99,13 +104,14 @@ export function createClientHealth({ run, dialect }: Sql, concurrency: number): 
     },
     async room(client) {
       const [row] = await run<HealthRow>(selectSql, keyOf(client))
-      const { allowed, running } = localOf(client)
-      if (row?.credentials_id !== client.credentialsId) return Math.max(0, allowed - running)
-      return row.left_ms > 0 ? 0 : Math.max(0, 1 - running)
+      const local = localOf(client)
+      const most = Math.min(local.ahead, mostOf(local))
+      if (row?.credentials_id !== client.credentialsId) return Math.max(0, most - local.running)
+      return row.left_ms > 0 ? 0 : Math.max(0, 1 - local.running)
     },
     async refused(client, rowId, code) {
       const local = localOf(client)
-      local.allowed = 1
+      local.ahead = 1
       local.refusedRows.add(rowId)
       const opens = local.state !== 'OPEN'
       if (opens && local.refusedRows.size < OPENS_AFTER) return false
@@ -115,14 +121,14 @@ export function createClientHealth({ run, dialect }: Sql, concurrency: number): 
     },
     async limited(client, waitMs) {
       const local = localOf(client)
-      local.allowed = 1
+      local.ahead = 1
       local.state = 'BLOCKED'
       await run(upsertSql, [...keyOf(client), client.credentialsId, 'BLOCKED', null, Math.ceil(waitMs)])
     },
     async accepted(client) {
       const local = localOf(client)
       local.refusedRows.clear()
-      local.allowed = Math.min(concurrency, local.allowed * 2)
+      local.ahead = Math.min(Math.ceil(concurrency * AHEAD), local.ahead * 2)
       if (local.state === null) return false
       local.state = null
       const closed = await run<{ readonly state: string }>(deleteSql, keyOf(client))
@@ -130,7 +136,7 @@ export function createClientHealth({ run, dialect }: Sql, concurrency: number): 
     },
     async inTurn(client, work) {
       const local = localOf(client)
-      if (local.running < local.allowed) local.running += 1
+      if (local.running < mostOf(local)) local.running += 1
       else
         await new Promise<void>((resolve) => {
           local.waiting.push(resolve)
