@@ -1,18 +1,56 @@
 /** What is wrong with clients is said by the key, before anything starts, and without a secret. */
 import { expect, test } from 'vitest'
+import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { z } from 'zod'
+import { secret } from '../../../src/lib/secret.ts'
 import { findProblems, readClients } from '../../../src/upstreams/vault/clients/clients.ts'
 import { clientOptions } from '../../../src/upstreams/vault/clients/options.ts'
 
 const SECRET = 'invented-client-secret'
-const schema = z.strictObject(clientOptions)
+const schema = z
+  .strictObject(clientOptions)
+  .transform((options) => ({ ...options, keys: [{ secret: secret('invented ring') }] }))
 const base = { client_id: 'invented', client_secret: SECRET }
+const pemOf = ({ privateKey }: { privateKey: KeyObject }): string =>
+  privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
+const rsa = pemOf(generateKeyPairSync('rsa', { modulusLength: 2048 }))
+const p384 = pemOf(generateKeyPairSync('ec', { namedCurve: 'P-384' }))
+const signing = { client_id: 'invented', client_auth: 'private_key_jwt' }
 
 test.each([
   ['an unknown provider', 'gogle', base, 'provider', 'did you mean google?'],
   ['no secret', 'google', { client_id: 'invented' }, 'client_secret', 'is missing: Google expects it (post)'],
   ['a method of another provider', 'github', { ...base, client_auth: 'tls' }, 'client_auth', 'does not accept tls'],
   ['a value that no URL takes', 'google', { ...base, values: { tenant: 'x' } }, 'values', 'no placeholder tenant'],
+  [
+    'a value that leaves its place',
+    'netsuite',
+    { ...base, values: { account: 'a/b@evil' } },
+    'values',
+    'expected one label of a host name',
+  ],
+  [
+    'no key at all',
+    'microsoft',
+    { ...signing, private_key: 'not a key' },
+    'private_key',
+    'is not a private key in PEM',
+  ],
+  ['a key of another kind', 'microsoft', { ...signing, private_key: p384 }, 'private_key', 'is not a key for RS256'],
+  [
+    'a curve that ES256 has not',
+    'microsoft',
+    { ...signing, private_key: p384, key_algorithm: 'ES256' },
+    'private_key',
+    'is not a key for ES256',
+  ],
+  [
+    'an RSA key for ES256',
+    'microsoft',
+    { ...signing, private_key: rsa, key_algorithm: 'ES256' },
+    'private_key',
+    'is not a key for ES256',
+  ],
 ] as const)('%s', (_, name, client, key, message) => {
   const options = schema.parse({ clients: { [name]: client } })
   const problems = findProblems(options)

@@ -1,7 +1,9 @@
 /** What a refresh sends, and whether a failure says that the provider may have acted on it: over real sockets. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net'
+import { generateKeyPairSync } from 'node:crypto'
 import { inspect } from 'node:util'
+import { jwtVerify } from 'jose'
 import { afterEach, describe, expect, test } from 'vitest'
 import { secret } from '../../../src/lib/secret.ts'
 import type { PlatformEvent } from '../../../src/upstreams/platform.ts'
@@ -12,7 +14,7 @@ import { catalogue } from '../../../src/upstreams/vault/providers/catalogue.ts'
 import { providerRecord, type Provider } from '../../../src/upstreams/vault/providers/provider.ts'
 import { startTls } from '../../servers/tls.ts'
 
-// VAULT-LIFE row 45: every character that one encoding changes and another keeps.
+// panva/openid-client#134: every character that one encoding changes and another keeps.
 const SPECIAL = "invented-_.!~*'()+%: "
 const REFRESH = 'invented-refresh-token'
 
@@ -80,6 +82,34 @@ describe('the request of a refresh', () => {
     expect(headers.authorization).toBe(`Basic ${Buffer.from(credentials).toString('base64')}`)
     expect(body).not.toContain('client_secret')
   })
+
+  test.each([
+    ['RS256', () => generateKeyPairSync('rsa', { modulusLength: 2048 })],
+    ['PS256', () => generateKeyPairSync('rsa', { modulusLength: 2048 })],
+    ['ES256', () => generateKeyPairSync('ec', { namedCurve: 'P-256' })],
+  ] as const)(
+    'private_key_jwt signs by %s, for the token endpoint or the issuer as the record says',
+    async (algorithm, make) => {
+      const { privateKey, publicKey } = make()
+      const pem = secret(privateKey.export({ type: 'pkcs8', format: 'pem' }) as string)
+      const signer = { clientAuth: 'private_key_jwt', privateKey: { pem, keyId: 'k1', algorithm } } as const
+      const issuer = 'https://provider.example.invalid/realms/one'
+      for (const [audience, record] of [
+        [plain.token_url, plain],
+        [issuer, { ...plain, issuer, assertion_audience: 'issuer' as const }],
+      ] as const) {
+        const { body } = await refreshRequest(clientOf(record, signer), grant)
+        const form = new URLSearchParams(body ?? '')
+        expect(form.get('client_assertion_type')).toBe('urn:ietf:params:oauth:client-assertion-type:jwt-bearer')
+        const { payload, protectedHeader } = await jwtVerify(form.get('client_assertion') ?? '', publicKey, {
+          audience,
+        })
+        expect(protectedHeader).toMatchObject({ alg: algorithm, kid: 'k1' })
+        expect(payload).toMatchObject({ iss: 'invented.id', sub: 'invented.id', aud: audience })
+        expect(form.has('client_secret')).toBe(false)
+      }
+    },
+  )
 
   test('post sends the credentials in the form, and no scope that nobody asked for', async () => {
     const { method, headers, body } = await refreshRequest(clientOf(plain), grant)

@@ -1,8 +1,9 @@
 /** The OAuth clients that the operator registered at providers, and what one presents for an account. */
-import { hash } from 'node:crypto'
+import { createHmac, createPrivateKey } from 'node:crypto'
 import { closestWord, reveal } from '../../kit.ts'
 import type { Secret } from '../../kit.ts'
 import { catalogue, findProvider } from '../providers/catalogue.ts'
+import { templateForms } from '../providers/provider.ts'
 import type { CustomProvider, Provider } from '../providers/provider.ts'
 import type { ClientFields } from './options.ts'
 
@@ -53,10 +54,13 @@ export interface ClientProblem {
 }
 
 /** Every client by name. Throws `Error` with the first problem; the configuration was checked by `findProblems`. */
-export function readClients(options: ClientOptions): ReadonlyMap<string, OAuthClient> {
+export function readClients(
+  options: ClientOptions & { readonly keys: readonly { readonly secret: Secret }[] },
+): ReadonlyMap<string, OAuthClient> {
   const [problem] = findProblems(options)
+  const key = `tokengraph client credentials ${options.keys.map(({ secret }) => reveal(secret))[0] ?? ''}`
   if (problem !== undefined) throw new Error(`${problem.path.join('.')}: ${problem.message}`)
-  return new Map(Object.keys(options.clients).map((name) => [name, toClient(name, options)]))
+  return new Map(Object.keys(options.clients).map((name) => [name, toClient(name, options, key)]))
 }
 
 /** What is wrong with clients and providers as a whole; what each key may be is checked before. */
@@ -88,21 +92,44 @@ function methodProblems(client: ClientFields, provider: Provider, report: Report
     return [report('client_secret', `is missing: ${provider.title} expects it (${method})`)]
   if (needsKey && client.private_key === undefined)
     return [report('private_key', `is missing: ${provider.title} expects a signature (${method})`)]
+  const keyProblem = needsKey ? problemOfKey(client) : null
+  if (keyProblem !== null) return [report('private_key', keyProblem)]
   if (!needsSecret && client.client_secret !== undefined) return [report('client_secret', `is not used with ${method}`)]
   return []
 }
 
-function templateProblems({ values }: ClientFields, provider: Provider, report: Report): readonly ClientProblem[] {
-  const names = Object.keys(provider.templates)
-  return Object.keys(values)
-    .filter((name) => !names.includes(name))
-    .map((name) => {
-      const known = names.length === 0 ? 'its URLs have none' : `its URLs have ${names.join(', ')}`
-      return report('values', `${provider.title} has no placeholder ${name}; ${known}`)
-    })
+/** What the signature of an algorithm needs (RFC 7518 sections 3.3 to 3.5). */
+const keyTypes = { RS256: 'rsa', PS256: 'rsa', ES256: 'ec' } as const
+
+/** null: the key can sign so. */
+function problemOfKey({ private_key: pem, key_algorithm: algorithm }: ClientFields): string | null {
+  if (pem === undefined) return null
+  try {
+    const { asymmetricKeyType: type, asymmetricKeyDetails: details } = createPrivateKey(reveal(pem))
+    const fits = type === keyTypes[algorithm] && (type !== 'ec' || details?.namedCurve === 'prime256v1')
+    return fits ? null : `is not a key for ${algorithm}; set \`key_algorithm\` to what the key is for`
+  } catch {
+    // The message of Node may show a part of the text.
+    return 'is not a private key in PEM'
+  }
 }
 
-function toClient(name: string, { clients, providers }: ClientOptions): OAuthClient {
+function templateProblems({ values }: ClientFields, provider: Provider, report: Report): readonly ClientProblem[] {
+  const names = Object.keys(provider.templates)
+  return Object.entries(values).flatMap(([name, value]) => {
+    const declared = Object.hasOwn(provider.templates, name) ? provider.templates[name] : undefined
+    const known = names.length === 0 ? 'its URLs have none' : `its URLs have ${names.join(', ')}`
+    if (declared === undefined) return [report('values', `${provider.title} has no placeholder ${name}; ${known}`)]
+    if (templateForms[declared.form].test(value)) return []
+    return [
+      report('values', `${name} does not fit into the URLs of ${provider.title}: expected ${formWords[declared.form]}`),
+    ]
+  })
+}
+
+const formWords = { label: 'one label of a host name', domain: 'a host name', segment: 'one segment of a path' }
+
+function toClient(name: string, { clients, providers }: ClientOptions, key: string): OAuthClient {
   const fields = clients[name]
   const provider = fields === undefined ? null : providerOf(fields.provider ?? name, providers)
   if (fields === undefined || provider === null) throw new Error(`clients.${name}: there is no such provider`)
@@ -118,10 +145,9 @@ function toClient(name: string, { clients, providers }: ClientOptions): OAuthCli
     clientAuth: methodOf(fields, provider),
     values: fields.values,
     isDiscovered: isDiscovered(providers[provider.id]),
-    credentialsId: hash('sha256', JSON.stringify(['tokengraph client', clientId, ...secrets]), 'base64url').slice(
-      0,
-      22,
-    ),
+    credentialsId: createHmac('sha256', key)
+      .update(JSON.stringify([clientId, ...secrets]))
+      .digest('base64url'),
   }
 }
 

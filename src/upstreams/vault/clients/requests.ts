@@ -7,6 +7,7 @@ import { createPrivateKey } from 'node:crypto'
 import * as oauth from 'oauth4webapi'
 import { reveal } from '../../kit.ts'
 import type { Secret } from '../../kit.ts'
+import { templateForms } from '../providers/provider.ts'
 import type { Grant, OAuthClient } from './clients.ts'
 
 /** What goes over the wire. */
@@ -34,7 +35,7 @@ export async function refreshRequest(client: OAuthClient, grant: Grant): Promise
     refresh.uses === 'refresh_token' && refresh.token_param === null && parameters.grant_type === undefined
   const as = { issuer: url.origin, token_endpoint: url.href }
   const self = { client_id: client.clientId }
-  const authentication = refresh.identifies_client ? await authenticationOf(client) : () => undefined
+  const authentication = refresh.identifies_client ? await authenticationOf(client, url, grant) : () => undefined
 
   const built: TokenRequest[] = []
   const options: oauth.TokenEndpointRequestOptions = {
@@ -98,7 +99,7 @@ function without(headers: Readonly<Record<string, string>>, name: string): Reado
   return Object.fromEntries(Object.entries(headers).filter(([each]) => each !== name))
 }
 
-async function authenticationOf(client: OAuthClient): Promise<oauth.ClientAuth> {
+async function authenticationOf(client: OAuthClient, url: URL, grant: Grant): Promise<oauth.ClientAuth> {
   const { clientAuth, clientId, clientSecret, privateKey } = client
   const secret = clientSecret === null ? '' : reveal(clientSecret)
   switch (clientAuth) {
@@ -111,11 +112,23 @@ async function authenticationOf(client: OAuthClient): Promise<oauth.ClientAuth> 
     case 'post':
       return oauth.ClientSecretPost(secret)
     case 'private_key_jwt':
-      return oauth.PrivateKeyJwt(await importKey(privateKey))
+      return oauth.PrivateKeyJwt(await importKey(privateKey), {
+        [oauth.modifyAssertion]: (_, claims) => {
+          claims.aud = audienceOf(client, url, grant)
+        },
+      })
     case 'none':
     case 'tls':
       return oauth.None()
   }
+}
+
+/** Without a query or a fragment, as the provider knows itself. */
+function audienceOf(client: OAuthClient, { origin, pathname }: URL, grant: Grant): string {
+  const { issuer, assertion_audience: audience } = client.provider
+  if (audience === 'token_url' || issuer === null) return origin + pathname
+  const { href } = fillUrl(issuer, client, grant)
+  return issuer.endsWith('/') ? href : href.replace(/\/$/, '')
 }
 
 /** Without the percent-encoding of RFC 6749 section 2.3.1, which some providers do not undo (panva/openid-client#134). */
@@ -141,20 +154,14 @@ function webAlgorithm(algorithm: 'RS256' | 'PS256' | 'ES256') {
   return { name: algorithm === 'RS256' ? 'RSASSA-PKCS1-v1_5' : 'RSA-PSS', hash: 'SHA-256' }
 }
 
-/** One label of a host name; several; or anything that can be one segment of a path. */
-const forms = {
-  label: /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i,
-  domain: /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/i,
-  segment: /^(?!\.{1,2}$)[^\s/?#\\]{1,200}$/,
-}
-
 /** The URL with its placeholders filled: by the client, by what the account keeps, or by the record. */
 function fillUrl(template: string, client: OAuthClient, { kept }: Pick<Grant, 'kept'>): URL {
   const filled = template.replaceAll(/\{([a-z_]+)\}/g, (_, name: string) => {
     if (name === 'client_id') return encodeURIComponent(client.clientId)
     const declared = client.provider.templates[name]
     const value = client.values[name] ?? kept[name] ?? declared?.default ?? null
-    if (declared === undefined || value === null || !forms[declared.form].test(value)) throw new MissingValue(name)
+    if (declared === undefined || value === null || !templateForms[declared.form].test(value))
+      throw new MissingValue(name)
     return declared.form === 'segment' ? encodeURIComponent(value) : value
   })
   return new URL(filled)

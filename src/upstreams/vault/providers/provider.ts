@@ -140,6 +140,10 @@ const fields = {
     .array(z.enum(['basic', 'basic_raw', 'post', 'secret_as_user', 'private_key_jwt', 'tls', 'none']))
     .min(1)
     .describe('The first is used; basic_raw does not percent-encode as RFC 6749 section 2.3.1 demands.'),
+  assertion_audience: z
+    .enum(['token_url', 'issuer'])
+    .default('token_url')
+    .describe('Whom a signature of private_key_jwt is for (RFC 7523 section 3).'),
   client_id_param: z.enum(['client_id', 'client_key']).default('client_id'),
   token_body: z.enum(['form', 'json', 'query']).default('form'),
   scopes: z
@@ -205,6 +209,13 @@ export const customProvider = z
       context.addIssue({ code: 'custom', message: 'expected `issuer`, or both `authorize_url` and `token_url`' })
   })
 export type CustomProvider = z.output<typeof customProvider>
+
+/** What may stand in the place of a placeholder, so that it moves no other part of a URL. */
+export const templateForms: Readonly<Record<z.output<typeof template>['form'], RegExp>> = {
+  label: /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i,
+  domain: /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/i,
+  segment: /^(?!\.{1,2}$)[^\s/?#\\]{1,200}$/,
+}
 
 /** A complete record: what is absent is null. */
 export type Provider = z.output<typeof providerRecord>
