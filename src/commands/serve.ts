@@ -37,13 +37,13 @@ export async function serve({ file, port, env }: ServeOptions, { out }: Output):
 
 /** Imports the page and the demo in development mode only; production does not load them. */
 async function loadDevelopment(configured: Config) {
-  const [{ DATA_FOLDER, prepareDevelopment, welcome }, { demoQuery }, { createPage }] = await Promise.all([
+  const [{ DATA_FOLDER, prepareDevelopment, welcome }, { demoTabs }, { createPage }] = await Promise.all([
     import('../development/development.ts'),
     import('../development/demo.ts'),
     import('../server/graphiql.ts'),
   ])
   const added = await prepareDevelopment(configured, DATA_FOLDER)
-  return { added, page: createPage(demoQuery, added.key), welcome: (url: string) => welcome(added, url) }
+  return { added, page: createPage(demoTabs, added.key), welcome: (url: string) => welcome(added, url) }
 }
 
 /** Milliseconds that idle connections stay open, for requests that are on the wire when the port closes. */

@@ -50,6 +50,7 @@ export function checkedFileSchema(
       }
       checkPlainHttp(file, input, report)
       checkHost(file, environment.host, report)
+      checkLiveKeys(file, input, report)
       checkRoutes(file, report)
       checkAuth(file, report)
       checkAudit(file, report)
@@ -92,6 +93,19 @@ function checkHost(file: CheckedFile, environmentHost: string | null, report: Re
   const isInFile = file.listen.host !== undefined
   report(['listen', 'host'], message, isInFile ? { of: 'value' } : { of: 'value', variable: 'TOKENGRAPH_HOST' })
 }
+
+/** Live users' tokens must not be one open page away (docs/quick-start.md). */
+function checkLiveKeys(file: CheckedFile, input: unknown, report: Report): void {
+  if (modeOf(file) !== 'development') return
+  for (const name of Object.keys(file.upstreams ?? {})) {
+    const options = valueAt(input, ['upstreams', name])
+    for (const [key, value] of Object.entries(isMapping(options) ? options : {}))
+      if (typeof value === 'string' && value.startsWith('sk_live_')) report(['upstreams', name, key], liveKeyMessage)
+  }
+}
+
+const liveKeyMessage =
+  'a live key; development mode serves a page whose key reads everything: use a test key, or a file with mode: production'
 
 function checkRoutes(file: CheckedFile, report: Report): void {
   if (file.upstreams === null) return

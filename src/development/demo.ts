@@ -67,11 +67,24 @@ export const demoAccounts: readonly AccountRecord[] = [
   },
 ].map((account) => accountRecord.parse({ user_id: DEMO_USER, ...account }))
 
+/** Reads several users in one request. */
+const batchQuery = `query Batch($ids: [ID!]!) {
+  users(ids: $ids) {
+    id
+    oauth_connections {
+      provider
+      status
+      reason
+    }
+  }
+}
+`
+
 /**
  * Reads two accounts at one provider, an OAuth 1.0 token with its secret, an account that is refreshed when it is read, and
  * an expired token that nothing can refresh.
  */
-export const demoQuery = `{
+export const demoQuery = `query Read {
   user(id: "${DEMO_USER}") {
     google: oauth_access_tokens(provider: "google") {
       label
@@ -94,3 +107,9 @@ export const demoQuery = `{
   }
 }
 `
+
+/** What the page of development mode opens with. */
+export const demoTabs = [
+  { query: demoQuery },
+  { query: batchQuery, variables: JSON.stringify({ ids: [DEMO_USER, 'user_unknown'] }, null, 2) },
+]

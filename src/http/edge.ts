@@ -1,7 +1,7 @@
 /** Answers every request that needs no GraphQL: health probes, refusals, preflights and the page of development mode. */
 import { jsonResponse, RefusedError } from './error-response.ts'
 import type { HttpResponse, RequestHead } from './message.ts'
-import { asksForPage, checkRequest, isPreflight, isProbe, preflightHeaders } from './policy.ts'
+import { asksForPage, checkRequest, GRAPHQL_PATH, isPreflight, isProbe, preflightHeaders } from './policy.ts'
 import type { HttpPolicy } from './policy.ts'
 
 /** What the probes report. */
@@ -25,6 +25,7 @@ export type Edge = (request: RequestHead) => HttpResponse | Promise<HttpResponse
 export function createEdge(policy: HttpPolicy, probes: Probes, page: Page | null): Edge {
   return (request) => {
     if (isProbe(request)) return answerProbe(request.path, probes)
+    if (page !== null && request.path === '/' && asksForPage(request)) return toPage
     const refusal = checkRequest(request, policy)
     if (refusal !== null) throw new RefusedError(refusal)
     if (isPreflight(request, policy.cors)) return { status: 204, headers: preflightHeaders(policy.cors), body: null }
@@ -32,6 +33,9 @@ export function createEdge(policy: HttpPolicy, probes: Probes, page: Page | null
     return page !== null && asksForPage(request) ? answerPage(page) : null
   }
 }
+
+/** What a person opens first. */
+const toPage: HttpResponse = { status: 302, headers: { location: GRAPHQL_PATH }, body: null }
 
 /** An upstream that fails does not make the server unready: the others answer, and a restart would not help. */
 function answerProbe(path: string, { isReady, states }: Probes): HttpResponse {

@@ -2,7 +2,7 @@
 import { startServer } from '../../src/main.ts'
 import { createPage } from '../../src/server/graphiql.ts'
 import { loadConfig } from '../../src/config/load.ts'
-import { demoQuery } from '../../src/development/demo.ts'
+import { demoTabs } from '../../src/development/demo.ts'
 import { prepareDevelopment } from '../../src/development/development.ts'
 import { writeLog } from '../../src/log.ts'
 import { makeFolder } from '../kit/folder.ts'
@@ -16,16 +16,17 @@ export interface DevelopmentServer extends AsyncDisposable {
   readonly logged: readonly string[]
 }
 
-export async function startDevelopment(): Promise<DevelopmentServer> {
+/** `port` 0: any free port. */
+export async function startDevelopment(port = 0): Promise<DevelopmentServer> {
   const folder = makeFolder()
   const configured = loadConfig({ env: {} })
   const { config, key } = await prepareDevelopment(
-    { ...configured, listen: { host: '127.0.0.1', port: 0 } },
+    { ...configured, listen: { host: '127.0.0.1', port } },
     folder.path,
   )
   const logged: string[] = []
   const log = writeLog('debug', { write: (line) => void logged.push(line) })
-  const running = await startServer(config, { log, page: createPage(demoQuery, key) })
+  const running = await startServer(config, { log, page: createPage(demoTabs, key) })
   return {
     graph: `${running.url}/graphql`,
     key,

@@ -117,6 +117,11 @@ export const loaderOnly: readonly Case[] = [
     '5:17 listen.host: development mode listens on loopback addresses alone; expected 127.0.0.1',
   ],
   [
+    'a live key in development',
+    `${minimal.replace('"${CLERK_SECRET_KEY}"', 'sk_live_invented')}mode: development\n`,
+    '2:41 upstreams.clerk.secret_key: a live key; development mode serves a page whose key reads everything: use a test key, or a file with mode: production',
+  ],
+  [
     'a route to an upstream that is not there',
     withLine('providers: { google: clrek }'),
     '5:22 providers.google: no upstream has this name; did you mean "clerk"?',

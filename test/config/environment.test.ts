@@ -27,6 +27,14 @@ describe('without a file', () => {
     expect(reveal((config.upstreams[0]!.options as { secret_key: Secret }).secret_key)).toBe(clerkKey)
   })
 
+  it('refuses a live key, because the page of development mode holds a key that reads everything', () => {
+    const live = 'sk_live_invented_key'
+    const [problem, ...others] = problems({ CLERK_SECRET_KEY: live })
+    expect(problem).toMatch(/CLERK_SECRET_KEY.*: a live key; development mode/)
+    expect(problem).not.toContain(live)
+    expect(others).toEqual([])
+  })
+
   it.each([
     ['https://api.clerk.dev', 'https://api.clerk.dev/v1'],
     ['https://api.clerk.dev/', 'https://api.clerk.dev/v1'],

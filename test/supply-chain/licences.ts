@@ -32,6 +32,7 @@ export const exceptions: Readonly<Record<string, { readonly licence: string; rea
     reason: "Elastic-2.0; the official client, held against this project's local Nango",
   },
   '@nangohq/types': { licence: 'SEE LICENSE IN LICENSE FILE IN GIT REPOSITORY', reason: 'comes with @nangohq/node' },
+  'axe-core': { licence: 'MPL-2.0', reason: 'the rules of accessibility that the pages are held to' },
   'caniuse-lite': { licence: 'CC-BY-4.0', reason: 'data of browsers; comes with the React plugin of Vite' },
   memorystream: { licence: 'not stated', reason: 'MIT, in a form that npm does not read; comes with npm-run-all2' },
   lightningcss: { licence: 'MPL-2.0', reason: 'comes with Vite, which builds the example page' },
