@@ -14,7 +14,10 @@ const checkers: Readonly<Record<string, string>> = {
   json: 'queries.test.ts where it is an answer; otherwise here',
   yaml: 'configurations.test.ts',
   ts: 'code.test.ts',
-  js: 'test/tools, on its page alone',
+  js: 'test/tools and read-a-token.system.test.ts, on their pages alone',
+  python: 'read-a-token.system.test.ts',
+  shell: 'read-a-token.system.test.ts',
+  go: 'nothing here runs it; read-a-token.system.test.ts checks its query',
   text: 'an outline, without anything to check',
   mermaid: 'a diagram, whose folders are checked here',
 }
@@ -31,8 +34,10 @@ it('every checker has a block', () => {
   expect(Object.keys(checkers).filter((language) => language !== 'bash' && !languages.has(language))).toEqual([])
 })
 
-it('JavaScript is on the page whose code test/tools runs', () => {
-  expect(blocksOf('js').filter(({ page }) => page.file !== 'docs/tools.md')).toEqual([])
+it('JavaScript is on the pages whose code a test runs', () => {
+  expect(blocksOf('js').filter(({ page }) => !['docs/tools.md', 'docs/read-a-token.md'].includes(page.file))).toEqual(
+    [],
+  )
   const tests = readdirSync(join(root, 'test/tools')).filter((name) => name.endsWith('.ts'))
   const texts = tests.map((name) => readFileSync(join(root, 'test/tools', name), 'utf8'))
   expect(texts.some((text) => text.includes('docs/tools.md'))).toBe(true)
