@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { copyVault, printStatus } from '../../../src/commands/vault.ts'
 import { reveal, secret } from '../../../src/lib/secret.ts'
 import { createLeases } from '../../../src/upstreams/vault/refresh/leases.ts'
+import { deleteAccounts } from '../../../src/upstreams/vault/store/manage.ts'
 import { accountRecord } from '../../../src/upstreams/vault/store/record.ts'
 import { openSecrets, sealSecrets } from '../../../src/upstreams/vault/store/rows.ts'
 import type { FullRow } from '../../../src/upstreams/vault/store/rows.ts'
@@ -103,6 +104,24 @@ describe.each([
       `${String(ACCOUNTS + 2)} accounts: 0 written, ${String(ACCOUNTS + 2)} unchanged.\n`,
     )
   }, 60_000)
+
+  test('an account that was removed and connected again between two runs is the one of the source', async () => {
+    const from = await open(newSource())
+    const to = await open(newTarget({ keys: [newRing] }))
+    await writeAccounts(from, [account(0), account(1)])
+    await copy(from, to)
+    await deleteAccounts(from, { userId: 'user_0', provider: null, externalAccountId: null })
+    await writeAccounts(from, [{ ...account(0), token: secret('invented-again') }])
+    expect((await copy(from, to)).out).toBe('2 accounts: 1 written, 1 unchanged.\n')
+    expect(await contents(to)).toEqual(await contents(from))
+    // A state that the target learned later stays.
+    const { table } = to.sql.dialect
+    await to.sql.run(
+      `UPDATE ${table('accounts')} SET state = 'REAUTHORIZATION_REQUIRED', state_since_ms = 99999999999999`,
+    )
+    expect((await copy(from, to)).out).toBe('2 accounts: 0 written, 2 unchanged.\n')
+    expect((await rows(to)).map(({ state }) => state)).toEqual(['REAUTHORIZATION_REQUIRED', 'REAUTHORIZATION_REQUIRED'])
+  })
 
   test('a lease stays behind, an open attempt goes along, and a damaged row is named', async () => {
     const from = await open(newSource())

@@ -82,16 +82,19 @@ function valuesOf(row: FullRow, from: Store, to: Store): readonly SqlValue[] | n
   }
 }
 
-/** Of two rows of one generation, the one whose state changed last is the newer. */
+/**
+ * An account that was removed and connected again has another row id, and counts from the beginning: the source is right. Of
+ * two rows of one generation, the one whose state changed last is the newer.
+ */
 function upsertStatement({ table }: Dialect): string {
   const named = columns.map((column) => `${column} = excluded.${column}`).join(', ')
   return `
   INSERT INTO ${table('accounts')} AS stored (${columns.join(', ')})
   VALUES (${columns.map((_, index) => `$${String(index + 1)}`).join(', ')})
   ON CONFLICT (user_id, provider, external_account_id) DO UPDATE SET ${named}, lease_owner = NULL, lease_until_ms = NULL
-  WHERE stored.generation < excluded.generation
-    OR (stored.generation = excluded.generation AND (stored.state <> excluded.state
-      OR stored.attempt_started_ms IS DISTINCT FROM excluded.attempt_started_ms))
+  WHERE stored.row_id <> excluded.row_id OR stored.generation < excluded.generation
+    OR (stored.generation = excluded.generation AND COALESCE(stored.state_since_ms, 0) <= COALESCE(excluded.state_since_ms, 0)
+      AND (stored.state <> excluded.state OR stored.attempt_started_ms IS DISTINCT FROM excluded.attempt_started_ms))
   RETURNING 1 AS written`
 }
 
