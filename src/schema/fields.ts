@@ -5,7 +5,6 @@ import { fieldSet } from '../audit/trail.ts'
 import { allowOrThrow } from '../auth/policy.ts'
 import type { Decision } from '../auth/policy.ts'
 import { badUserInput } from '../errors.ts'
-import type { JsonObject } from '../lib/json.ts'
 import { checkAccountId, checkProvider, wireProvider } from '../tokens/ids.ts'
 import type { SecretField, SubjectToken, TokenRequest } from '../tokens/types.ts'
 import { builder } from './builder.ts'
@@ -140,7 +139,7 @@ builder.scalarType('JSON', {
     'A JSON object of any depth (ECMA-404). Keys that could reach a prototype (`__proto__`, `constructor`, `prototype`) are left out.',
   specifiedByURL: 'https://ecma-international.org/publications-and-standards/standards/ecma-404/',
   // Made safe where the answer of a platform becomes tokens and accounts (`tokens/select.ts`, `tokens/accounts.ts`).
-  serialize: (value) => value as JsonObject,
+  serialize: (value) => value,
   parseValue: refuseInput,
 })
 

@@ -4,8 +4,7 @@
  */
 import { createWork } from '../lib/singleflight.ts'
 import type { Work } from '../lib/singleflight.ts'
-import type { Many } from '../upstreams/platform.ts'
-import type { Caller } from './cached-upstream.ts'
+import type { Call, Many } from '../upstreams/platform.ts'
 
 interface Wanted<K, V> {
   readonly key: K
@@ -13,11 +12,11 @@ interface Wanted<K, V> {
 }
 
 interface Batch<K, V> {
-  readonly byCaller: Map<Caller, Wanted<K, V>[]>
+  readonly byCaller: Map<Call, Wanted<K, V>[]>
 }
 
 /** Makes a caller wait for its keys until it leaves. Returns what ends the wait. */
-function wait<K, V>({ signal, deadline, traces }: Caller, wanted: readonly Wanted<K, V>[], work: Work): () => void {
+function wait<K, V>({ signal, deadline, traces }: Call, wanted: readonly Wanted<K, V>[], work: Work): () => void {
   const leave = (): void => {
     work.leave()
     for (const { answer } of wanted) answer.reject(signal.reason)
@@ -31,7 +30,7 @@ function wait<K, V>({ signal, deadline, traces }: Caller, wanted: readonly Wante
 }
 
 /** Returns a function of one key; it rejects with the reason of the caller's signal when that aborts. */
-export function batchInProcess<K, V>({ max, id, many }: Many<K, V>): (key: K, caller: Caller) => Promise<V | null> {
+export function batchInProcess<K, V>({ max, id, many }: Many<K, V>): (key: K, caller: Call) => Promise<V | null> {
   let next: Batch<K, V> | null = null
 
   async function ask(wanted: readonly Wanted<K, V>[], work: Work, viewer: string | null): Promise<void> {

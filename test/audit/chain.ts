@@ -85,7 +85,10 @@ export function recordsOf(path: string, skip = 0): Recorded[] {
 
 /** The reads in one record. */
 export function readsIn(line: string): Recorded[] {
-  const { decisions, ...record } = JSON.parse(line) as OperationEntry & { readonly seq: number }
+  const { decisions, ...record } = JSON.parse(line) as Omit<OperationEntry, 'event'> & {
+    readonly event: string
+    readonly seq: number
+  }
   if (record.event !== 'operation') return [record as unknown as Recorded]
   return decisions.flatMap(({ reads, ...decision }) =>
     reads.map((read) => ({ ...record, ...decision, ...unread, ...read })),

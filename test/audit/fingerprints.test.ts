@@ -16,10 +16,10 @@ import { auditKey, keys, readsIn, recordsOf } from './chain.ts'
 import type { Recorded } from './chain.ts'
 import { auditPath } from './graph.ts'
 
-type Record = (token: SubjectToken, field: SecretField, decision?: Decision) => void
+type Note = (token: SubjectToken, field: SecretField, decision?: Decision) => void
 
 /** The decisions of one operation, as reads. */
-async function recorded(decide: (record: Record) => void): Promise<Recorded[]> {
+async function recorded(decide: (record: Note) => void): Promise<Recorded[]> {
   const lines: string[] = []
   const sink = {
     head: genesis,
@@ -42,7 +42,11 @@ async function recorded(decide: (record: Record) => void): Promise<Recorded[]> {
 const allowed = { allowed: true, reason: 'owner' } as const
 
 /** A token of `user_1` at Google with this value in the field. */
-function tokenOf(account: string, values: Partial<{ [F in SecretField]: string }>, expiresAt: number | null = null) {
+function tokenOf(
+  account: string,
+  values: Readonly<Partial<Record<SecretField, string>>>,
+  expiresAt: number | null = null,
+) {
   const secretOf = (field: SecretField) => (values[field] === undefined ? null : secret(values[field]))
   const row = token({
     external_account_id: account,

@@ -45,7 +45,11 @@ async function begin({ hostname, port }: URL, bytes: number): Promise<Sender> {
   let text = ''
   socket.on('data', (chunk: Buffer) => (text += String(chunk)))
   socket.write(`POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-length: ${String(BODY_BYTES)}\r\n\r\n`)
-  await new Promise<void>((resolve) => socket.write(Buffer.alloc(bytes, 97), () => resolve()))
+  await new Promise<void>((resolve) => {
+    socket.write(Buffer.alloc(bytes, 97), () => {
+      resolve()
+    })
+  })
   return { socket, text: () => text }
 }
 

@@ -99,7 +99,7 @@ export function createTokenReader({ reader, refresher, leases, keyring, clientOf
 
   function answer(rows: readonly ReadRow[], shown: readonly (OAuthAccessToken | Error)[]) {
     const known = answers.get(rows)
-    if (known !== undefined && known.every((token, n) => token === shown[n])) return known
+    if (known?.every((token, n) => token === shown[n]) === true) return known
     // A damaged row hides no other of its key.
     const made = settleOrError(shown, (each) => {
       if (each instanceof Error) throw each
@@ -113,14 +113,15 @@ export function createTokenReader({ reader, refresher, leases, keyring, clientOf
   return async (keys: readonly TokenKey[], call: Call) => {
     const { nowMs, rows: found } = await reader.grants(keys, call)
     noteUse(found.flat(), nowMs)
-    const shown = keys.map((key, position) => {
-      const rows = found[position] ?? []
-      const each = rows.map((row) => show(row, nowMs, key, call))
-      return each.some((one) => one instanceof Promise)
-        ? Promise.all(each).then((all) => answer(rows, all))
-        : answer(rows, each as readonly (OAuthAccessToken | Error)[])
-    })
-    return Promise.all(shown)
+    return Promise.all(
+      keys.map(async (key, position) => {
+        const rows = found[position] ?? []
+        const each = rows.map((row) => show(row, nowMs, key, call))
+        // Without a promise where all of them are at hand.
+        const atHand = each.flatMap((one) => (one instanceof Promise ? [] : [one]))
+        return answer(rows, atHand.length === each.length ? atHand : await Promise.all(each.map(async (one) => one)))
+      }),
+    )
   }
 }
 

@@ -66,7 +66,7 @@ function closePairs({ posts }: PlayedGrant, id: string): readonly number[] {
 }
 
 describe('reports of others', () => {
-  test('trypost: a day without reads costs X nothing; Instagram is renewed while it lives, and dead after', async () => {
+  test('a day without reads costs X nothing; Instagram is renewed while it lives, and dead after', async () => {
     const x = await open('x')
     const idle = await x.connect('u1')
     await x.runUntil(x.now() + DAY_MS)

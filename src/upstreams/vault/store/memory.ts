@@ -4,7 +4,7 @@
  * row is kept by the object of the row, so that it is decrypted once for as long as it does not change.
  */
 import { LRUCache } from 'lru-cache'
-import type { ReadRow } from './read.ts'
+import type { ReadRow } from './rows.ts'
 
 export interface RowMemory {
   /** The rows of a key; undefined: they have to be read. `version` is that of the database now; another one forgets. */
@@ -46,8 +46,7 @@ export function createRowMemory(): RowMemory {
     },
     keep(id, rows, version) {
       const before = kept.get(id)
-      const same =
-        before !== undefined && before.length === rows.length && rows.every((row, n) => isSame(row, before[n]))
+      const same = before?.length === rows.length && rows.every((row, n) => isSame(row, before[n]))
       const found = same ? before : rows
       if (version !== current) return found
       if (rows.length === 0) kept.delete(id)

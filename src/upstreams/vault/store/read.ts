@@ -2,12 +2,11 @@
 import { CodedError, waitMs, wireProvider } from '../../kit.ts'
 import type { Call, TokenKey, UpstreamDeps } from '../../kit.ts'
 import { grantColumns, profileColumns } from './rows.ts'
-import type { GrantRow, ProfileRow } from './rows.ts'
+import type { ProfileRow, ReadRow } from './rows.ts'
 import { createRowMemory } from './memory.ts'
 import type { Dialect, Sql, SqlValue } from './sql.ts'
 
-/** A row, and the database's clock when it was read: milliseconds since 1970. */
-export type ReadRow = GrantRow & { readonly now_ms: number }
+export type { ReadRow } from './rows.ts'
 
 type Waiting = Pick<Call, 'deadline' | 'traces'>
 
@@ -56,14 +55,18 @@ interface Moment {
 export function createReader(sql: Sql, observe: UpstreamDeps['observe']): Reader {
   const statements = readStatements(sql.dialect)
 
-  /** `isReported`: whether a success is an event, too. */
+  interface Query {
+    readonly operation: string
+    readonly keys: number
+    readonly text: string
+    readonly values: readonly SqlValue[]
+    /** Whether a success is no event. */
+    readonly isQuiet?: boolean
+  }
+
   async function query<Row>(
-    operation: string,
-    keys: number,
-    text: string,
-    values: readonly SqlValue[],
+    { operation, keys, text, values, isQuiet = false }: Query,
     call: Waiting,
-    isReported = true,
   ): Promise<readonly Row[]> {
     const start = performance.now()
     const report = (outcome: 'ok' | 'error') => {
@@ -71,7 +74,7 @@ export function createReader(sql: Sql, observe: UpstreamDeps['observe']): Reader
     }
     try {
       const rows = await sql.read<Row>(text, values, waitMs(call, MAX_WAIT_MS))
-      if (isReported) report('ok')
+      if (!isQuiet) report('ok')
       return rows
     } catch (cause) {
       report('error')
@@ -81,7 +84,7 @@ export function createReader(sql: Sql, observe: UpstreamDeps['observe']): Reader
 
   async function batch<Row>(operation: string, text: string, keys: readonly (readonly string[])[], call: Waiting) {
     type Found = Row & { readonly position: number }
-    const rows = await query<Found>(operation, keys.length, text, [JSON.stringify(keys)], call)
+    const rows = await query<Found>({ operation, keys: keys.length, text, values: [JSON.stringify(keys)] }, call)
     const byPosition = Map.groupBy(rows, (row) => row.position)
     return keys.map((_, position): readonly Row[] => byPosition.get(position) ?? [])
   }
@@ -94,7 +97,12 @@ export function createReader(sql: Sql, observe: UpstreamDeps['observe']): Reader
     const ids = keys.map(({ userId, provider }) => `${userId}\n${provider}`)
     // Before the rows: what is committed between the two is seen by the next read.
     const [moment = null] =
-      versions === null ? [] : await query<Moment>('select tokens', keys.length, versions, [], call, false)
+      versions === null
+        ? []
+        : await query<Moment>(
+            { operation: 'select tokens', keys: keys.length, text: versions, values: [], isQuiet: true },
+            call,
+          )
     const rows = ids.map((id) => (moment === null ? undefined : memory.recall(id, moment.version)))
     const missing = [...ids.keys()].filter((n) => rows[n] === undefined)
     const known = keys.length - missing.length
@@ -132,7 +140,10 @@ export function createReader(sql: Sql, observe: UpstreamDeps['observe']): Reader
         call,
       ),
     async row(rowId, call) {
-      const [row = null] = await query<ReadRow>('select row', 1, statements.row, [rowId], call)
+      const [row = null] = await query<ReadRow>(
+        { operation: 'select row', keys: 1, text: statements.row, values: [rowId] },
+        call,
+      )
       return row
     },
   }

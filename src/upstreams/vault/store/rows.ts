@@ -91,6 +91,9 @@ export interface GrantRow extends TokenRow, LifeRow {
   readonly extras: Uint8Array | null
 }
 
+/** A row, and the database's clock when it was read: milliseconds since 1970. */
+export type ReadRow = GrantRow & { readonly now_ms: number }
+
 export const grantColumns = [
   ...['row_id', 'user_id', 'provider', 'external_account_id', 'generation', 'provider_user_id', 'expires_at'],
   ...['public_metadata', 'label', 'scopes', 'key_id', 'wrapped_key', 'token', 'token_secret', 'id_token'],
