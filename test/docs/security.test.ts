@@ -16,7 +16,7 @@ it.each(rows.map((row) => [`${row[0] ?? ''}: ${row[1] ?? ''}`, row] as const))('
   const tests = codeIn(row[3])
   expect(tests).not.toEqual([])
   for (const file of tests) {
-    expect(file).toMatch(/^test\/[a-z-]+\/[a-z0-9.-]+\.test\.ts$/)
+    expect(file).toMatch(/^test(?:\/[a-z-]+)+\/[a-z0-9.-]+\.test\.ts$/)
     expect(existsSync(join(root, file)), file).toBe(true)
     expect(readFileSync(join(root, file), 'utf8'), file).toMatch(/\b(it|test)(\.each)?\(/)
   }

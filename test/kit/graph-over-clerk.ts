@@ -9,7 +9,8 @@ export async function startGraphOverClerk(
   file: Readonly<Record<string, unknown>> = {},
   services: readonly TestService[] = [],
 ) {
-  const clerk = await startClerk()
+  // Development mode takes no live key.
+  const clerk = await startClerk(file.mode === 'development' ? { secret_key: 'sk_test_invented_key' } : {})
   const server = await startTestServer({ file: { upstreams: { clerk: clerk.options(options) }, ...file }, services })
   return {
     clerk,
