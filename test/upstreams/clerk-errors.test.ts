@@ -194,8 +194,8 @@ describe('a broken upstream is a coded error without its words', () => {
     await using server = await startClerk()
     server.misbehave(fault)
     await using client = openClerk(server, { timeout_ms: code === 'UPSTREAM_TIMEOUT' ? 100 : 5000 })
-    for (const request of [client.tokens('user_1', 'oauth_google'), client.account('user_1')]) {
-      const error = await failureOf(request)
+    for (const request of [() => client.tokens('user_1', 'oauth_google'), () => client.account('user_1')]) {
+      const error = await failureOf(request())
       expect(error.extensions).toMatchObject({ code, upstream: 'clerk-test' })
       expect(everythingOf(error)).not.toMatch(/invented|127\.0\.0\.1|user_1|sk_live_/)
     }
