@@ -17,6 +17,9 @@ const isolated = ['test/**/*.isolated.test.ts']
 /** Tests over HTTP against the whole server, in the process of the test. */
 const server = ['test/{conformance,federation,gateway-proof,graph,observability,security}/**/*.test.ts']
 
+/** What asks for operations of every kind, good and bad. */
+const planned = ['test/graph/**/*.test.ts', 'test/security/{leaks,limits-errors,limits-objects,matrix}.test.ts']
+
 const elsewhere = [...system, ...timing, ...isolated]
 
 export default defineConfig({
@@ -43,6 +46,8 @@ export default defineConfig({
       // What is in no other list is here: a new test needs no entry anywhere.
       project('unit', ['test/**/*.test.ts'], { exclude: [...server, ...elsewhere], isolate: false }),
       project('server', server, { exclude: elsewhere, isolate: false }),
+      // The same operations once more, each by its plan (`src/server/execution/`).
+      project('planned', planned, { exclude: elsewhere, isolate: false, env: { TEST_PLANNED: 'yes' } }),
       project('isolated', isolated),
       project('system', system, { exclude: isolated, isolate: false, sequence: { groupOrder: 1 } }),
       project('timing', timing, { exclude: isolated, isolate: false, maxWorkers: 1, sequence: { groupOrder: 2 } }),

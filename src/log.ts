@@ -9,7 +9,7 @@ import { CodedError, Reason } from './errors.ts'
 import { createCache } from './lib/cache.ts'
 import { monotonicMs } from './lib/clock.ts'
 
-export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error' | 'fatal'>
+export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'isLevelEnabled'>
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
 
 interface LogOptions {

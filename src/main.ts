@@ -31,6 +31,8 @@ export interface ServerDeps {
   readonly observe?: (event: UpstreamEvent) => void
   /** The platforms that the configuration was read with; those of this package when left out. */
   readonly registry?: Registry
+  /** Times that an operation is executed before it is planned; for tests. */
+  readonly asksBeforePlan?: number | undefined
 }
 
 export interface Running {
@@ -99,7 +101,7 @@ interface Part {
 /** Rejects with a message for the operator, and with everything closed, when a part cannot be opened. */
 export async function openServer(
   config: Config,
-  { log, page = null, observe, registry = platforms }: ServerDeps,
+  { log, page = null, observe, registry = platforms, asksBeforePlan }: ServerDeps,
 ): Promise<OpenServer> {
   /** In the order of opening. */
   const parts: Part[] = []
@@ -119,8 +121,10 @@ export async function openServer(
     if (tracing !== null) parts.push({ name: 'tracing', close: tracing.close })
     const metrics = config.metrics === null ? null : await createMetrics(() => source.states())
     const observeAll = (event: UpstreamEvent): void => {
-      const { traces: _, ...facts } = event
-      log.debug(facts, 'upstream')
+      if (log.isLevelEnabled('debug')) {
+        const { traces: _, ...facts } = event
+        log.debug(facts, 'upstream')
+      }
       metrics?.upstream(event)
       tracing?.upstream(event)
       observe?.(event)
@@ -133,7 +137,10 @@ export async function openServer(
     // A refresh that began brings a refresh token that nobody gets twice.
     parts.push({ name: 'refreshes', close: () => source.finish() })
     let ready = true
-    const app = createApp(config, { source, audit, log, documents, metrics, tracing, page, isReady: () => ready })
+    const app = createApp(config, {
+      ...{ source, audit, log, documents, metrics, tracing, page, asksBeforePlan },
+      isReady: () => ready,
+    })
     parts.push({ name: 'app', close: app.dispose })
     return {
       app,

@@ -47,6 +47,15 @@ const fieldsOf: readonly (readonly ReadableField[])[] = Array.from({ length: 1 <
   set === 0 ? ['metadata'] : secretFields.filter((field) => (set & fieldSet(field)) !== 0),
 )
 
+const secretsOf: readonly (readonly SecretField[])[] = fieldsOf.map((_, set) =>
+  secretFields.filter((field) => (set & fieldSet(field)) !== 0),
+)
+
+/** The secrets of a set. */
+export function secretsIn(set: FieldSet): readonly SecretField[] {
+  return secretsOf[set] ?? []
+}
+
 /** Platforms choose account ids. The bound keeps a read small. */
 const MAX_ACCOUNT_LENGTH = 512
 /** Characters of the reads of one record. What is longer goes into several: the tail of a file holds any record. */

@@ -1,7 +1,8 @@
 /** Authenticates a request: the `Authorization` header → a viewer. */
 import { hash } from 'node:crypto'
+import type { Answer } from '../lib/answer.ts'
 import { createVerifyJwt } from './jwt.ts'
-import type { OnIssuerFailure } from './jwt.ts'
+import type { OnIssuerFailure, VerifiedUser } from './jwt.ts'
 import { systemClock } from './key-set.ts'
 import type { Clock } from './key-set.ts'
 import type { AuthOptions } from './options.ts'
@@ -26,7 +27,8 @@ interface IdentifyDeps {
 const never = new AbortController().signal
 
 /**
- * Returns a function from the value of the `Authorization` header to the viewer. Without a header the viewer is
+ * Returns a function from the value of the `Authorization` header to the viewer, which is at hand for service keys and for
+ * tokens that were verified before. Without a header the viewer is
  * anonymous. An invalid header throws UNAUTHENTICATED and never falls back to anonymous, because its sender does not
  * expect to be anonymous. Throws UPSTREAM_UNAVAILABLE when the keys of an issuer were never readable. Create it once
  * per process: it holds the caches.
@@ -34,24 +36,26 @@ const never = new AbortController().signal
 export function createIdentify(
   auth: Pick<AuthOptions, 'issuers' | 'services'>,
   { onIssuerFailure: onFailure = () => undefined, clock = systemClock, signal = never }: IdentifyDeps = {},
-): (authorization: string | null) => Promise<Viewer> {
+): (authorization: string | null) => Answer<Viewer> {
   const findService = indexServices(auth.services)
   const verifyJwt = createVerifyJwt(auth.issuers, { onFailure, clock, signal })
   const verified = createVerifiedTokenCache(clock)
 
-  return async (authorization) => {
+  const viewerOf = ({ userId, issuer }: VerifiedUser): Viewer => ({ kind: 'user', userId, issuer })
+
+  return (authorization) => {
     if (authorization === null) return anonymous
     const credential = readBearer(authorization)
     const digest = hash('sha256', credential, 'buffer')
     const service = findService(digest)
     if (service !== null) return service
     const name = digest.toString('base64')
-    let user = verified.get(name)
-    if (user === null) {
-      user = await verifyJwt(credential)
+    const known = verified.get(name)
+    if (known !== null) return viewerOf(known)
+    return verifyJwt(credential).then((user) => {
       verified.set(name, user)
-    }
-    return { kind: 'user', userId: user.userId, issuer: user.issuer }
+      return viewerOf(user)
+    })
   }
 }
 

@@ -1,5 +1,6 @@
 /** Decides whether a request comes from the gateway: any one of the configured proofs is enough. */
 import { hash, timingSafeEqual } from 'node:crypto'
+import type { Answer } from '../lib/answer.ts'
 import { unixMs } from '../lib/clock.ts'
 import { createCheckHiveHmac } from './hive-hmac.ts'
 import { createCheckSignature } from './http-signature.ts'
@@ -19,14 +20,20 @@ export function createCheckProof(options: GatewayOptions, now: () => number = un
   if (signatures !== undefined) checks.push(createCheckSignature(signatures, now))
   if (sharedSecret !== undefined) checks.push(createCheckSharedSecret(sharedSecret))
   if (hiveHmac !== undefined) checks.push(createCheckHiveHmac(hiveHmac))
-  return async (request) => {
+  return (request) => {
     const reasons: string[] = []
-    for (const check of checks) {
-      const result = await check(request)
-      if (result.ok) return result
-      reasons.push(result.reason)
+    function next(index: number): Answer<ProofResult> {
+      const check = checks[index]
+      if (check === undefined) return rejected(reasons.join('; '))
+      const take = (result: ProofResult): Answer<ProofResult> => {
+        if (result.ok) return result
+        reasons.push(result.reason)
+        return next(index + 1)
+      }
+      const result = check(request)
+      return result instanceof Promise ? result.then(take) : take(result)
     }
-    return rejected(reasons.join('; '))
+    return next(0)
   }
 }
 

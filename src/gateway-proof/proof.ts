@@ -1,5 +1,7 @@
 /** The interface of a proof of the gateway: what it reads of a request, and what it finds. */
 
+import type { Answer } from '../lib/answer.ts'
+
 /** The parts of a request that a proof may read. */
 export interface ProofRequest {
   readonly method: string
@@ -24,7 +26,7 @@ export type ProofResult =
     }
 
 /** Checks one kind of proof, or all that are configured. Rejects with a `CodedError` when it cannot decide. */
-export type CheckProof = (request: ProofRequest) => Promise<ProofResult>
+export type CheckProof = (request: ProofRequest) => Answer<ProofResult>
 
 export function accepted(method: string): ProofResult {
   return { ok: true, method }

@@ -40,8 +40,8 @@ const ACTIVE = 4
 const WAITING = 64
 
 interface Connection {
-  /** In the order of their requests. */
-  readonly responses: Set<ServerResponse>
+  /** In the order of their requests; few, and no Set (`createArrivals`). */
+  readonly responses: ServerResponse[]
   readonly waiting: [IncomingMessage, ServerResponse][]
   active: number
   isRefused: boolean
@@ -75,7 +75,7 @@ export function trackConnections(
   const open = new Map<Socket, Connection>()
   server.on('connection', (socket) => {
     const now = monotonicMs()
-    open.set(socket, { responses: new Set(), waiting: [], active: 0, isRefused: false, pending: nothing, takenAt: now })
+    open.set(socket, { responses: [], waiting: [], active: 0, isRefused: false, pending: nothing, takenAt: now })
     socket.once('close', () => open.delete(socket))
   })
 
@@ -104,10 +104,10 @@ export function trackConnections(
     }
     // What follows on a connection that is about to close is not answered.
     if (connection.isRefused) return
-    connection.responses.add(outgoing)
+    connection.responses.push(outgoing)
     outgoing.once('close', () => {
-      connection.responses.delete(outgoing)
-      if (connection.responses.size === 0) onIdle(socket)
+      connection.responses.splice(connection.responses.indexOf(outgoing), 1)
+      if (connection.responses.length === 0) onIdle(socket)
     })
     if (connection.active < ACTIVE && connection.waiting.length === 0) start(connection, incoming, outgoing)
     else if (connection.waiting.length < WAITING) connection.waiting.push([incoming, outgoing])
@@ -137,8 +137,8 @@ export function trackConnections(
 
   return {
     accept,
-    responses: () => [...open.values()].flatMap(({ responses }) => [...responses]),
-    idle: () => [...open].filter(([, { responses }]) => responses.size === 0).map(([socket]) => socket),
+    responses: () => [...open.values()].flatMap(({ responses }) => responses),
+    idle: () => [...open].filter(([, { responses }]) => responses.length === 0).map(([socket]) => socket),
     stop: () => {
       clearInterval(timer)
     },

@@ -97,6 +97,19 @@ export function acceptedTypes(accept: string | null): string | null {
   return ranges.length === 0 ? null : ranges.join(', ')
 }
 
+/**
+ * The media type of an answer that is no stream: of the ranges that allow one, the first that the caller lists. Null
+ * where the header allows streams alone, JSON where it allows nothing that is offered.
+ */
+export function answerType(accept: string | null): string | null {
+  const types = acceptedTypes(accept)?.split(', ') ?? ['*/*']
+  for (const type of types) {
+    if (type === GRAPHQL_RESPONSE) return GRAPHQL_RESPONSE
+    if (type === JSON_TYPE || type === '*/*' || type === 'application/*') return JSON_TYPE
+  }
+  return null
+}
+
 /** The `Content-Type` of a refusal: that of GraphQL where the caller lists it, and not after JSON. */
 function refusalType(accept: string | null): string {
   const types = acceptedTypes(accept)?.split(', ') ?? []

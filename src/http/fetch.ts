@@ -23,8 +23,8 @@ export function toFetchHandler(handle: HttpHandler): FetchHandler {
           // Requests come one by one: the embedding server has the connections.
           connection: request,
           header: (name) => fields.get(name) ?? null,
-          readBody: (maxBytes) => (reading ??= readStream(request.body, maxBytes)),
-          signal: request.signal,
+          readBody: (maxBytes) => (reading ??= readStream(request, maxBytes)),
+          signal: () => request.signal,
         })
       : refuse(fields.get('accept') ?? null)
     return new Response(request.method === 'HEAD' ? null : body, { status, headers })
@@ -37,12 +37,10 @@ function refuse(accept: string | null): HttpResponse {
   return { ...response, headers: { ...responseHeaders, ...response.headers } }
 }
 
-async function readStream(
-  body: ReadableStream<Uint8Array> | null,
-  maxBytes: number,
-): Promise<Buffer<ArrayBuffer> | null> {
+async function readStream({ body, signal }: Request, maxBytes: number): Promise<Buffer<ArrayBuffer> | null> {
   if (body === null) return Buffer.alloc(0)
   const reader = body.getReader()
+  signal.addEventListener('abort', () => void reader.cancel(signal.reason).catch(() => undefined), { once: true })
   const chunks: Uint8Array[] = []
   let length = 0
   for (;;) {
@@ -50,6 +48,7 @@ async function readStream(
     const { done, value } = await reader.read().catch((error: unknown) => {
       throw new RefusedError(endedEarly, { cause: error })
     })
+    if (done && signal.aborted) throw new RefusedError(endedEarly)
     if (done) return Buffer.concat(chunks, length)
     length += value.byteLength
     if (length > maxBytes) {

@@ -59,7 +59,7 @@ function readRequest(incoming: IncomingMessage, outgoing: ServerResponse, arriva
     connection: socket,
     header: (name) => headerOf(headers, name),
     readBody: (maxBytes) => (reading ??= readBody(incoming, maxBytes, arrivals)),
-    get signal() {
+    signal() {
       controller ??= new AbortController()
       if (isGone) controller.abort()
       return controller.signal
@@ -102,6 +102,8 @@ const ARRIVING_BYTES = 67_108_864
 /** A body that has begun to arrive. */
 interface Arriving {
   length: number
+  /** Its place in the list of all that arrive; -1: in none. */
+  place: number
   refuse(): void
 }
 
@@ -115,14 +117,22 @@ interface Arrivals {
  * send much and slowly cannot shut out the many that send little.
  */
 function createArrivals(maxBytes: number): Arrivals {
-  const arriving = new Set<Arriving>()
+  // A list, because a Set that is filled and emptied all the time keeps what was in it alive for long: each of its
+  // tables points to the next, and an old one is collected late.
+  const arriving: Arriving[] = []
   let total = 0
   const remove = (body: Arriving): void => {
-    if (arriving.delete(body)) total -= body.length
+    const last = arriving.at(-1)
+    if (body.place === -1 || last === undefined) return
+    arriving[body.place] = last
+    last.place = body.place
+    arriving.pop()
+    body.place = -1
+    total -= body.length
   }
   return {
     add(body, bytes) {
-      if (!arriving.has(body)) arriving.add(body)
+      if (body.place === -1) body.place = arriving.push(body) - 1
       body.length += bytes
       total += bytes
       if (total <= maxBytes) return
@@ -158,6 +168,7 @@ function readBody(
     }
     const body: Arriving = {
       length: 0,
+      place: -1,
       refuse() {
         stop()
         reject(new RefusedError(tooMuchArriving))
@@ -172,7 +183,10 @@ function readBody(
       stop()
       resolve(null)
     }
+    let hasEnded = false
     const onEarlyEnd = (): void => {
+      // Every exchange ends in `close`.
+      if (hasEnded) return
       arrivals.remove(body)
       reject(new RefusedError(endedEarly))
     }
@@ -182,19 +196,32 @@ function readBody(
     }
     incoming
       .on('data', onData)
-      .once('end', () => {
+      .on('end', () => {
+        hasEnded = true
         arrivals.remove(body)
-        resolve(Buffer.concat(chunks, body.length))
+        const [only] = chunks
+        resolve(
+          chunks.length === 1 && only?.buffer instanceof ArrayBuffer
+            ? (only as Buffer<ArrayBuffer>)
+            : Buffer.concat(chunks, body.length),
+        )
       })
-      .once('error', onEarlyEnd)
-      .once('close', onEarlyEnd)
+      .on('error', onEarlyEnd)
+      .on('close', onEarlyEnd)
   })
 }
 
 function send(outgoing: ServerResponse, { status, headers, body }: HttpResponse): void {
   if (outgoing.destroyed) return
-  if (body === null) outgoing.writeHead(status, headers).end()
-  else outgoing.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body)
+  if (body === null) {
+    outgoing.writeHead(status, headers).end()
+    return
+  }
+  const length = Buffer.byteLength(body)
+  outgoing.writeHead(status, { ...headers, 'content-length': length })
+  // As many bytes as characters: ASCII, which needs no conversion.
+  if (typeof body === 'string' && length === body.length) outgoing.end(body, 'latin1')
+  else outgoing.end(body)
 }
 
 // Reads what a request is about out of its target alone (RFC 9112 section 3.2). Nothing is decoded, resolved or joined

@@ -17,8 +17,11 @@ export interface HttpRequest {
    * unread; rejects with `RefusedError` when the caller goes away. Further calls return what the first one read.
    */
   readBody(maxBytes: number): Promise<Buffer<ArrayBuffer> | null>
-  /** Aborts when the caller goes away before the response is sent. */
-  readonly signal: AbortSignal
+  /**
+   * Returns what aborts when the caller goes away before the response is sent. A method and no getter: an object literal
+   * with a getter has a hidden class of its own each time, which keeps what it refers to alive for long.
+   */
+  signal(): AbortSignal
 }
 
 export interface HttpResponse {

@@ -1,7 +1,8 @@
 /** What several fields share: arguments with their checks, the decision about access, and the scalars. */
 import { getDirectiveValues, GraphQLIncludeDirective, GraphQLSkipDirective, Kind } from 'graphql'
 import type { GraphQLResolveInfo, SelectionNode } from 'graphql'
-import { fieldSet } from '../audit/trail.ts'
+import { fieldSet, secretsIn } from '../audit/trail.ts'
+import type { FieldSet } from '../audit/trail.ts'
 import { allowOrThrow } from '../auth/policy.ts'
 import type { Decision } from '../auth/policy.ts'
 import { badUserInput } from '../errors.ts'
@@ -44,13 +45,25 @@ export function requestAt(userId: string, provider: string): TokenRequest {
   return { userId, provider, externalAccountId: null, minValiditySeconds: DEFAULT_MIN_VALIDITY_SECONDS }
 }
 
+/** Constant arguments that were checked: a plan passes the same frozen object for a hundred users. */
+const checkedArguments = new WeakMap<TokenArguments, Omit<TokenRequest, 'userId'>>()
+
 /** The checked request; throws BAD_USER_INPUT that names the argument. */
 export function toTokenRequest(userId: string, args: TokenArguments): TokenRequest {
+  let checked = Object.isFrozen(args) ? checkedArguments.get(args) : undefined
+  if (checked === undefined) {
+    checked = checkArguments(args)
+    if (Object.isFrozen(args)) checkedArguments.set(args, checked)
+  }
+  const { provider, externalAccountId, minValiditySeconds } = checked
+  return { userId, provider, externalAccountId, minValiditySeconds }
+}
+
+function checkArguments(args: TokenArguments): Omit<TokenRequest, 'userId'> {
   const minValiditySeconds = args.min_validity_seconds ?? DEFAULT_MIN_VALIDITY_SECONDS
   if (minValiditySeconds < 0 || minValiditySeconds > MAX_MIN_VALIDITY_SECONDS)
     throw badUserInput(`min_validity_seconds must be from 0 to ${String(MAX_MIN_VALIDITY_SECONDS)} seconds.`)
   return {
-    userId,
     provider: checkProvider(args.provider),
     externalAccountId:
       args.external_account_id == null ? null : checkAccountId(args.external_account_id, 'external_account_id'),
@@ -74,9 +87,15 @@ export function checkListLength(list: readonly unknown[], argument: string): voi
     )
 }
 
-/** Lists whose items fail one by one: each is a promise of its own, and keeps its place. */
-export function isolate<T, R>(items: readonly T[], resolve: (item: T, position: number) => R): Promise<R>[] {
-  return items.map((item, position) => Promise.resolve().then(() => resolve(item, position)))
+/** Lists whose items fail one by one: a rejection keeps the place of its item, which is null in the answer. */
+export function isolate<T, R>(items: readonly T[], resolve: (item: T, position: number) => R): (R | Promise<never>)[] {
+  return items.map((item, position) => {
+    try {
+      return resolve(item, position)
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new Error('not an Error', { cause: error }))
+    }
+  })
 }
 
 /**
@@ -114,6 +133,21 @@ export function authorizeSecret({ access, audit }: GraphContext, token: SubjectT
   const decision = access.decide(token.subject, token.token.provider, field)
   audit.recordToken(token, fieldSet(field), decision)
   allowOrThrow(decision)
+}
+
+/**
+ * The same for several secrets of one token at once. False, with nothing recorded, where one of them is refused: then
+ * each is decided by itself.
+ */
+export function authorizeSecrets({ access, audit }: GraphContext, token: SubjectToken, secrets: FieldSet): boolean {
+  let decision: Decision | null = null
+  for (const field of secretsIn(secrets)) {
+    const next = access.decide(token.subject, token.token.provider, field)
+    if (!next.allowed || (decision !== null && decision.reason !== next.reason)) return false
+    decision = next
+  }
+  if (decision !== null) audit.recordToken(token, secrets, decision)
+  return true
 }
 
 /** At which providers the viewer may know of the subject's accounts; refuses when at none. */

@@ -1,6 +1,6 @@
 /** The pipeline of one request, from its head to its response; the adapters of http/ connect it to a server. */
 import type { Config } from '../config/load.ts'
-import { CodedError, errorCodes, reasonOf } from '../errors.ts'
+import { errorCodes, reasonOf } from '../errors.ts'
 import { createConcurrency, createGate } from '../http/overload.ts'
 import { describeCaller, readTimeoutMs, startDeadline, startRequest, TIMEOUT_HEADER } from './context.ts'
 import type { RequestState } from './context.ts'
@@ -12,7 +12,7 @@ import { toFetchHandler } from '../http/fetch.ts'
 import type { FetchHandler } from '../http/fetch.ts'
 import type { HttpHandler, HttpRequest, HttpResponse } from '../http/message.ts'
 import { bodyTimeout, headersFor, isProbe, tooLarge } from '../http/policy.ts'
-import { raceSignal } from '../lib/abort.ts'
+import { within } from '../lib/abort.ts'
 import type { Log } from '../log.ts'
 import { createAuthenticate } from './authenticate.ts'
 import { createGraph } from './graph.ts'
@@ -62,17 +62,19 @@ export function createApp(config: AppConfig, deps: AppDeps): App {
   ]
 
   async function answerOperation(request: HttpRequest, state: RequestState): Promise<HttpResponse> {
-    const { header, signal } = request
+    const { header } = request
     const allowedMs = Math.min(readTimeoutMs(header(TIMEOUT_HEADER)), timeoutMs)
-    const deadline = startDeadline(state.startedAt + allowedMs, signal)
+    const deadline = startDeadline(state.startedAt + allowedMs, request.signal)
     try {
-      const authentication = { request, state, signal: deadline.signal }
-      const body = (): Promise<Buffer<ArrayBuffer>> => receive(request, limits.body_bytes, deadline.signal)
-      await authenticate.gateway({ ...authentication, body })
+      const body = (): Promise<Buffer<ArrayBuffer>> => receive(request, limits.body_bytes, deadline.at)
+      const proof = authenticate.gateway({ request, state, deadline, body })
+      if (proof !== null) await proof
       const bytes = await body()
       return await gate.run(request, async () => {
-        const viewer = await authenticate.caller(authentication)
-        await gate.turn(request)
+        const identified = authenticate.caller({ request, state, deadline })
+        const viewer = identified instanceof Promise ? await identified : identified
+        const turn = gate.turn(request)
+        if (turn !== null) await turn
         const operation = readOperation(bytes, documents !== null)
         state.operationName = operation.operationName?.slice(0, MAX_NAME_LENGTH) ?? null
         const caller = describeCaller(request, viewer, {
@@ -81,7 +83,7 @@ export function createApp(config: AppConfig, deps: AppDeps): App {
           span: state.span,
           onFailure: reasons.upstream(state),
         })
-        return graph.execute({ state, viewer, caller, operation }, header('accept'), signal)
+        return graph.execute({ state, viewer, caller, operation }, header('accept'), request.signal)
       })
     } finally {
       deadline.stop()
@@ -89,13 +91,15 @@ export function createApp(config: AppConfig, deps: AppDeps): App {
   }
 
   /** A defect costs one request, and shows nothing of itself. */
-  function explain(error: unknown, { signal, header }: HttpRequest, state: RequestState): HttpResponse {
+  function explain(error: unknown, request: HttpRequest, state: RequestState): HttpResponse {
+    const { header } = request
     const respond = (refusal: Refusal): HttpResponse => {
       state.errors = [{ code: refusal.code, upstream: null }]
       return errorResponse({ ...refusal, details: { ...refusal.details, request_id: state.id } }, header('accept'))
     }
     if (error instanceof RefusedError) return respond(error.refusal)
-    if (signal.aborted && error === signal.reason) return respond(callerGone)
+    const gone = request.signal()
+    if (gone.aborted && error === gone.reason) return respond(callerGone)
     log.error({ ...idsOf(state), reason: reasonOf(error) ?? undefined, error }, 'unexpected error')
     return respond(defect)
   }
@@ -143,14 +147,13 @@ const defect = {
 /** For the log: a response that is not sent any more. */
 const callerGone = { status: 400, code: 'BAD_USER_INPUT', message: 'The caller has gone away.' } as const
 
-/** Reads the whole body. Throws `RefusedError` when it is too large or does not arrive before the deadline. */
-async function receive(request: HttpRequest, maxBytes: number, signal: AbortSignal): Promise<Buffer<ArrayBuffer>> {
-  let bytes: Buffer<ArrayBuffer> | null
-  try {
-    bytes = await raceSignal(request.readBody(maxBytes), signal)
-  } catch (error) {
-    throw error instanceof CodedError ? new RefusedError(bodyTimeout, { cause: error }) : error
-  }
+/**
+ * Reads the whole body. Throws `RefusedError` when it is too large or has not arrived by `until`, in milliseconds on the
+ * clock of `performance.now()`.
+ */
+async function receive(request: HttpRequest, maxBytes: number, until: number): Promise<Buffer<ArrayBuffer>> {
+  const late = (): RefusedError => new RefusedError(bodyTimeout)
+  const bytes = await within(request.readBody(maxBytes), until - performance.now(), late)
   if (bytes === null) throw new RefusedError(tooLarge(maxBytes))
   return bytes
 }
@@ -158,6 +161,7 @@ async function receive(request: HttpRequest, maxBytes: number, signal: AbortSign
 /** One line for each request, without variables, results or addresses. */
 function createRequestLog(log: Log): Observer {
   return (state, { status }) => {
+    if (!log.isLevelEnabled('info')) return
     const { method, path, gateway, viewer, operationName, documentId, startedAt, errors } = state
     log.info(
       {

@@ -4,21 +4,22 @@ import type { Viewer } from '../auth/viewer.ts'
 import type { Config } from '../config/load.ts'
 import { CodedError, reasonOf } from '../errors.ts'
 import { createCheckProof } from '../gateway-proof/check-proof.ts'
-import type { CheckProof, ProofResult } from '../gateway-proof/proof.ts'
+import type { ProofResult } from '../gateway-proof/proof.ts'
 import { RefusedError } from '../http/error-response.ts'
 import type { Refusal } from '../http/error-response.ts'
 import type { HttpRequest } from '../http/message.ts'
 import { bodyTimeout } from '../http/policy.ts'
 import { raceSignal } from '../lib/abort.ts'
+import type { Answer } from '../lib/answer.ts'
 import type { Log } from '../log.ts'
-import type { RequestState } from './context.ts'
+import type { Deadline, RequestState } from './context.ts'
 import type { ReasonLog } from './observability/reasons.ts'
 
 interface Authentication {
   readonly request: HttpRequest
   readonly state: RequestState
-  /** Aborts at the request's deadline. */
-  readonly signal: AbortSignal
+  /** Its signal is asked for only where something has to be waited for. */
+  readonly deadline: Pick<Deadline, 'signal'>
 }
 
 interface GatewayAuthentication extends Authentication {
@@ -27,10 +28,13 @@ interface GatewayAuthentication extends Authentication {
 }
 
 export interface Authenticate {
-  /** Proves the gateway, and notes how in the state; reads the body only where the headers are valid. */
-  gateway(authentication: GatewayAuthentication): Promise<void>
-  /** Resolves to the viewer, and notes it in the state. */
-  caller(authentication: Authentication): Promise<Viewer>
+  /**
+   * Proves the gateway, and notes how in the state; reads the body only where the headers are valid. Null where it is
+   * proved already.
+   */
+  gateway(authentication: GatewayAuthentication): Promise<void> | null
+  /** Returns the viewer, and notes it in the state. */
+  caller(authentication: Authentication): Answer<Viewer>
 }
 
 export interface AuthenticateDeps {
@@ -40,7 +44,7 @@ export interface AuthenticateDeps {
   readonly signal: AbortSignal
 }
 
-/** Its functions reject with `RefusedError`. */
+/** Its functions throw and reject with `RefusedError`. */
 export function createAuthenticate(
   { auth, gateway }: Pick<Config, 'auth' | 'gateway'>,
   { log, reasons, signal }: AuthenticateDeps,
@@ -53,63 +57,74 @@ export function createAuthenticate(
   })
   const checkProof = gateway === null ? null : createCheckProof(gateway)
 
-  /** Resolves to the proof that the gateway gave; null when none is required. */
-  async function proveGateway(authentication: GatewayAuthentication): Promise<string | null> {
-    if (checkProof === null) return null
-    const result = await verify(authentication, checkProof)
-    if (result.ok) return result.method
-    reasons.refusal(authentication.state, result.reason, 'gateway proof refused')
+  function noteProof(state: RequestState, result: ProofResult): void {
+    if (result.ok) {
+      state.gateway = result.method
+      return
+    }
+    reasons.refusal(state, result.reason, 'gateway proof refused')
     throw new RefusedError(noProof)
   }
 
-  async function verify(
-    { request, state, body, signal }: GatewayAuthentication,
-    check: CheckProof,
-  ): Promise<ProofResult> {
-    const { method, path, header } = request
-    try {
-      return await raceSignal(check({ method, path, header, body }), signal)
-    } catch (error) {
-      if (!(error instanceof CodedError || error instanceof RefusedError)) throw error
-      if (error instanceof RefusedError) {
-        reasons.refusal(state, error.code, 'gateway proof not checked')
-        throw error
-      }
-      reasons.undecided(state, error, 'gateway proof not checked')
-      const { code, message } = error
-      // What a proof waits for is the body.
-      const isLate = code === 'UPSTREAM_TIMEOUT'
-      throw new RefusedError(isLate ? bodyTimeout : { status: 503, code, message }, { cause: error })
+  function failProof(state: RequestState, error: unknown): never {
+    if (error instanceof RefusedError) {
+      reasons.refusal(state, error.code, 'gateway proof not checked')
+      throw error
     }
+    if (!(error instanceof CodedError)) throw error
+    reasons.undecided(state, error, 'gateway proof not checked')
+    const { code, message } = error
+    // What a proof waits for is the body.
+    const isLate = code === 'UPSTREAM_TIMEOUT'
+    throw new RefusedError(isLate ? bodyTimeout : { status: 503, code, message }, { cause: error })
   }
 
   /** An invalid credential ends the request; it never falls back to anonymous. */
-  async function identifyCaller({ request, state, signal }: Authentication): Promise<Viewer> {
-    try {
-      return await raceSignal(identify(request.header('authorization')), signal)
-    } catch (error) {
-      if (!(error instanceof CodedError)) throw error
-      const { code, message } = error
-      if (code === 'UNAUTHENTICATED') reasons.refusal(state, reasonOf(error) ?? code, 'credential refused')
-      else reasons.undecided(state, error, 'credential not checked')
-      throw new RefusedError(
-        code === 'UNAUTHENTICATED'
-          ? { status: 401, code, message, headers: { 'www-authenticate': 'Bearer' } }
-          : { status: 503, code, message },
-        { cause: error },
-      )
-    }
+  function failCaller(state: RequestState, error: unknown): never {
+    if (!(error instanceof CodedError)) throw error
+    const { code, message } = error
+    if (code === 'UNAUTHENTICATED') reasons.refusal(state, reasonOf(error) ?? code, 'credential refused')
+    else reasons.undecided(state, error, 'credential not checked')
+    throw new RefusedError(
+      code === 'UNAUTHENTICATED'
+        ? { status: 401, code, message, headers: { 'www-authenticate': 'Bearer' } }
+        : { status: 503, code, message },
+      { cause: error },
+    )
   }
 
   return {
-    async gateway(authentication) {
-      authentication.state.gateway = await proveGateway(authentication)
+    gateway({ request: { method, path, header }, state, deadline, body }) {
+      if (checkProof === null) return null
+      const fail = (error: unknown): never => failProof(state, error)
+      const result = settle(() => checkProof({ method, path, header, body }), deadline, fail)
+      if (result instanceof Promise)
+        return result.then((proved) => {
+          noteProof(state, proved)
+        })
+      noteProof(state, result)
+      return null
     },
-    async caller(authentication) {
-      const viewer = await identifyCaller(authentication)
-      authentication.state.viewer = viewer
-      return viewer
+    caller({ request, state, deadline }) {
+      const fail = (error: unknown): never => failCaller(state, error)
+      const viewer = settle(() => identify(request.header('authorization')), deadline, fail)
+      if (!(viewer instanceof Promise)) return (state.viewer = viewer)
+      return viewer.then((identified) => (state.viewer = identified))
     },
+  }
+}
+
+/** What `ask` returns, or resolves to before the deadline; `fail` turns its errors into others. */
+function settle<T>(
+  ask: () => Answer<T>,
+  deadline: Pick<Deadline, 'signal'>,
+  fail: (error: unknown) => never,
+): Answer<T> {
+  try {
+    const answer = ask()
+    return answer instanceof Promise ? raceSignal(answer, deadline.signal()).catch(fail) : answer
+  } catch (error) {
+    return fail(error)
   }
 }
 

@@ -1,6 +1,7 @@
 /** What the server knows of one request, from its first header to the context of its resolvers. */
 import { hash } from 'node:crypto'
-import type { GraphQLParams, Plugin, YogaInitialContext } from 'graphql-yoga'
+import { setMaxListeners } from 'node:events'
+import type { GraphQLParams, Plugin } from 'graphql-yoga'
 import type { Audit } from '../audit/log.ts'
 import { createTrail } from '../audit/trail.ts'
 import { createAccess, maySeeSchema } from '../auth/policy.ts'
@@ -91,7 +92,7 @@ export interface ContextDeps {
 export function createContextFactory(
   { mode, auth, limits, subgraph }: Pick<Config, 'mode' | 'auth' | 'limits' | 'subgraph'>,
   { source, audit }: ContextDeps,
-): (request: OperationRequest & YogaInitialContext) => GraphContext {
+): (request: OperationRequest) => GraphContext {
   const access = createAccess(auth)
   const { caller_rate: given } = limits
   const rateOf = (kind: 'user' | 'service'): ConsumeAllowance => {
@@ -134,14 +135,22 @@ export function describeCaller(
   viewer: Viewer,
   { deadline, onFailure, span, source: { usesSubjectToken } }: CallerDeps,
 ): Caller {
-  return {
+  const caller = Object.create(lazySignal) as Caller & { readonly waits: Deadline }
+  return Object.assign(caller, {
+    waits: deadline,
     onFailure,
     traces: () => (span === null ? [] : [span.link]),
-    signal: deadline.signal,
     deadline: () => deadline.at,
     viewer: callerOf(viewer),
     subject: usesSubjectToken && viewer.kind === 'user' ? subjectOf(viewer.userId, header('authorization')) : null,
-  }
+  })
+}
+
+/** The signal of a caller is made when something waits; one accessor for all of them (`HttpRequest.signal`). */
+const lazySignal = {
+  get signal(): AbortSignal {
+    return (this as unknown as { readonly waits: Deadline }).waits.signal()
+  },
 }
 
 function subjectOf(userId: string, authorization: string | null): Caller['subject'] {
@@ -160,8 +169,8 @@ const wholeMilliseconds = /^[1-9]\d{0,8}$/
 export interface Deadline {
   /** Milliseconds on the clock of `performance.now()`. */
   readonly at: number
-  /** Aborts at the deadline with UPSTREAM_TIMEOUT, or earlier with the caller's reason when the caller goes away. */
-  readonly signal: AbortSignal
+  /** Returns what aborts at the deadline with UPSTREAM_TIMEOUT, or earlier with the caller's reason when the caller goes away. */
+  signal(): AbortSignal
   stop(): void
 }
 
@@ -173,23 +182,39 @@ export function readTimeoutMs(header: string | null): number {
   throw new RefusedError({ status: 400, code: 'BAD_USER_INPUT', message })
 }
 
-/** `at` as in `Deadline`; `caller` aborts when the caller goes away. Stop it when the response is there. */
-export function startDeadline(at: number, caller: AbortSignal): Deadline {
-  const controller = new AbortController()
+/**
+ * `at` as in `Deadline`; `callerSignal` returns the signal that aborts when the caller goes away. Stop it when the
+ * response is there. Signals are made when something waits: most requests are answered from what is at hand.
+ */
+export function startDeadline(at: number, callerSignal: () => AbortSignal): Deadline {
+  let controller: AbortController | null = null
+  let caller: AbortSignal | null = null
+  let timer: NodeJS.Timeout | null = null
+  let isStopped = false
   const onAbort = (): void => {
-    controller.abort(caller.reason)
+    controller?.abort(caller?.reason)
   }
-  const timer = setTimeout(() => {
-    controller.abort(new CodedError('UPSTREAM_TIMEOUT'))
-  }, at - performance.now()).unref()
-  if (caller.aborted) onAbort()
-  caller.addEventListener('abort', onAbort, { once: true })
+  function start(): AbortController {
+    const started = new AbortController()
+    // Every key in flight listens. The default of ten listeners warns of leaks, which `raceSignal` prevents.
+    setMaxListeners(0, started.signal)
+    if (isStopped) return started
+    timer = setTimeout(() => {
+      started.abort(new CodedError('UPSTREAM_TIMEOUT'))
+    }, at - performance.now()).unref()
+    caller = callerSignal()
+    if (caller.aborted) started.abort(caller.reason)
+    else if (at <= performance.now()) started.abort(new CodedError('UPSTREAM_TIMEOUT'))
+    caller.addEventListener('abort', onAbort, { once: true })
+    return started
+  }
   return {
     at,
-    signal: controller.signal,
+    signal: () => (controller ??= start()).signal,
     stop() {
-      clearTimeout(timer)
-      caller.removeEventListener('abort', onAbort)
+      isStopped = true
+      if (timer !== null) clearTimeout(timer)
+      caller?.removeEventListener('abort', onAbort)
     },
   }
 }

@@ -1,160 +1,79 @@
-/** The GraphQL part of the server: Yoga with its ordered list of plugins parses, validates and executes operations. */
-import { createYoga, isAsyncIterable, useExecutionCancellation } from 'graphql-yoga'
-import { GraphQLError } from 'graphql'
-import type { ExecutionResult } from 'graphql'
+/**
+ * The GraphQL part of the server. An operation that is asked often is executed by its plan (`execution/`); every other
+ * one, and everything that is wrong with one, is Yoga's. Both answer the same.
+ */
 import type { Config } from '../config/load.ts'
-import { CodedError, errorCodes, Reason, reasonOf } from '../errors.ts'
-import { acceptedTypes } from '../http/error-response.ts'
-import type { HttpResponse } from '../http/message.ts'
-import { GRAPHQL_PATH } from '../http/policy.ts'
-import { createCache } from '../lib/cache.ts'
+import { answerType } from '../http/error-response.ts'
 import type { Log } from '../log.ts'
-import type { GraphContext } from '../schema/builder.ts'
 import { schema } from '../schema/index.ts'
 import { createContextFactory } from './context.ts'
-import type { ContextDeps, GraphPlugin, OperationRequest } from './context.ts'
-import { useDocumentLimits, useObjectLimit } from './limits/documents.ts'
+import type { ContextDeps, OperationRequest } from './context.ts'
+import { createAnswer } from './execution/answer.ts'
+import { createPlannedOperations } from './execution/operations.ts'
 import type { Metrics } from './observability/metrics.ts'
-import { useAnswerNotes, useDefectLog, useRequestIds } from './observability/reasons.ts'
-import {
-  createMaskError,
-  useClientIntrospection,
-  useErrorLimit,
-  useSchemaPrivacy,
-  useShortMessages,
-} from './plugins/errors.ts'
-import { useTrustedDocuments } from './trusted-documents/plugin.ts'
+import { createDefectLog, MAX_NAME_LENGTH } from './observability/reasons.ts'
+import { createHideSchema, createMaskError, errorLimitsOf } from './plugins/errors.ts'
+import { createTextOf } from './trusted-documents/plugin.ts'
 import type { TrustedDocuments } from './trusted-documents/plugin.ts'
+import { createYogaExecute } from './yoga.ts'
+import type { Execute } from './yoga.ts'
 
 export interface GraphDeps extends ContextDeps {
   readonly log: Log
   /** Null executes every operation as it is sent. */
   readonly documents: TrustedDocuments | null
   readonly metrics: Metrics | null
+  /** Times that Yoga executes an operation before it has a plan of its own; for tests. */
+  readonly asksBeforePlan?: number | undefined
 }
 
 export interface Graph {
-  /** `accept` is the header of the request; `signal` aborts when the caller goes away. */
-  execute(request: OperationRequest, accept: string | null, signal: AbortSignal): Promise<HttpResponse>
+  readonly execute: Execute
   dispose(): Promise<void>
 }
 
 export function createGraph(
   config: Pick<Config, 'mode' | 'auth' | 'limits' | 'subgraph'>,
-  { log, documents, ...deps }: GraphDeps,
+  { log, documents, asksBeforePlan, ...deps }: GraphDeps,
 ): Graph {
-  const { mode, limits, subgraph } = config
+  const { mode, limits } = config
   const logged = new WeakSet<object>()
   const noteLogged = (error: unknown): void => {
     if (error instanceof Error) logged.add(error)
   }
   const isLogged = (error: unknown): boolean => error instanceof Error && logged.has(error)
-  const yoga = createYoga<OperationRequest, GraphContext>({
-    schema,
-    graphqlEndpoint: GRAPHQL_PATH,
-    context: createContextFactory(config, deps),
-    plugins: [
-      useReadOperation(log),
-      useRequestIds(),
-      useAnswerNotes(),
-      useShortMessages(),
-      useSchemaPrivacy(mode),
-      ...(subgraph.introspection ? [] : [useClientIntrospection()]),
-      // The limit on errors comes last, after whatever may replace errors.
-      ...(documents === null ? [] : [useTrustedDocuments(documents, mode)]),
-      useDocumentLimits(limits),
-      useObjectLimit(limits.objects),
-      useErrorLimit(limits.errors),
-      useDefectLog(log, noteLogged),
-      useAudit(log),
-      // Fields are no longer resolved for a caller who has gone away.
-      useExecutionCancellation(),
-    ],
-    maskedErrors: { maskError: createMaskError(log, isLogged), errorMessage: errorCodes.INTERNAL_SERVER_ERROR.message },
-    parserAndValidationCache: {
-      documentCache: createCache({ entries: 1024, characters: 8192 }),
-      errorCache: createCache({ entries: 128, characters: 8192 }),
-    },
-    // What http/ has decided before, and Yoga's defaults, which are open: CORS with credentials, multipart, a landing page.
-    cors: false,
-    maxRequestBodySize: false,
-    graphiql: false,
-    multipart: false,
-    landingPage: false,
-    // Yoga's health check matches the end of the URL and precedes every plugin; no URL ends like this.
-    healthCheckEndpoint: '\0',
-    batching: false,
-    logging: false,
+  const createContext = createContextFactory(config, deps)
+  const answering = {
+    log,
+    maxErrors: errorLimitsOf(limits),
+    logDefects: createDefectLog(log, noteLogged),
+    maskError: createMaskError(log, isLogged),
+    hideSchema: createHideSchema(mode, schema),
+  }
+  const answer = createAnswer(answering)
+  const yoga = createYogaExecute(config, { documents, createContext, ...answering })
+  const operations = createPlannedOperations(schema, {
+    limits,
+    registered: documents?.documents.values() ?? [],
+    asksBeforePlan,
   })
-  const { Request } = yoga.fetchAPI
+  const textOf = createTextOf(documents)
+
+  const find = (request: OperationRequest) => {
+    const text = textOf(request)
+    const { operationName, variables } = request.operation
+    return text === null ? null : operations.find(text, operationName ?? null, variables ?? {})
+  }
 
   return {
     async execute(request, accept, signal) {
-      const headers = { 'content-type': 'application/json', accept: acceptedTypes(accept) ?? '*/*' }
-      const init = { method: 'POST', headers, signal }
-      const response = await yoga.handleRequest(new Request(`http://localhost${GRAPHQL_PATH}`, init), request)
-      return { status: response.status, headers: ownHeaders(response), body: await response.text() }
+      const type = answerType(accept)
+      const planned = type === null ? null : find(request)
+      if (type === null || planned === null) return yoga.execute(request, accept, signal)
+      // Before the context, whose records name the operation.
+      request.state.operationName ??= planned.plan.operation.name?.value.slice(0, MAX_NAME_LENGTH) ?? null
+      return answer(planned, { request, context: createContext(request), type, signal })
     },
-    async dispose() {
-      await yoga.dispose()
-    },
+    dispose: yoga.dispose,
   }
-}
-
-/** Hands the operation to Yoga, which would read it out of the body otherwise. */
-function useReadOperation(log: Log): GraphPlugin {
-  return {
-    onRequestParse({ serverContext, setRequestParser }) {
-      setRequestParser(() => serverContext.operation)
-    },
-    onExecute({ args }) {
-      log.debug({ request_id: args.contextValue.state.id }, 'execute')
-    },
-  }
-}
-
-/** Which the adapter decides: they are about the connection and not about the response. */
-const connectionHeaders = new Set(['connection', 'transfer-encoding', 'content-length'])
-
-function ownHeaders(response: Response): Record<string, string> {
-  const headers: Record<string, string> = {}
-  response.headers.forEach((value, name) => {
-    const key = name.toLowerCase()
-    if (!connectionHeaders.has(key)) headers[key] = value
-  })
-  return headers
-}
-
-// Withholds every answer until its decisions are recorded; without a record it is not sent (docs/promises.md S13).
-
-function useAudit(log: Log): GraphPlugin {
-  return {
-    onExecute({ args }) {
-      const { audit, state } = args.contextValue
-      return {
-        async onExecuteDone({ result, setResult }) {
-          try {
-            // A stream would be sent before its later decisions are recorded.
-            if (isAsyncIterable(result)) throw new Reason('the answer is a stream')
-            await audit.commit()
-          } catch (error) {
-            const { id, traceId } = state
-            const reason = reasonOf(error) ?? undefined
-            log.error(
-              { request_id: id, trace_id: traceId ?? undefined, reason, error },
-              'an answer was withheld because its audit could not be written',
-            )
-            setResult(withheld())
-          }
-        },
-      }
-    },
-  }
-}
-
-function withheld(): ExecutionResult {
-  const error = new CodedError('INTERNAL_SERVER_ERROR', 'The answer was withheld: it could not be recorded.', {
-    retryable: true,
-  })
-  return { data: null, errors: [new GraphQLError(error.message, { extensions: { ...error.extensions } })] }
 }

@@ -106,9 +106,9 @@ function openFetcher<K, V, Q extends K = K>(
   if (inProcess && fetcher.kind === 'many') return { ask: batchInProcess(fetcher), clear: () => undefined }
   const { rowId, call, pick } = plan(fetcher, idOf)
   const cache = cacheOptions.seconds > 0 ? createAnswerCache<unknown>(cacheOptions, nowMs) : null
-  const report = (outcome: 'cached' | 'coalesced'): void => {
-    observe({ upstream, operation, keys: 1, outcome, durationMs: 0 })
-  }
+  const report = countKeys((outcome, keys) => {
+    observe({ upstream, operation, keys, outcome, durationMs: 0 })
+  })
 
   const fly = singleflight<Q, Caller, unknown>(
     rowId,
@@ -155,6 +155,28 @@ function openFetcher<K, V, Q extends K = K>(
       return known === undefined ? fly(key, caller).then((answer) => pick(key, answer)) : known
     },
     clear: () => cache?.clear(),
+  }
+}
+
+type Shared = 'cached' | 'coalesced'
+
+/** Counts keys by how they were answered, and reports those of one tick together: a request may have a thousand. */
+function countKeys(report: (outcome: Shared, keys: number) => void): (outcome: Shared) => void {
+  const counts = { cached: 0, coalesced: 0 }
+  let isDue = false
+  function flush(): void {
+    isDue = false
+    for (const outcome of ['cached', 'coalesced'] as const) {
+      const keys = counts[outcome]
+      counts[outcome] = 0
+      if (keys > 0) report(outcome, keys)
+    }
+  }
+  return (outcome) => {
+    counts[outcome] += 1
+    if (isDue) return
+    isDue = true
+    process.nextTick(flush)
   }
 }
 

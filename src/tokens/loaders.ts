@@ -1,5 +1,4 @@
 /** The loaders of one request: a memo, and an allowance of keys. The source batches and shares. */
-import { setMaxListeners } from 'node:events'
 import type { CodedError } from '../errors.ts'
 import type { Answer } from '../lib/answer.ts'
 import type { AccountList } from './accounts.ts'
@@ -18,36 +17,62 @@ export type ConsumeKey = () => CodedError | null
 
 /** `caller.signal` aborts when the caller leaves, or at the deadline; nothing outlives the request. */
 export function createLoaders(source: TokenSource, caller: Caller, consume: ConsumeKey): Loaders {
-  // Every key in flight listens to the signal. The default of ten listeners warns of leaks, which `raceSignal` prevents.
-  setMaxListeners(0, caller.signal)
   return {
     tokens: memoize(
-      // Everything that changes the result is part of the key. No id holds a line feed.
-      ({ userId, provider, externalAccountId, minValiditySeconds }: TokenRequest) =>
-        `${userId}\n${provider}\n${minValiditySeconds}\n${externalAccountId ?? ''}`,
+      ({ userId }: TokenRequest) => userId,
+      isSameRequest,
       (request) => source.tokens(request, caller),
       consume,
     ),
     accounts: memoize(
       (userId: string) => userId,
+      () => true,
       (userId) => source.accounts(userId, caller),
       consume,
     ),
   }
 }
 
-/** Failures are not kept: a key that failed may be asked for again. */
-function memoize<K, V>(idOf: (key: K) => string, ask: (key: K) => Answer<V>, consume: ConsumeKey) {
-  const answers = new Map<string, Answer<V>>()
+/** Everything that changes the result; the user is the same. */
+function isSameRequest(a: TokenRequest, b: TokenRequest): boolean {
+  return (
+    a.provider === b.provider &&
+    a.minValiditySeconds === b.minValiditySeconds &&
+    a.externalAccountId === b.externalAccountId
+  )
+}
+
+interface Asked<K, V> {
+  readonly key: K
+  readonly answer: Answer<V>
+}
+
+/**
+ * The keys of one user are few, and are compared one by one: that costs less than to make a text of each. Failures are
+ * not kept: a key that failed may be asked for again.
+ */
+function memoize<K, V>(
+  userOf: (key: K) => string,
+  isSame: (a: K, b: K) => boolean,
+  ask: (key: K) => Answer<V>,
+  consume: ConsumeKey,
+) {
+  const byUser = new Map<string, Asked<K, V>[]>()
   return (key: K): Answer<V> => {
-    const id = idOf(key)
-    const known = answers.get(id)
-    if (known !== undefined) return known
+    const user = userOf(key)
+    const own = byUser.get(user)
+    if (own !== undefined) for (const known of own) if (isSame(known.key, key)) return known.answer
     const refusal = consume()
     if (refusal !== null) throw refusal
     const answer = ask(key)
-    answers.set(id, answer)
-    if (answer instanceof Promise) answer.catch(() => answers.delete(id))
+    const asked = { key, answer }
+    if (own === undefined) byUser.set(user, [asked])
+    else own.push(asked)
+    if (answer instanceof Promise)
+      answer.catch(() => {
+        const kept = byUser.get(user) ?? []
+        kept.splice(kept.indexOf(asked), 1)
+      })
     return answer
   }
 }

@@ -89,7 +89,7 @@ function toShown(
   if (own.length === 0) throw new CodedError('UPSTREAM_PROTOCOL_ERROR')
   const tokens = own
     .filter(isReadable)
-    .map((row) => ({ subject, token: toShow(row, provider), readAt, auditTexts: [] }))
+    .map((row) => ({ subject, token: toShow(row, provider), readAt, auditTexts: [], texts: new Map() }))
   const areAllReadable = tokens.length === own.length
   const shownOf = tokens.values()
   return {

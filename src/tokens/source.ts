@@ -4,7 +4,7 @@
  */
 import { CodedError, withDetails } from '../errors.ts'
 import type { Answer } from '../lib/answer.ts'
-import { monotonicMs, unixSeconds } from '../lib/clock.ts'
+import { monotonicMs, oncePerTick, unixSeconds } from '../lib/clock.ts'
 import type { RateOptions } from '../upstreams/platform.ts'
 import type { Upstream, UpstreamState } from '../upstreams/platform.ts'
 import { listAccounts, looksLikeGraphId } from './accounts.ts'
@@ -47,8 +47,8 @@ export type SourceOptions = Partial<CachedUpstreamOptions>
 export function createSource(upstreams: readonly Upstream[], given: Routing, options: SourceOptions = {}): TokenSource {
   const opened: CachedUpstreamOptions = {
     cache: { seconds: 0, entries: 0 },
-    now: unixSeconds,
-    nowMs: monotonicMs,
+    now: oncePerTick(unixSeconds),
+    nowMs: oncePerTick(monotonicMs),
     observe: () => undefined,
     ...options,
   }
@@ -85,7 +85,14 @@ export function createSource(upstreams: readonly Upstream[], given: Routing, opt
           { userId, provider: name, credential: null, externalAccountId: known, minValiditySeconds },
           caller,
         )
-        return answer instanceof Promise ? answer.then(pick).catch(fail) : pick(answer)
+        if (!(answer instanceof Promise)) return pick(answer)
+        return answer.then((rows) => {
+          try {
+            return pick(rows)
+          } catch (error) {
+            return fail(error)
+          }
+        }, fail)
       } catch (error) {
         return fail(error)
       }

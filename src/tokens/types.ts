@@ -48,6 +48,8 @@ export interface SubjectToken {
   readonly readAt: number
   /** What the audit records of it, by the set of the fields that leave (`audit/trail.ts`); holds no secret. */
   readonly auditTexts: string[]
+  /** Its text in answers by the selection that it was written for, secrets included (`server/execution/run.ts`). */
+  readonly texts: Map<object, string>
 }
 
 /** A connected account, without its secrets. */

@@ -56,7 +56,13 @@ function tokenOf(
     expires_at: expiresAt,
     provider: 'google',
   })
-  return { subject: 'user_1', token: row, readAt: 1_700_000_000, auditTexts: [] } satisfies SubjectToken
+  return {
+    subject: 'user_1',
+    token: row,
+    readAt: 1_700_000_000,
+    auditTexts: [],
+    texts: new Map(),
+  } satisfies SubjectToken
 }
 
 const fingerprintsOf = (records: readonly Recorded[]) =>

@@ -1,7 +1,7 @@
 /** docs/promises.md S3: the key set is cached, follows rotation, and the last good one is served through an outage. */
 import type { ServerResponse } from 'node:http'
 import { describe, expect, it, vi } from 'vitest'
-import { createIdentify } from '../../src/auth/identify.ts'
+import { createIdentify } from './support.ts'
 import { generateKey, startIssuer } from '../servers/jwks.ts'
 import { failureOf } from '../kit/errors.ts'
 import { auth, bearerAt, createTestClock, settled } from './support.ts'

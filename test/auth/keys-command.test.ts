@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { authOptions } from '../../src/auth/options.ts'
-import { createIdentify } from '../../src/auth/identify.ts'
+import { createIdentify } from './support.ts'
 import { newKey } from '../../src/commands/keys.ts'
 import { captureOutput } from '../kit/output.ts'
 

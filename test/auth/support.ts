@@ -1,6 +1,7 @@
 /** Helpers for the tests of `auth`. */
 import { expect, vi } from 'vitest'
-import { createIdentify } from '../../src/auth/identify.ts'
+import type { Viewer } from '../../src/auth/viewer.ts'
+import { createIdentify as createIdentifyNow } from '../../src/auth/identify.ts'
 import { systemClock } from '../../src/auth/key-set.ts'
 import type { Clock } from '../../src/auth/key-set.ts'
 import { authOptions } from '../../src/auth/options.ts'
@@ -92,4 +93,10 @@ const encode = (value: unknown) =>
 /** Builds a compact token from raw parts. Strings are encoded as they are. */
 export function rawToken(header: unknown, payload: unknown, signature: string): string {
   return `${encode(header)}.${encode(payload)}.${signature}`
+}
+
+/** The same with a promise for every answer, those at hand included. */
+export function createIdentify(...args: Parameters<typeof createIdentifyNow>) {
+  const identify = createIdentifyNow(...args)
+  return async (authorization: string | null): Promise<Viewer> => identify(authorization)
 }

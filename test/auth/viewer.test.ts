@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { newServiceKey } from '../../src/auth/service-keys.ts'
-import { createIdentify } from '../../src/auth/identify.ts'
+import { createIdentify } from './support.ts'
 import { compileGrants } from '../../src/auth/policy.ts'
 import { startIssuer } from '../servers/jwks.ts'
 import { everythingOf, failureOf } from '../kit/errors.ts'

@@ -76,11 +76,11 @@ async function operate({ source, opened, random, late, seen }: Scene): Promise<v
   const pick = (count: number): number => Math.floor(random() * count)
   const caller = new AbortController()
   const at = performance.now() + 30 + pick(500)
-  const deadline = startDeadline(at, caller.signal)
+  const deadline = startDeadline(at, () => caller.signal)
   const load = createLoaders(
     source,
     {
-      signal: deadline.signal,
+      signal: deadline.signal(),
       deadline: () => at,
       viewer: userName(pick(5)),
       subject: null,

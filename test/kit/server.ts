@@ -47,6 +47,9 @@ export interface TestService {
   readonly schema?: boolean
 }
 
+/** 0 in the project `planned`, where every operation that can be has a plan; undefined: as in production. */
+const ASKS_BEFORE_PLAN = process.env.TEST_PLANNED === 'yes' ? 0 : undefined
+
 /** May read everything. */
 export const everything: ServiceOptions['grants'] = [{ providers: ['*'], fields: ['*'], users: ['*'] }]
 
@@ -54,9 +57,15 @@ export interface TestServerOptions {
   /** Parts of the configuration file, as its YAML would say them. */
   readonly file?: Readonly<Record<string, unknown>>
   readonly services?: readonly TestService[]
+  /** Times that an operation is executed before it is planned; left out: as in production, or 0 in the project `planned`. */
+  readonly asksBeforePlan?: number
 }
 
-export async function startTestServer({ file = {}, services: given = [] }: TestServerOptions): Promise<TestServer> {
+export async function startTestServer({
+  file = {},
+  services: given = [],
+  asksBeforePlan = ASKS_BEFORE_PLAN,
+}: TestServerOptions): Promise<TestServer> {
   const { key, key_sha256 } = newServiceKey()
   const wide = { id: 'wide', key_sha256, grants: everything, schema: true }
   const keys = new Map(given.map(({ id }) => [id, newServiceKey()]))
@@ -76,7 +85,11 @@ export async function startTestServer({ file = {}, services: given = [] }: TestS
       checkWaiting()
     },
   })
-  const running = await startServer(config, { log, observe: (event) => void events.push(event) })
+  const running = await startServer(config, {
+    log,
+    observe: (event) => void events.push(event),
+    asksBeforePlan,
+  })
   const settle = async () => {
     for (let round = 0; round < 2; round++) await (await fetch(`${running.url}/health`)).text()
   }

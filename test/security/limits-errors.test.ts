@@ -16,6 +16,21 @@ test('at most 10 errors are answered, and one that says how many more there were
   expect(more.answer.data).toStrictEqual({ _entities: new Array(13).fill(null) })
 })
 
+test('each key that failed has an error of its own', async () => {
+  await using door = await startDoor()
+  const ids = Array.from({ length: 100 }, (_, n) => `ghost_${String(n)}`)
+  const query =
+    'query ($ids: [ID!]!) { users(ids: $ids) { a: oauth_access_tokens(provider: "google") { token } b: oauth_access_tokens(provider: "github") { token } } }'
+  for (let round = 0; round < 4; round++) {
+    const { answer } = await door.send(query, { variables: { ids }, bearer: door.plainKey })
+    expect(answer.errors).toHaveLength(200)
+    expect(answer.errors?.map(({ extensions: { code } }) => code)).toEqual(new Array(200).fill('USER_NOT_FOUND'))
+    expect(answer.errors?.map(({ path }) => path?.join('.'))).toEqual(
+      ['a', 'b'].flatMap((field) => ids.map((_, n) => `users.${String(n)}.${field}`)),
+    )
+  }
+})
+
 test('validation ends after 5 mistakes', async () => {
   await using door = await startDoor()
   const { answer } = await door.send('{ a b c d e f g h i j }')

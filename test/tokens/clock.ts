@@ -1,4 +1,5 @@
 /** A platform with one clock for everything, whose answers a test changes as it goes. */
+import { setImmediate } from 'node:timers/promises'
 import { secret } from '../../src/lib/secret.ts'
 import type { All, Grouped, Many, One, Upstream, UpstreamEvent } from '../../src/upstreams/platform.ts'
 import { createSource } from '../../src/tokens/source.ts'
@@ -94,7 +95,7 @@ export function openClocked({ seconds = 30, entries = 100, upstream: given = {},
       clock.wall += by_seconds
       clock.mono += by_seconds * 1000
     },
-    /** A promise also where the answer is at hand. */
+    /** A promise also where the answer is at hand; what is told of the keys of a tick is told when it resolves. */
     async ask(given_request: Partial<TokenRequest> = {}, caller: Partial<Caller> = {}): Promise<Rows> {
       const request = {
         userId: 'user_1',
@@ -103,7 +104,9 @@ export function openClocked({ seconds = 30, entries = 100, upstream: given = {},
         minValiditySeconds: 60,
         ...given_request,
       }
-      return (await source.tokens(request, { ...callerOf(), ...caller })).map(({ token }) => token)
+      const tokens = await source.tokens(request, { ...callerOf(), ...caller })
+      await setImmediate()
+      return tokens.map(({ token }) => token)
     },
   }
 }

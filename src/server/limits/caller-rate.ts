@@ -6,7 +6,7 @@
 import type { Viewer } from '../../auth/viewer.ts'
 import { badUserInput, CodedError } from '../../errors.ts'
 import { createCache } from '../../lib/cache.ts'
-import { monotonicMs } from '../../lib/clock.ts'
+import { monotonicMs, oncePerTick } from '../../lib/clock.ts'
 import type { ConsumeKey } from '../../tokens/loaders.ts'
 import type { RateOptions } from '../../upstreams/platform.ts'
 
@@ -30,7 +30,8 @@ export function createReadLimit(max: number, caller: string | null, consume: Con
 /** Null for an anonymous caller, who is refused before any key. */
 export function callerOf(viewer: Viewer): string | null {
   if (viewer.kind === 'anonymous') return null
-  return JSON.stringify(viewer.kind === 'service' ? [viewer.id] : [viewer.issuer, viewer.userId])
+  // No issuer and no id of a service holds a line feed.
+  return viewer.kind === 'service' ? viewer.id : `${viewer.issuer}\n${viewer.userId}`
 }
 
 /** What one caller may read: so many keys at once, and so many each second. */
@@ -72,7 +73,10 @@ interface Bucket {
 const MAX_CALLERS = 10_000
 
 /** A token bucket for each caller. `now` gives milliseconds of a monotonic clock; tests pass their own. */
-export function createCallerRate({ burst, perSecond }: Allowance, now: () => number = monotonicMs): ConsumeAllowance {
+export function createCallerRate(
+  { burst, perSecond }: Allowance,
+  now: () => number = oncePerTick(monotonicMs),
+): ConsumeAllowance {
   const buckets = createCache<Bucket>({ entries: MAX_CALLERS })
 
   function fill(caller: string): Bucket {

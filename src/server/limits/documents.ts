@@ -65,10 +65,19 @@ function createLimits({ directives, aliases, root_fields: rootFields, fields, de
   ]
 }
 
+/** Returns a function from a document to what is too large about it; null: nothing. */
+export function createDocumentCheck(limits: Limits): (document: DocumentNode) => string | null {
+  const measured = createLimits(limits)
+  return (document) => {
+    const measure = measureDocument(document)
+    return measured.find(({ isExceeded }) => isExceeded(measure))?.message ?? null
+  }
+}
+
 /** Refuses documents that are too large: by their tokens while they are parsed, by the rest before they are validated. */
 export function useDocumentLimits(limits: Limits): Plugin {
   const { tokens: maxTokens, validation_errors: maxErrors } = limits
-  const measured = createLimits(limits)
+  const check = createDocumentCheck(limits)
   return {
     onParse({ setParseFn }) {
       setParseFn((source: string | Source, options?: ParseOptions) => parse(source, { ...options, maxTokens }))
@@ -79,9 +88,8 @@ export function useDocumentLimits(limits: Limits): Plugin {
       }
     },
     onValidate({ params, setResult, validateFn, setValidationFn }) {
-      const measure = measureDocument(params.documentAST as DocumentNode)
-      const exceeded = measured.find(({ isExceeded }) => isExceeded(measure))
-      if (exceeded !== undefined) setResult([operationError(exceeded.message)])
+      const exceeded = check(params.documentAST as DocumentNode)
+      if (exceeded !== null) setResult([operationError(exceeded)])
       // Validation ends after so many errors: a document with a thousand costs no more than one with a few.
       const next = validateFn as typeof validate
       setValidationFn(((schema, document, rules, options) =>

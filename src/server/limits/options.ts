@@ -44,7 +44,11 @@ export const limitsOptions = z
     token_reads: atLeastOne
       .default(250)
       .describe('Token reads of an operation: distinct pairs of a user and a provider; those beyond are refused.'),
-    errors: atLeastOne.default(10).describe('Errors of an answer; one more says how many were left out.'),
+    errors: atLeastOne
+      .default(10)
+      .describe(
+        'Errors of an answer about what the operation does wrong; one more says how many were left out. Of keys that failed each has its own.',
+      ),
     validation_errors: atLeastOne.default(5).describe('Mistakes in an operation after which checking it ends.'),
     caller_rate: z
       .strictObject({

@@ -79,9 +79,18 @@ export async function createMetrics(states: () => Readonly<Record<string, Upstre
     },
   })
 
+  /** The library looks for the series of labels at each call; there are few of these. */
+  const requestsBy = new Map<string, ReturnType<typeof requests.labels>>()
+  function requestSeries(status: string, viewer: string): ReturnType<typeof requests.labels> {
+    const name = `${status} ${viewer}`
+    let series = requestsBy.get(name)
+    if (series === undefined) requestsBy.set(name, (series = requests.labels(status, viewer)))
+    return series
+  }
+
   return {
     request: ({ status, viewer, durationMs }) => {
-      requests.observe({ status: String(status), viewer }, durationMs / 1000)
+      requestSeries(String(status), viewer).observe(durationMs / 1000)
     },
     refusal: ({ code, upstream }) => {
       errors.inc({ code, upstream: upstream ?? '' })

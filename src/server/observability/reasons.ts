@@ -75,29 +75,34 @@ export function idsOf({ id, traceId }: RequestState): Readonly<Record<string, st
   return { request_id: id, ...(traceId !== null && { trace_id: traceId }) }
 }
 
-/**
- * Logs every defect of an execution with the ids of its request, before the errors are masked. `noteLogged` keeps the
- * mask from logging it again without them.
- */
-export function useDefectLog(log: Log, noteLogged: (error: unknown) => void): GraphPlugin {
+/** Logs every defect of an execution with the ids of its request, before the errors are masked. */
+export function useDefectLog(logDefects: LogDefects): GraphPlugin {
   return {
     onExecute({ args }) {
       const { state } = args.contextValue
       return {
         onExecuteDone({ result }) {
-          if (isAsyncIterable(result)) return
-          for (const error of (result as ExecutionResult).errors ?? []) {
-            const cause = rootCause(error)
-            if (cause instanceof GraphQLError) continue
-            const isCoded = cause instanceof CodedError
-            if (isCoded && cause.code !== 'INTERNAL_SERVER_ERROR') continue
-            const reason = reasonOf(cause) ?? undefined
-            log.error({ ...idsOf(state), reason, error: cause }, isCoded ? 'internal error' : 'unexpected error')
-            noteLogged(cause)
-          }
+          if (!isAsyncIterable(result)) logDefects((result as ExecutionResult).errors ?? [], state)
         },
       }
     },
+  }
+}
+
+/** `noteLogged` keeps the mask from logging a defect again without its ids. */
+export type LogDefects = (errors: readonly GraphQLError[], state: RequestState) => void
+
+export function createDefectLog(log: Log, noteLogged: (error: unknown) => void): LogDefects {
+  return (errors, state) => {
+    for (const error of errors) {
+      const cause = rootCause(error)
+      if (cause instanceof GraphQLError) continue
+      const isCoded = cause instanceof CodedError
+      if (isCoded && cause.code !== 'INTERNAL_SERVER_ERROR') continue
+      const reason = reasonOf(cause) ?? undefined
+      log.error({ ...idsOf(state), reason, error: cause }, isCoded ? 'internal error' : 'unexpected error')
+      noteLogged(cause)
+    }
   }
 }
 
@@ -135,7 +140,8 @@ function isDocument(result: unknown): result is DocumentNode {
   return typeof result === 'object' && result !== null && 'kind' in result && result.kind === Kind.DOCUMENT
 }
 
-function noteOf({ extensions: { code, upstream } }: GraphQLError): AnsweredError {
+/** What the log and the metrics say of an error that is masked. */
+export function noteOf({ extensions: { code, upstream } }: GraphQLError): AnsweredError {
   return {
     code: knownErrorCodes.has(code) ? String(code) : 'INTERNAL_SERVER_ERROR',
     upstream: typeof upstream === 'string' ? upstream : null,
@@ -154,7 +160,7 @@ export function useRequestIds(): Plugin<object, OperationRequest> {
   }
 }
 
-function withRequestId(error: GraphQLError, id: string): GraphQLError {
+export function withRequestId(error: GraphQLError, id: string): GraphQLError {
   const { nodes = null, source = null, positions = null, path = null, extensions } = error
   return new GraphQLError(error.message, {
     nodes,

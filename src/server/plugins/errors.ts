@@ -23,6 +23,7 @@ import type {
   ValidationRule,
 } from 'graphql'
 import { maySeeSchema } from '../../auth/policy.ts'
+import type { Viewer } from '../../auth/viewer.ts'
 import { CodedError, errorCodes, knownErrorCodes } from '../../errors.ts'
 import type { ErrorCode } from '../../errors.ts'
 import { shorten } from '../../lib/text.ts'
@@ -30,6 +31,7 @@ import type { Log } from '../../log.ts'
 import type { Mode } from '../../mode.ts'
 import { clientSchema } from '../../schema/sdl.ts'
 import type { GraphPlugin } from '../context.ts'
+import type { Limits } from '../limits/options.ts'
 import { rootCause } from '../observability/reasons.ts'
 
 /**
@@ -83,12 +85,13 @@ export function useShortMessages(): Plugin {
   return {
     onExecutionResult({ result, setResult }) {
       if (result === undefined || isAsyncIterable(result) || result.errors === undefined) return
-      setResult({ ...result, errors: result.errors.map(withShortMessage) })
+      setResult({ ...result, errors: result.errors.map(shortenMessage) })
     },
   }
 }
 
-function withShortMessage(error: GraphQLError): GraphQLError {
+/** GraphQL's own messages quote the operation. */
+export function shortenMessage(error: GraphQLError): GraphQLError {
   if (error.message.length <= MAX_MESSAGE_LENGTH) return error
   return replaceMessage(error, shorten(error.message, MAX_MESSAGE_LENGTH))
 }
@@ -97,18 +100,60 @@ function withShortMessage(error: GraphQLError): GraphQLError {
  * Limits the errors of an answer, so that it does not grow with its mistakes. The parser and the validator report few
  * errors; those of the execution are cut before they are masked, because masking costs more than making them.
  */
-export function useErrorLimit(max: number): Plugin {
+export function useErrorLimit(max: ErrorLimits): Plugin {
   return {
     onExecute: () => ({
       onExecuteDone({ result, setResult }) {
         if (isAsyncIterable(result)) return
         const { errors = [] } = result as ExecutionResult
-        const leftOut = errors.slice(max)
-        if (leftOut[0] !== undefined)
-          setResult({ ...result, errors: [...errors.slice(0, max), sumUp(leftOut.length, leftOut[0])] })
+        if (errors.length > 1) setResult({ ...result, errors: limitErrors(errors, max) })
       },
     }),
   }
+}
+
+/** How many errors of one answer are told. */
+export interface ErrorLimits {
+  /** What the caller did wrong, and defects. */
+  readonly mistakes: number
+  /** Keys that failed: as many as an operation may ask for, so that each has an error of its own. */
+  readonly keys: number
+}
+
+export function errorLimitsOf({ errors, token_reads: keys }: Limits): ErrorLimits {
+  return { mistakes: errors, keys: Math.max(errors, keys) }
+}
+
+/** The first errors in the order of their places, and one that stands for the others. */
+export function limitErrors(errors: readonly GraphQLError[], max: ErrorLimits): readonly GraphQLError[] {
+  // Executors report them in the order in which upstreams answer.
+  const ordered = errors.length > 1 ? errors.toSorted(comparePlaces) : errors
+  const told: GraphQLError[] = []
+  const leftOut: GraphQLError[] = []
+  const counts = { mistakes: 0, keys: 0 }
+  for (const error of ordered) {
+    const kind = isOfKey(error) ? 'keys' : 'mistakes'
+    counts[kind] += 1
+    ;(counts[kind] <= max[kind] ? told : leftOut).push(error)
+  }
+  return leftOut[0] === undefined ? told : [...told, sumUp(leftOut.length, leftOut[0])]
+}
+
+/** Whether a key failed, by what an upstream or the access policy said of it. */
+function isOfKey({ originalError, extensions: { code, upstream } }: GraphQLError): boolean {
+  return originalError instanceof CodedError && (upstream !== undefined || code !== 'BAD_USER_INPUT')
+}
+
+/** By the position in the operation, then by the positions in the lists of the answer. */
+function comparePlaces(a: GraphQLError, b: GraphQLError): number {
+  const byText = (a.nodes?.[0]?.loc?.start ?? 0) - (b.nodes?.[0]?.loc?.start ?? 0)
+  if (byText !== 0) return byText
+  const [one, other] = [a.path ?? [], b.path ?? []]
+  for (const [depth, key] of one.entries()) {
+    const against = other[depth]
+    if (typeof key === 'number' && typeof against === 'number' && key !== against) return key - against
+  }
+  return one.length - other.length
 }
 
 /** Takes the code of the first error left out; one without a code that is not GraphQL's own is a defect. */
@@ -140,13 +185,9 @@ export function operationError(message: string, http: OperationErrorHttp | null 
 // validated, nothing is suggested, and errors repeat no name of the schema that the caller did not send
 // (docs/promises.md S4).
 
-export function useSchemaPrivacy(mode: Mode): GraphPlugin {
+export function useSchemaPrivacy(mode: Mode, hideSchema: HideSchema): GraphPlugin {
   if (mode === 'development') return {}
-  let redactNames: RedactNames = (message) => message
   return {
-    onSchemaChange({ schema }) {
-      redactNames = createRedactNames(schema as GraphQLSchema)
-    },
     onValidate({ context, addValidationRule, validateFn, setValidationFn }) {
       if (!maySeeSchema(context.viewer)) addRuleForSome(addValidationRule, NoSchemaIntrospectionCustomRule)
       const next = validateFn as typeof validate
@@ -155,16 +196,21 @@ export function useSchemaPrivacy(mode: Mode): GraphPlugin {
     },
     onExecutionResult({ result, setResult, context }) {
       if (result === undefined || isAsyncIterable(result) || result.errors === undefined) return
-      const isShown = maySeeSchema(context.viewer)
       const sent = context.params.query ?? ''
-      setResult({
-        ...result,
-        errors: result.errors.map((error) => {
-          const message = withoutSuggestion(error.message)
-          return replaceMessage(error, isShown ? message : redactNames(message, sent))
-        }),
-      })
+      setResult({ ...result, errors: result.errors.map((error) => hideSchema(error, context.viewer, sent)) })
     },
+  }
+}
+
+/** The error without what its message tells this viewer of the schema; `sent` is the text of the operation. */
+export type HideSchema = (error: GraphQLError, viewer: Viewer, sent: string) => GraphQLError
+
+export function createHideSchema(mode: Mode, schema: GraphQLSchema): HideSchema {
+  if (mode === 'development') return (error) => error
+  const redactNames = createRedactNames(schema)
+  return (error, viewer, sent) => {
+    const message = withoutSuggestion(error.message)
+    return replaceMessage(error, maySeeSchema(viewer) ? message : redactNames(message, sent))
   }
 }
 

@@ -57,6 +57,24 @@ export function useTrustedDocuments(
   }
 }
 
+/**
+ * Returns a function from a request to the text of the operation that it may execute; null where the plugin has to
+ * decide, or to say what is wrong.
+ */
+export function createTextOf(trusted: TrustedDocuments | null): (request: OperationRequest) => string | null {
+  if (trusted === null) return ({ operation: { query } }) => query ?? null
+  const { documents, mode } = trusted
+  return ({ state, operation }) => {
+    const { query = null } = operation
+    const requested = readRequestedId(operation)
+    if (requested.kind !== 'id') return requested.kind === 'none' && mode === 'allow' ? query : null
+    const text = documents.get(requested.id)
+    if (text === undefined || (query !== null && query !== text)) return null
+    state.documentId = requested.id
+    return text
+  }
+}
+
 function SchemaOnlyRule(context: ValidationContext): ASTVisitor {
   return {
     Document(document) {

@@ -1,5 +1,5 @@
 /** The tokens of a batch of keys: what is stored, refreshed first where a caller needs it to live longer. */
-import { CodedError, monotonicMs, raceSignal, settleOrError, withDetails } from '../kit.ts'
+import { allOf, CodedError, monotonicMs, raceSignal, settleOrError, withDetails } from '../kit.ts'
 import type { AccountHealth, Answer, Call, OAuthAccessToken, TokenKey } from '../kit.ts'
 import type { OAuthClient } from './clients/clients.ts'
 import { isRenewable, leftOf, needOf } from './refresh/decide.ts'
@@ -110,18 +110,16 @@ export function createTokenReader({ reader, refresher, leases, keyring, clientOf
     return made
   }
 
+  /** Without a promise where every token of the key is at hand. */
+  function read(key: TokenKey, rows: readonly ReadRow[], nowMs: number, call: Call) {
+    const shown = allOf(rows.map((row) => show(row, nowMs, key, call)))
+    return shown instanceof Promise ? shown.then((each) => answer(rows, each)) : answer(rows, shown)
+  }
+
   return async (keys: readonly TokenKey[], call: Call) => {
     const { nowMs, rows: found } = await reader.grants(keys, call)
     noteUse(found.flat(), nowMs)
-    return Promise.all(
-      keys.map(async (key, position) => {
-        const rows = found[position] ?? []
-        const each = rows.map((row) => show(row, nowMs, key, call))
-        // Without a promise where all of them are at hand.
-        const atHand = each.flatMap((one) => (one instanceof Promise ? [] : [one]))
-        return answer(rows, atHand.length === each.length ? atHand : await Promise.all(each.map(async (one) => one)))
-      }),
-    )
+    return allOf(keys.map((key, position) => read(key, found[position] ?? [], nowMs, call)))
   }
 }
 
