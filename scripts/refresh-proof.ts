@@ -5,11 +5,17 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { betterAuth } from 'better-auth'
+import type { BetterAuthOptions } from 'better-auth'
+import { getMigrations } from 'better-auth/db/migration'
+import { genericOAuth } from 'better-auth/plugins/generic-oauth'
 import { catalogue } from '../src/upstreams/vault/providers/catalogue.ts'
 import { accountRecord } from '../src/upstreams/vault/store/record.ts'
 import { openStore } from '../src/upstreams/vault/store/store.ts'
 import { writeAccounts } from '../src/upstreams/vault/store/write.ts'
 import { startOidc } from '../test/servers/oidc.ts'
+import type { Oidc } from '../test/servers/oidc.ts'
 import { startPostgres } from '../test/servers/postgres.ts'
 import { crash, crashes } from '../test/vault/refresh/crashes.ts'
 import { startReader } from '../test/vault/refresh/processes.ts'
@@ -62,8 +68,53 @@ async function readers(rounds: number): Promise<void> {
     await Promise.all(processes.map((each) => each.end()))
     await store.close()
   }
+  await besideBetterAuth(oidc, rounds)
   await oidc.close()
   await postgres[Symbol.asyncDispose]()
+}
+
+/** The same server, and two readers of one expired account of better-auth, in one process. No promise of ours: printed. */
+async function besideBetterAuth(oidc: Oidc, rounds: number): Promise<void> {
+  const database = new DatabaseSync(join(folder, 'better-auth.sqlite'))
+  const config = {
+    ...{ providerId: 'idp', clientId: oidc.client.client_id, clientSecret: oidc.client.client_secret },
+    ...{ discoveryUrl: `${oidc.issuer}/.well-known/openid-configuration`, authentication: 'basic' as const },
+  }
+  const options = {
+    ...{ baseURL: 'http://127.0.0.1', secret: 'invented-better-auth-secret-of-enough-length', database },
+    ...{ logger: { disabled: true }, telemetry: { enabled: false } },
+    plugins: [genericOAuth({ config: [config] })],
+  } satisfies BetterAuthOptions
+  await (await getMigrations(options)).runMigrations()
+  const { api } = betterAuth(options)
+  const long = new Date(Date.now() - 3_600_000).toISOString()
+  const expire = database.prepare('UPDATE account SET accessTokenExpiresAt = ? WHERE userId = ?')
+  let dead = 0
+  let failed = 0
+  const before = oidc.posts
+  for (let round = 0; round < rounds; round++) {
+    const userId = `user_${String(round)}`
+    database
+      .prepare('INSERT INTO user (id, name, email, emailVerified, createdAt, updatedAt) VALUES (?, ?, ?, 1, ?, ?)')
+      .run(userId, 'Invented', `${userId}@app.example`, long, long)
+    database
+      .prepare(
+        `INSERT INTO account (id, accountId, providerId, userId, accessToken, refreshToken, accessTokenExpiresAt, createdAt,
+          updatedAt) VALUES (?, ?, 'idp', ?, 'at', ?, ?, ?, ?)`,
+      )
+      .run(userId, userId, userId, await oidc.mint(userId), long, long, long)
+    const read = () => api.getAccessToken({ body: { accountId: userId, userId } })
+    const results = await Promise.allSettled([read(), read()])
+    failed += results.filter(({ status }) => status === 'rejected').length
+    expire.run(long, userId)
+    const [after] = await Promise.allSettled([read()])
+    if (after.status === 'rejected') dead += 1
+  }
+  database.close()
+  say(
+    `better-auth, SQLite: ${String(rounds)} rounds of 2 readers: ${String(oidc.posts - before)} token requests with the one after, ` +
+      `${String(failed)} readers failed, ${String(dead)} grants dead`,
+  )
 }
 
 /** R2: kill -9 at six points of a refresh, at providers of five kinds. */

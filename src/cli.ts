@@ -186,12 +186,20 @@ vault
   .option(...config)
   .requiredOption('--from <name>', 'the vault to read, as the configuration names it')
   .requiredOption('--to <name>', 'the vault to write')
-  .action(async ({ config: file, from, to }: { config?: string; from: string; to: string }) => {
-    const flags = file === undefined ? {} : { config: file }
-    await withVault({ ...flags, upstream: from }, (_, source) =>
-      withVault({ ...flags, upstream: to }, ({ copyVault }, target) => copyVault(source, target, output)),
+  .option('--prune', 'remove accounts from the target that the source does not have')
+  .action(async ({ config: file, from, to, ...flags }: CopyCommand) => {
+    const common = file === undefined ? {} : { config: file }
+    await withVault({ ...common, upstream: from }, (_, source) =>
+      withVault({ ...common, upstream: to }, ({ copyVault }, target) => copyVault(source, target, flags, output)),
     )
   })
+
+interface CopyCommand {
+  readonly config?: string
+  readonly from: string
+  readonly to: string
+  readonly prune?: boolean
+}
 
 try {
   await program.parseAsync()

@@ -119,7 +119,7 @@ export async function openServer(
     parts.push({ name: 'audit', close: audit.close })
     const tracing = config.tracing === null ? null : await createTracing(config.tracing)
     if (tracing !== null) parts.push({ name: 'tracing', close: tracing.close })
-    const metrics = config.metrics === null ? null : await createMetrics(() => source.states())
+    const metrics = config.metrics === null ? null : await createMetrics(() => source)
     const observeAll = (event: UpstreamEvent): void => {
       if (log.isLevelEnabled('debug')) {
         const { traces: _, ...facts } = event

@@ -173,7 +173,7 @@ export interface StatusOptions {
 /** `vault status`: prints counts and the clients that need the operator. Returns 0, or 1 while a client is refused. */
 export async function printStatus(store: Store, { json }: StatusOptions, { out }: Output): Promise<0 | 1> {
   const status = await readStatus(store)
-  const { accounts, withRefreshToken, due, leased, clients } = status
+  const { accounts, withRefreshToken, due, leased, spooled, unreadable, clients } = status
   const refused = clients.filter(({ state }) => state === 'OPEN')
   if (json === true) {
     const { withRefreshToken: renewable, ...rest } = status
@@ -184,6 +184,8 @@ export async function printStatus(store: Store, { json }: StatusOptions, { out }
   out.write(`${count(total, 'account')}, ${String(withRefreshToken)} with a refresh token\n`)
   for (const [state, rows] of Object.entries(accounts)) out.write(`  ${state.padEnd(26)} ${String(rows)}\n`)
   out.write(`  ${'due for a refresh'.padEnd(26)} ${String(due)}\n  ${'being refreshed'.padEnd(26)} ${String(leased)}\n`)
+  if (spooled > 0) out.write(`  ${'waiting in the spool'.padEnd(26)} ${String(spooled)}\n`)
+  for (const file of unreadable) out.write(`${store.spoolFolder}: ${file} cannot be read; it may hold new tokens.\n`)
   for (const { provider, client, state, reason, since } of clients) {
     const why =
       state === 'OPEN' ? `${provider} refuses it${reason === null ? '' : ` (${reason})`}` : `${provider} limits it`
@@ -194,14 +196,25 @@ export async function printStatus(store: Store, { json }: StatusOptions, { out }
   return refused.length === 0 ? 0 : 1
 }
 
+export interface CopyFlags {
+  readonly prune?: boolean
+}
+
 /** `vault copy`: returns 0, or 1 when a row does not open. */
-export async function copyVault(from: Store, to: Store, { out, err }: Output): Promise<0 | 1> {
+export async function copyVault(
+  from: Store,
+  to: Store,
+  { prune = false }: CopyFlags,
+  { out, err }: Output,
+): Promise<0 | 1> {
   if (from.sql.place === to.sql.place) throw new Error('--to: it is the same vault as --from.')
   const progress = createProgress(err, 'Copying')
-  const { written, unchanged, damaged, extra } = await copyAccounts(from, to, progress.update)
+  const { written, unchanged, damaged, extra } = await copyAccounts(from, to, { prune, onProgress: progress.update })
   progress.end()
   out.write(`${count(written + unchanged, 'account')}: ${String(written)} written, ${String(unchanged)} unchanged.\n`)
-  if (extra > 0) out.write(`The target has ${count(extra, 'account')} that the source does not have.\n`)
+  if (extra > 0 && prune) out.write(`${count(extra, 'account')} removed that the source does not have.\n`)
+  else if (extra > 0)
+    out.write(`The target has ${count(extra, 'account')} that the source does not have; --prune removes them.\n`)
   for (const row of damaged)
     err.write(`Damaged and not copied: ${row.user_id} ${row.provider} ${row.external_account_id}.\n`)
   return damaged.length === 0 ? 0 : 1

@@ -6,7 +6,7 @@ import { CodedError, withDetails } from '../errors.ts'
 import type { Answer } from '../lib/answer.ts'
 import { monotonicMs, oncePerTick, unixSeconds } from '../lib/clock.ts'
 import type { RateOptions } from '../upstreams/platform.ts'
-import type { Upstream, UpstreamState } from '../upstreams/platform.ts'
+import type { Census, Upstream, UpstreamState } from '../upstreams/platform.ts'
 import { listAccounts, looksLikeGraphId } from './accounts.ts'
 import type { AccountList } from './accounts.ts'
 import { openCachedUpstream } from './cached-upstream.ts'
@@ -36,6 +36,8 @@ export interface TokenSource {
   readonly usesSubjectToken: boolean
   /** How every upstream is doing that can tell, by name. */
   states(): Readonly<Record<string, UpstreamState>>
+  /** How the accounts are doing that this process keeps alive, by upstream. */
+  census(): Promise<readonly (Census & { readonly upstream: string })[]>
   /** Waits for the work of upstreams that must not be cut off. */
   finish(): Promise<void>
   close(): Promise<void>
@@ -107,6 +109,12 @@ export function createSource(upstreams: readonly Upstream[], given: Routing, opt
           const state = upstream.state?.()
           return state === undefined ? [] : [[upstream.name, state] as const]
         }),
+      ),
+    census: () =>
+      Promise.all(
+        upstreams.flatMap(({ name, census }) =>
+          census === undefined ? [] : [census().then((counts) => ({ upstream: name, ...counts }))],
+        ),
       ),
     finish: async () => {
       await Promise.all(upstreams.flatMap(({ finish }) => (finish === undefined ? [] : [finish()])))

@@ -41,7 +41,7 @@ export { retryAfterMs } from './http/retry.ts'
 export { httpOptionFields, httpTuning } from './http/types.ts'
 export { checkPathSegment } from './http/url.ts'
 export type { Authorize, Http, HttpAnswer, HttpTuning, RequestSpec } from './http/types.ts'
-export type { All, Call, Grouped, Many, One, Platform, PlatformEvent, UpstreamDeps } from './platform.ts'
+export type { Census, All, Call, Grouped, Many, One, Platform, PlatformEvent, UpstreamDeps } from './platform.ts'
 export {
   isUnreadable,
   optionalRows,

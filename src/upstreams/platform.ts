@@ -88,6 +88,8 @@ export interface OpenPlatform {
   finish?(): Promise<void>
   /** For metrics and `/ready`; left out where no request has to wait. */
   state?(): UpstreamState
+  /** For metrics: how the accounts are doing that this process keeps alive. */
+  census?(): Promise<Census>
   close(): Promise<void>
 }
 
@@ -112,6 +114,15 @@ export interface UpstreamState {
   readonly under_way: number
   /** Milliseconds for which the platform still refuses requests. */
   readonly blocked_ms: number
+}
+
+export interface Census {
+  /** Accounts by their state. */
+  readonly accounts: Readonly<Record<string, number>>
+  /** Accounts whose new tokens wait for the database. */
+  readonly spooled: number
+  /** Clients that their provider refuses. */
+  readonly refusedClients: number
 }
 
 /**

@@ -1,5 +1,11 @@
 /** The metrics for Prometheus, on a separate port. */
+import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { vaultOptions } from '../../src/upstreams/vault/options.ts'
+import { accountRecord } from '../../src/upstreams/vault/store/record.ts'
+import { openStore } from '../../src/upstreams/vault/store/store.ts'
+import { writeAccounts } from '../../src/upstreams/vault/store/write.ts'
+import { makeFolder } from '../kit/folder.ts'
 import { answers } from '../servers/misbehaviour.ts'
 import { clerkFailure } from '../servers/clerk.ts'
 import { startGraphOverClerk } from '../kit/graph-over-clerk.ts'
@@ -49,6 +55,30 @@ it('counts requests, calls, cached keys, errors and queues, without any user, pr
   expect(text).toContain('process_resident_memory_bytes')
   for (const hidden of ['user_secretive', 'invented-metric-token', 'google', graph.clerk.secret_key, graph.clerk.url])
     expect(text).not.toContain(hidden)
+})
+
+it('counts the accounts of a vault by state, its spool and the clients that are refused', async () => {
+  using folder = makeFolder()
+  const path = join(folder.path, 'vault.sqlite')
+  const keys = [{ id: 'k1', secret: 'invented-ring-secret-0123456789-abcdef' }]
+  const store = await openStore(vaultOptions.parse({ path, keys }))
+  const account = (user_id: string) => ({ user_id, provider: 'google', external_account_id: 'a', token: 'invented-at' })
+  await writeAccounts(
+    store,
+    ['u1', 'u2', 'u3'].map((user) => accountRecord.parse(account(user))),
+  )
+  await store.sql.run("UPDATE accounts SET state = 'AMBIGUOUS' WHERE user_id = 'u1'")
+  await store.sql.run("INSERT INTO client_health VALUES ('google', 'google', 'c', 'OPEN', 'invalid_client', 1, 1)")
+  await store.close()
+  await using server = await startTestServer({
+    file: { metrics: { port: 0 }, upstreams: { own: { platform: 'vault', path, keys } } },
+  })
+  const text = await (await fetch(`${server.metrics_url ?? ''}/metrics`)).text()
+  expect(text).toContain('tokengraph_vault_accounts{upstream="own",state="ACTIVE"} 2\n')
+  expect(text).toContain('tokengraph_vault_accounts{upstream="own",state="AMBIGUOUS"} 1\n')
+  expect(text).toContain('tokengraph_vault_spooled{upstream="own"} 0\n')
+  expect(text).toContain('tokengraph_vault_refused_clients{upstream="own"} 1\n')
+  expect(text).not.toMatch(/u1|invented-at/)
 })
 
 it('is served on a port of its own, and nothing else is served there', async () => {

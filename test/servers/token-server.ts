@@ -37,6 +37,8 @@ export type Behaviour =
   | 'invalid_grant'
   | 'bad-id-token'
   | { readonly delayMs: number }
+  /** It rotates, and these members are laid over its answer; undefined leaves one out. */
+  | { readonly answer: Readonly<Record<string, unknown>>; readonly as?: 'form' }
 
 interface Grant {
   readonly id: string
@@ -140,7 +142,7 @@ export async function startTokenServer(given: Partial<TokenServerOptions> = {}) 
       return
     }
     const found = redeem(form.get('refresh_token') ?? '')
-    if (typeof behaviour === 'object') await sleep(behaviour.delayMs)
+    if (typeof behaviour === 'object' && 'delayMs' in behaviour) await sleep(behaviour.delayMs)
     if (typeof behaviour === 'string' && behaviour.startsWith('rotate-then-')) {
       lose(behaviour.slice('rotate-then-'.length))
       return
@@ -149,13 +151,25 @@ export async function startTokenServer(given: Partial<TokenServerOptions> = {}) 
       send(400, { error: found })
       return
     }
-    send(200, {
+    const laid = typeof behaviour === 'object' && 'answer' in behaviour ? behaviour : { answer: {} }
+    const body: Record<string, unknown> = {
       access_token: found.access,
       token_type: 'Bearer',
       expires_in: options.accessSeconds,
       ...(options.rotation === 'always' && { refresh_token: found.refresh }),
       ...(behaviour === 'bad-id-token' && { id_token: 'e30.e30.' }),
-    })
+      ...laid.answer,
+    }
+    if (!('as' in laid)) {
+      send(200, body)
+      return
+    }
+    const members = Object.entries(body).flatMap(([name, value]) =>
+      typeof value === 'string' || typeof value === 'number' ? [[name, String(value)]] : [],
+    )
+    response
+      .writeHead(200, { 'content-type': 'application/x-www-form-urlencoded' })
+      .end(new URLSearchParams(members).toString())
   }
 
   function isClient(request: IncomingMessage, form: URLSearchParams): boolean {

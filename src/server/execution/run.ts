@@ -142,7 +142,9 @@ function argumentsOf(run: Run, field: FieldPlan): Arguments {
 
 /** One for all objects of a field: without their paths, which no resolver of this schema looks at. */
 function infoOf({ plan, variables, infos }: Run, { index, field, nodes, parent }: FieldPlan): GraphQLResolveInfo {
-  return (infos[index] ??= {
+  const known = infos[index]
+  if (known !== undefined) return known
+  const info = {
     fieldName: field.name,
     fieldNodes: nodes,
     returnType: field.type,
@@ -153,9 +155,12 @@ function infoOf({ plan, variables, infos }: Run, { index, field, nodes, parent }
     operation: plan.operation,
     rootValue: undefined,
     variableValues: variables,
+    // Members of graphql-js 17, which the types of a dependency add.
     getAbortSignal: () => undefined,
     getAsyncHelpers: notGiven,
-  })
+  }
+  infos[index] = info
+  return info
 }
 
 const noPath = { prev: undefined, key: '', typename: undefined } as const

@@ -7,7 +7,8 @@ import type { Registry } from 'prom-client'
 import { listen } from '../../http/node.ts'
 import type { Address, Listening } from '../../http/node.ts'
 import type { HttpResponse } from '../../http/message.ts'
-import type { UpstreamEvent, UpstreamState } from '../../upstreams/platform.ts'
+import type { TokenSource } from '../../tokens/source.ts'
+import type { UpstreamEvent } from '../../upstreams/platform.ts'
 import type { AnsweredError, RequestState } from '../context.ts'
 
 export interface Metrics {
@@ -23,8 +24,8 @@ export interface Metrics {
 const requestBuckets = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const breakerStates = ['closed', 'half-open', 'open'] as const
 
-/** Loads the library, which is not needed where metrics are off. `states` is called by each scrape. */
-export async function createMetrics(states: () => Readonly<Record<string, UpstreamState>>): Promise<Metrics> {
+/** Loads the library, which is not needed where metrics are off. `source` is asked by each scrape. */
+export async function createMetrics(source: () => Pick<TokenSource, 'states' | 'census'>): Promise<Metrics> {
   const prometheus = await import('prom-client')
   const registry: Registry = new prometheus.Registry()
   prometheus.collectDefaultMetrics({ register: registry })
@@ -62,7 +63,7 @@ export async function createMetrics(states: () => Readonly<Record<string, Upstre
     labelNames: ['upstream', 'state'] as const,
     registers,
     collect() {
-      for (const [upstream, { queued, under_way }] of Object.entries(states())) {
+      for (const [upstream, { queued, under_way }] of Object.entries(source().states())) {
         this.set({ upstream, state: 'queued' }, queued)
         this.set({ upstream, state: 'under_way' }, under_way)
       }
@@ -74,8 +75,39 @@ export async function createMetrics(states: () => Readonly<Record<string, Upstre
     labelNames: ['upstream'] as const,
     registers,
     collect() {
-      for (const [upstream, state] of Object.entries(states()))
+      for (const [upstream, state] of Object.entries(source().states()))
         this.set({ upstream }, breakerStates.indexOf(state.breaker))
+    },
+  })
+
+  new prometheus.Gauge({
+    name: 'tokengraph_vault_accounts',
+    help: 'Accounts of a vault by state, counted once a minute at most.',
+    labelNames: ['upstream', 'state'] as const,
+    registers,
+    async collect() {
+      const census = await source().census()
+      this.reset()
+      for (const { upstream, accounts } of census)
+        for (const [state, rows] of Object.entries(accounts)) this.set({ upstream, state }, rows)
+    },
+  })
+  new prometheus.Gauge({
+    name: 'tokengraph_vault_spooled',
+    help: 'Accounts of a vault whose new tokens wait in the spool of this process, because the database did not take them.',
+    labelNames: ['upstream'] as const,
+    registers,
+    async collect() {
+      for (const { upstream, spooled } of await source().census()) this.set({ upstream }, spooled)
+    },
+  })
+  new prometheus.Gauge({
+    name: 'tokengraph_vault_refused_clients',
+    help: 'OAuth clients of a vault that their provider refuses, as with a wrong secret.',
+    labelNames: ['upstream'] as const,
+    registers,
+    async collect() {
+      for (const { upstream, refusedClients } of await source().census()) this.set({ upstream }, refusedClients)
     },
   })
 

@@ -56,6 +56,7 @@ export const vault: Platform<VaultOptions> = {
           )
         },
       },
+      census: async () => (await opening).census(),
       finish: async () => {
         await opening.then(({ finish }) => finish()).catch(() => undefined)
       },

@@ -1,5 +1,4 @@
 /** Puts the parts of an open vault together. */
-import { dirname, join, resolve } from 'node:path'
 import { wireProvider } from '../kit.ts'
 import type { UpstreamDeps } from '../kit.ts'
 import { readClients } from './clients/clients.ts'
@@ -17,6 +16,7 @@ import { openSpool, reserveSpool } from './refresh/spool.ts'
 import { createWorker } from './refresh/worker.ts'
 import { createReader } from './store/read.ts'
 import type { ReadRow } from './store/read.ts'
+import { createCensus } from './store/status.ts'
 import { openStore } from './store/store.ts'
 import { createTokenReader } from './tokens.ts'
 
@@ -33,8 +33,7 @@ export async function openVault(options: VaultOptions, deps: UpstreamDeps, wrapp
   const { observe, warn = () => undefined } = deps
   const clients = readClients(options)
   const store = await openStore(options)
-  const { sql, keyring } = store
-  const folder = spoolFolder(options)
+  const { sql, keyring, spoolFolder: folder } = store
   const spool = openSpool(folder)
   for (const file of spool.unreadable) warn('a file of the spool cannot be read and stays where it is', { file })
   if (clients.size > 0) reserveSpool(folder)
@@ -60,6 +59,7 @@ export async function openVault(options: VaultOptions, deps: UpstreamDeps, wrapp
   worker.start()
   return {
     reader,
+    census: createCensus(store, spool),
     readTokens: createTokenReader({ reader, refresher, leases, keyring, clientOf }),
     async finish() {
       await worker.stop()
@@ -85,9 +85,4 @@ function findClient(
   }
   const own = [...clients.values()].filter(isOfProvider)
   return own.find(({ name, provider: { id } }) => name === id) ?? (own.length === 1 ? (own[0] ?? null) : null)
-}
-
-function spoolFolder({ spool_path: chosen, path }: VaultOptions): string {
-  if (chosen !== undefined) return resolve(chosen)
-  return path === undefined ? resolve('tokengraph-spool') : join(dirname(resolve(path)), 'spool')
 }

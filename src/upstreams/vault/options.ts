@@ -53,7 +53,7 @@ const refreshing = z
       .max(600_000)
       .default(20_000)
       .describe(
-        'Milliseconds for which one process alone may refresh an account; more than `post_timeout_ms` and `wait_ms`.',
+        `Milliseconds for which one process alone may refresh an account; at least ${String(STORING_MS)} more than \`post_timeout_ms\`, and more than \`wait_ms\`.`,
       ),
     concurrency: z
       .int()

@@ -58,7 +58,7 @@ export async function crash({ kind, point }: Crash, store: Readonly<Record<strin
   try {
     await connect(opened, server, 'u1')
     server.behave((post) => (post === 1 && point === 'posting' ? { delayMs: 500 } : 'ok'))
-    const victim = await startReader(options, point)
+    const victim = await startReader(options, { failpoint: point })
     await victim.read({ provider: 'acme', userId: 'u1', readers: 3 }).then(
       () => {
         throw new Error('the process has not died')

@@ -61,6 +61,38 @@ describe.each([
     }
     await Promise.all(processes.map((process) => process.end()))
   }, 60_000)
+
+  test('clocks that are hours wrong cause no request too many, and none too few', async () => {
+    const options = await newVault(vaultOf())
+    const store = await openStore(parse(options))
+    onTestFinished(() => store.close())
+    const inAnHour = Math.floor(Date.now() / 1000) + 3600
+    const record = {
+      ...{ user_id: 'u1', provider: 'idp', external_account_id: 'a1', token: 'invented-at', expires_at: inAnHour },
+      refresh_token: await oidc.mint('u1'),
+    }
+    await writeAccounts(store, [accountRecord.parse(record)])
+    const shifts = [0, 6 * 3_600_000, -6 * 3_600_000]
+    const processes = await Promise.all(shifts.map((clockShiftMs) => startReader(options, { clockShiftMs })))
+    const order = { provider: 'idp', userId: 'u1', readers: 20 }
+    const before = oidc.posts
+    for (const [n, process] of processes.entries()) {
+      const { now, ...report } = await process.read(order)
+      expect(Math.abs(now - Date.now() - (shifts[n] ?? 0))).toBeLessThan(60_000)
+      expect(report).toEqual({ tokens: ['invented-at'], problems: [] })
+    }
+    expect(oidc.posts - before).toBe(0)
+    for (let round = 1; round <= ROUNDS; round++) {
+      await store.sql.run(`UPDATE ${store.sql.dialect.table('accounts')} SET expires_at = 1700000000`)
+      const reports = await Promise.all(processes.map((process) => process.read(order)))
+      expect(reports.flatMap(({ problems }) => problems)).toEqual([])
+      expect(new Set(reports.flatMap(({ tokens }) => tokens)).size).toBe(1)
+      // The new token lives, whatever each of the clocks says.
+      for (const process of processes) await process.read(order)
+      expect(oidc.posts - before).toBe(round)
+    }
+    await Promise.all(processes.map((process) => process.end()))
+  }, 60_000)
 })
 
 test('a process that stands still for longer than its lease overwrites nothing', async () => {

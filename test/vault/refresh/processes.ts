@@ -15,6 +15,8 @@ export interface Order {
 }
 
 export interface Report {
+  /** What the process takes for now: milliseconds since 1970. */
+  readonly now: number
   /** The distinct tokens that were handed out. */
   readonly tokens: readonly string[]
   readonly problems: readonly string[]
@@ -27,11 +29,24 @@ export interface ReaderProcess {
   end(): Promise<void>
 }
 
-export async function startReader(options: object, failpoint?: Failpoint): Promise<ReaderProcess> {
+export interface ReaderTrouble {
+  readonly failpoint?: Failpoint
+  /** Milliseconds by which the clock of the process is wrong. */
+  readonly clockShiftMs?: number
+}
+
+export async function startReader(
+  options: object,
+  { failpoint, clockShiftMs = 0 }: ReaderTrouble = {},
+): Promise<ReaderProcess> {
+  const lie = `const right = Date.now; Date.now = () => right() + ${String(clockShiftMs)}`
   const child = fork(
     join(import.meta.dirname, 'reader-process.ts'),
     [JSON.stringify(options), ...(failpoint === undefined ? [] : [failpoint])],
-    { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv: [] },
+    {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      execArgv: clockShiftMs === 0 ? [] : ['--import', `data:text/javascript,${encodeURIComponent(lie)}`],
+    },
   )
   const died = once(child, 'exit')
   const message = async (): Promise<unknown> => {

@@ -76,7 +76,7 @@ process.on('message', (order: Order | 'end') => {
   void Promise.all(Array.from({ length: order.readers }, () => readOnce(order))).then((found) => {
     const tokens = new Set(found.flatMap((each) => ('token' in each ? [each.token] : [])))
     const problems = found.flatMap((each) => ('problem' in each ? [each.problem] : []))
-    process.send?.({ tokens: [...tokens], problems } satisfies Report)
+    process.send?.({ now: Date.now(), tokens: [...tokens], problems } satisfies Report)
   })
 })
 process.send?.('ready')

@@ -1,15 +1,20 @@
 /** `vault copy` from one store to the other, with other keys and under load, against a model; and `vault status`. */
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { copyVault, printStatus } from '../../../src/commands/vault.ts'
+import type { CopyFlags } from '../../../src/commands/vault.ts'
 import { reveal, secret } from '../../../src/lib/secret.ts'
 import { createLeases } from '../../../src/upstreams/vault/refresh/leases.ts'
 import { deleteAccounts } from '../../../src/upstreams/vault/store/manage.ts'
 import { accountRecord } from '../../../src/upstreams/vault/store/record.ts'
 import { openSecrets, sealSecrets } from '../../../src/upstreams/vault/store/rows.ts'
 import type { FullRow } from '../../../src/upstreams/vault/store/rows.ts'
+import { openSpool } from '../../../src/upstreams/vault/refresh/spool.ts'
 import { openStore } from '../../../src/upstreams/vault/store/store.ts'
 import type { Store } from '../../../src/upstreams/vault/store/store.ts'
 import { writeAccounts } from '../../../src/upstreams/vault/store/write.ts'
+import { testFolder } from '../../kit/folder.ts'
 import { captureOutput } from '../../kit/output.ts'
 import { startPostgres } from '../../servers/postgres.ts'
 import type { PostgresServer } from '../../servers/postgres.ts'
@@ -60,9 +65,9 @@ async function contents(store: Store) {
   })
 }
 
-async function copy(from: Store, to: Store) {
+async function copy(from: Store, to: Store, flags: CopyFlags = {}) {
   const printed = captureOutput()
-  return { code: await copyVault(from, to, printed), out: printed.out.text(), err: printed.err.text() }
+  return { code: await copyVault(from, to, flags, printed), out: printed.out.text(), err: printed.err.text() }
 }
 
 describe.each([
@@ -104,6 +109,49 @@ describe.each([
       `${String(ACCOUNTS + 2)} accounts: 0 written, ${String(ACCOUNTS + 2)} unchanged.\n`,
     )
   }, 60_000)
+
+  test('accounts that are removed at the source while it runs are named, and removed by the run that prunes', async () => {
+    const from = await open(newSource())
+    const to = await open(newTarget({ keys: [newRing] }))
+    await writeAccounts(
+      from,
+      Array.from({ length: ACCOUNTS }, (__, n) => account(n)),
+    )
+    const remove = async (n: number): Promise<void> => {
+      await deleteAccounts(from, { userId: `user_${String(n)}`, provider: null, externalAccountId: null })
+    }
+    const removing = async (): Promise<void> => {
+      for (let n = 0; n < 60; n++) await remove(n * 20)
+    }
+    await copy(from, to)
+    await Promise.all([copy(from, to), removing()])
+    expect((await copy(from, to)).out).toContain('The target has 60 accounts that the source does not have; --prune')
+    expect(await rows(to)).toHaveLength(ACCOUNTS)
+    await remove(1)
+    expect((await copy(from, to, { prune: true })).out).toContain('61 accounts removed that the source does not have.')
+    expect(await contents(to)).toEqual(await contents(from))
+  }, 60_000)
+
+  test('tokens that wait in the spool of the source are counted, and nothing is copied before they are stored', async () => {
+    const from = await open(newSource({ spool_path: join(testFolder().path, 'spool') }))
+    const to = await open(newTarget({ keys: [newRing] }))
+    await writeAccounts(from, [account(0)])
+    const [row] = await rows(from)
+    if (row === undefined) throw new Error('the row is missing')
+    const sealed = sealSecrets({ token: secret('new') }, { ...row, generation: 2 }, from.keyring)
+    const life = { expires_at: null, scopes: null, issued_at_ms: 1, lifetime_seconds: null, refresh_expires_at: null }
+    const fresh = { ...life, source_digest: 'd', source_started_ms: 1, ...sealed }
+    openSpool(from.spoolFolder).put({ identity: row, fresh, dueMs: null })
+    writeFileSync(join(from.spoolFolder, 'torn.json'), '{')
+    const printed = captureOutput()
+    await printStatus(from, {}, printed)
+    expect(printed.out.text()).toContain('waiting in the spool       1\n')
+    expect(printed.out.text()).toContain('torn.json cannot be read; it may hold new tokens.')
+    await expect(copy(from, to)).rejects.toThrow(/^New tokens of 2 accounts wait in .*spool/)
+    expect(await rows(to)).toEqual([])
+    rmSync(from.spoolFolder, { recursive: true })
+    expect((await copy(from, to)).code).toBe(0)
+  })
 
   test('an account that was removed and connected again between two runs is the one of the source', async () => {
     const from = await open(newSource())
@@ -167,7 +215,14 @@ Client google: google refuses it (invalid_client) since 2023-11-14T22:13:20Z; co
 `,
     })
     expect(JSON.parse((await show(true)).out)).toEqual({
-      ...{ accounts: { ACTIVE: 2, AMBIGUOUS: 1 }, with_refresh_token: 3, due: 3, leased: 0 },
+      ...{
+        accounts: { ACTIVE: 2, AMBIGUOUS: 1 },
+        with_refresh_token: 3,
+        due: 3,
+        leased: 0,
+        spooled: 0,
+        unreadable: [],
+      },
       clients: [
         { provider: 'google', client: 'google', state: 'OPEN', reason: 'invalid_client', since: 1_700_000_000 },
       ],

@@ -101,10 +101,12 @@ export function createLeases(sql: Sql, keyring: Keyring): Leases {
       attempt_digest = CASE WHEN $8 = 1 THEN NULL ELSE attempt_digest END,
       next_attempt_ms = ${later(9)}, refresh_due_ms = ${later(10)}
     WHERE row_id = $1 AND generation = $2 AND lease_owner = $3 RETURNING row_id`
+  const due = `${now} + CAST(wanted.value ->> 1 AS BIGINT)`
   const touchSql = `UPDATE ${accounts} SET last_used_ms = ${now},
-      refresh_due_ms = CASE WHEN CAST($2 AS BIGINT) IS NULL THEN refresh_due_ms
-        WHEN refresh_due_ms IS NULL OR refresh_due_ms > ${later(2)} THEN ${later(2)} ELSE refresh_due_ms END
-    WHERE row_id = $1 AND lease_owner IS NULL`
+      refresh_due_ms = CASE WHEN wanted.value ->> 1 IS NULL THEN refresh_due_ms
+        WHEN refresh_due_ms IS NULL OR refresh_due_ms > ${due} THEN ${due} ELSE refresh_due_ms END
+    FROM ${dialect.wanted} (SELECT 1) AS once
+    WHERE row_id = wanted.value ->> 0 AND lease_owner IS NULL`
 
   return {
     async claim({ row_id: id, generation }, owner, leaseMs) {
@@ -133,7 +135,7 @@ export function createLeases(sql: Sql, keyring: Keyring): Leases {
       return rows.length > 0
     },
     async touch(rows) {
-      for (const { rowId, dueMs } of rows) await run(touchSql, [rowId, whole(dueMs)])
+      await run(touchSql, [JSON.stringify(rows.map(({ rowId, dueMs }) => [rowId, whole(dueMs)]))])
     },
   }
 }

@@ -9,6 +9,7 @@ import type { FullRow } from './rows.ts'
 import { registerActiveKey } from './keys.ts'
 import { writing } from './sql.ts'
 import type { Dialect, SqlValue } from './sql.ts'
+import { openSpool } from '../refresh/spool.ts'
 import type { Store } from './store.ts'
 
 export interface Copied {
@@ -17,8 +18,15 @@ export interface Copied {
   readonly unchanged: number
   /** Rows that do not open; they stay in the source alone. */
   readonly damaged: readonly RowIdentity[]
-  /** Rows of the target that the source does not have. */
+  /** Rows of the target that the source does not have; those that were removed, where that was asked for. */
   readonly extra: number
+}
+
+export interface CopyOptions {
+  /** Removes accounts from the target that the source does not have. */
+  readonly prune: boolean
+  /** Gets the number of rows read so far. */
+  readonly onProgress?: (done: number) => void
 }
 
 const PAGE = 500
@@ -35,12 +43,16 @@ const plain = [
 const sealed = ['key_id', 'wrapped_key', 'token', 'token_secret', 'id_token', 'refresh_token', 'extras'] as const
 const columns = [...plain, ...sealed]
 
-/** `onProgress` gets the number of rows read so far. Rejects with `Error` for the operator. */
+/**
+ * Rejects with `Error` for the operator; also where new tokens wait in the spool of the source on this machine, because the
+ * rows of the source hold refresh tokens that are spent.
+ */
 export async function copyAccounts(
   from: Store,
   to: Store,
-  onProgress: (done: number) => void = () => undefined,
+  { prune, onProgress = () => undefined }: CopyOptions,
 ): Promise<Copied> {
+  checkSpool(from)
   const upsert = upsertStatement(to.sql.dialect)
   const select = `SELECT * FROM ${from.sql.dialect.table('accounts')} WHERE row_id > $1 ORDER BY row_id LIMIT ${String(PAGE)}`
   const damaged: RowIdentity[] = []
@@ -66,8 +78,39 @@ export async function copyAccounts(
     done += rows.length
     onProgress(done)
   }
-  const extra = (await countAll(to)) - (done - damaged.length)
-  return { written, unchanged: done - written - damaged.length, damaged, extra: Math.max(0, extra) }
+  return { written, unchanged: done - written - damaged.length, damaged, extra: await findExtra(from, to, prune) }
+}
+
+function checkSpool({ spoolFolder, sql }: Store): void {
+  const spool = openSpool(spoolFolder)
+  const files = spool.entries().length + spool.unreadable.length
+  if (files > 0)
+    throw new Error(
+      `New tokens of ${String(files)} accounts wait in ${spoolFolder}, because the vault at ${sql.place} could not take them. ` +
+        'Start the server over it, which stores them, and copy then.',
+    )
+}
+
+/** Looks for the rows of the target in the source, page by page; counts those that it does not have, or removes them. */
+async function findExtra(from: Store, to: Store, prune: boolean): Promise<number> {
+  const { dialect } = to.sql
+  const page = `SELECT row_id FROM ${dialect.table('accounts')} WHERE row_id > $1 ORDER BY row_id LIMIT ${String(PAGE)}`
+  const known = `SELECT row_id FROM ${from.sql.dialect.wanted} ${from.sql.dialect.table('accounts')}
+    WHERE row_id = wanted.value ->> 0`
+  const remove = `DELETE FROM ${dialect.table('accounts')} WHERE row_id = $1`
+  let extra = 0
+  for (let after = ''; ;) {
+    const rows = await to.sql.run<Pick<FullRow, 'row_id'>>(page, [after])
+    const last = rows.at(-1)
+    if (last === undefined) return extra
+    after = last.row_id
+    const ids = rows.map(({ row_id: id }) => id)
+    const found = await from.sql.run<Pick<FullRow, 'row_id'>>(known, [JSON.stringify(ids.map((id) => [id]))])
+    const held = new Set(found.map(({ row_id: id }) => id))
+    const missing = ids.filter((id) => !held.has(id))
+    extra += missing.length
+    if (prune) for (const id of missing) await writing(to.sql, () => to.sql.run(remove, [id]))
+  }
 }
 
 /** The row sealed under the keys of the target; null: it does not open. */
@@ -96,9 +139,4 @@ function upsertStatement({ table }: Dialect): string {
     OR (stored.generation = excluded.generation AND COALESCE(stored.state_since_ms, 0) <= COALESCE(excluded.state_since_ms, 0)
       AND (stored.state <> excluded.state OR stored.attempt_started_ms IS DISTINCT FROM excluded.attempt_started_ms))
   RETURNING 1 AS written`
-}
-
-async function countAll({ sql }: Store): Promise<number> {
-  const [found] = await sql.run<{ rows: number }>(`SELECT count(*) AS rows FROM ${sql.dialect.table('accounts')}`)
-  return found?.rows ?? 0
 }

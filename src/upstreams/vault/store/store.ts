@@ -1,4 +1,5 @@
 /** An open vault: its database and its keys. */
+import { dirname, join, resolve } from 'node:path'
 import { reveal } from '../../kit.ts'
 import { createKeyring } from './crypto.ts'
 import type { Keyring } from './crypto.ts'
@@ -11,10 +12,12 @@ import type { VaultOptions } from '../options.ts'
 export interface Store {
   readonly sql: Sql
   readonly keyring: Keyring
+  /** Where tokens wait that the database could not take (`refresh/spool.ts`). */
+  readonly spoolFolder: string
   close(): Promise<void>
 }
 
-export type StoreOptions = Pick<VaultOptions, 'path' | 'database_url' | 'connections' | 'keys'>
+export type StoreOptions = Pick<VaultOptions, 'path' | 'database_url' | 'connections' | 'keys' | 'spool_path'>
 
 /**
  * Opens the database, creates or upgrades its tables, and checks the keys. Rejects with `Error` for the operator that
@@ -31,7 +34,12 @@ export async function openStore(options: StoreOptions, busyTimeoutMs?: number): 
     const why = sql.explain(cause) ?? (cause instanceof Error ? cause.message : 'unknown reason')
     throw new Error(`The vault at ${sql.place} cannot be opened: ${why}.`, { cause })
   }
-  return { sql, keyring, close: () => sql.close() }
+  return { sql, keyring, spoolFolder: spoolFolderOf(options), close: () => sql.close() }
+}
+
+function spoolFolderOf({ spool_path: chosen, path }: StoreOptions): string {
+  if (chosen !== undefined) return resolve(chosen)
+  return path === undefined ? resolve('tokengraph-spool') : join(dirname(resolve(path)), 'spool')
 }
 
 function openSql({ path, database_url: url, connections }: StoreOptions, busyTimeoutMs?: number): Promise<Sql> {
