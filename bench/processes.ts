@@ -1,70 +1,108 @@
 /** The processes that a benchmark starts and measures from outside. */
 import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { isDeepStrictEqual } from 'node:util'
+import { answer } from './graph.ts'
+import type { Operation } from './graph.ts'
+import type { Target } from './load.ts'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
+export const root = fileURLToPath(new URL('..', import.meta.url))
+const peersFolder = fileURLToPath(new URL('peers/', import.meta.url))
+const START_MS = 30_000
+const POLL_MS = 20
 
-export interface Started {
-  readonly pid: number
-  /** The first match of the pattern in what the process wrote. */
-  readonly match: RegExpExecArray
-  /** Milliseconds from the start to the match. */
-  readonly took_ms: number
-  stop(): Promise<void>
+export interface Server extends AsyncDisposable {
+  readonly target: Target
+  /** Resident memory in megabytes. */
+  memory(): number
 }
 
-/** Starts a command in the repository and waits for `pattern` in its output. */
-export async function startProcess(
-  command: string,
-  args: readonly string[],
-  pattern: RegExp,
-  env: Readonly<Record<string, string>> = {},
-): Promise<Started> {
-  const began = performance.now()
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  return port
+}
+
+/** Starts a command and waits until it answers the operation as expected; throws with its output when it does not. */
+export async function startServer(
+  [command = '', ...args]: readonly string[],
+  target: Target,
+  operation: Operation,
+): Promise<Server> {
+  const env = { ...process.env, NODE_ENV: 'production' }
   // A group of its own, so that stopping `npm` also stops what it started.
-  const child = spawn(command, args, { cwd: root, detached: true, env: { ...process.env, ...env } })
-  const match = await waitFor(child, pattern)
-  return {
-    pid: child.pid ?? 0,
-    match,
-    took_ms: performance.now() - began,
-    stop: () =>
-      new Promise((resolve) => {
-        child.once('close', () => {
-          resolve()
-        })
-        process.kill(-(child.pid ?? 0), 'SIGTERM')
-      }),
+  const child = spawn(command, args, { cwd: root, detached: true, env })
+  const { pid } = child
+  if (pid === undefined) throw new Error(`cannot start ${command}`)
+  let output = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-10_000)))
+  const closed = once(child, 'close')
+  const server: Server = {
+    target,
+    memory: () => {
+      const line = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'))
+      return Math.round(Number(line?.[1]) / 1024)
+    },
+    [Symbol.asyncDispose]: async () => {
+      if (child.exitCode === null && child.signalCode === null) process.kill(-pid, 'SIGTERM')
+      await closed
+    },
+  }
+  try {
+    for (const until = performance.now() + START_MS; !(await answers(target, operation));) {
+      if (child.exitCode !== null) throw new Error('it ended')
+      if (performance.now() > until) throw new Error('it did not answer in time')
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+    }
+  } catch (error) {
+    await server[Symbol.asyncDispose]()
+    throw new Error(`${[command, ...args].join(' ')}: ${String(error)}\n${output}`, { cause: error })
+  }
+  return server
+}
+
+async function answers(target: Target, operation: Operation): Promise<boolean> {
+  try {
+    await check(target, operation)
+    return true
+  } catch (error) {
+    if (error instanceof TypeError) return false // what `fetch` throws until the port is open
+    throw error
   }
 }
 
-function waitFor(child: ChildProcess, pattern: RegExp): Promise<RegExpExecArray> {
-  let text = ''
-  return new Promise((resolve, reject) => {
-    const empty = pattern.exec('')
-    if (empty !== null) resolve(empty)
-    const look = (chunk: Buffer) => {
-      text += chunk.toString()
-      const match = pattern.exec(text)
-      if (match !== null) resolve(match)
-      if (text.length > 100_000) text = ''
-    }
-    child.stdout?.on('data', look)
-    child.stderr?.on('data', look)
-    child.once('close', () => {
-      reject(new Error(`ended before ${String(pattern)}:\n${text}`))
-    })
+/** Throws unless the server answers with the data that every server has to answer with. */
+export async function check({ port, headers }: Target, operation: Operation): Promise<void> {
+  const response = await fetch(`http://127.0.0.1:${String(port)}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'application/json', ...headers },
+    body: JSON.stringify(operation),
   })
+  const text = await response.text()
+  if (!isDeepStrictEqual(JSON.parse(text), { data: answer(operation) }))
+    throw new Error(`another answer than expected: ${text.slice(0, 500)}`)
 }
 
-/** Resident memory of a process in megabytes. */
-export function residentMegabytes(pid: number): number {
-  const line = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'))
-  return Math.round(Number(line?.[1] ?? 0) / 1024)
+export const peers = ['raw', 'mercurius-jit', 'mercurius', 'yoga-jit', 'yoga', 'apollo'] as const
+export type Peer = (typeof peers)[number]
+
+/** Installs the peers where they are not installed yet: 65 MB that only this command needs. */
+export async function installPeers(): Promise<void> {
+  if (existsSync(`${peersFolder}node_modules`)) return
+  console.log('installing the peers (bench/peers)')
+  const child = spawn('npm', ['ci', '--no-audit', '--no-fund'], { cwd: peersFolder, stdio: 'inherit' })
+  const [code] = (await once(child, 'close')) as [number]
+  if (code !== 0) throw new Error('npm ci failed in bench/peers')
 }
 
-export function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
+export async function startPeer(peer: Peer, operation: Operation): Promise<Server> {
+  const port = await freePort()
+  return startServer(['node', 'bench/peers/serve.mjs', peer, String(port)], { port, headers: {} }, operation)
 }
