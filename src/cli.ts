@@ -6,6 +6,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Store } from './upstreams/vault/store/store.ts'
 import type { SchemaForm } from './commands/schema.ts'
 import type * as VaultCommands from './commands/vault.ts'
+import { VERSION } from './version.ts'
 
 // Beside the dependencies, and not in the shared temporary folder, where another user could plant code.
 enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/tokengraph', import.meta.url)))
@@ -29,6 +30,8 @@ interface VaultFlags {
 
 const program = new Command('tokengraph')
   .description("One GraphQL graph over every place that holds your users' OAuth access tokens.")
+  .version(`tokengraph ${VERSION} (Node ${process.version})`, '-V, --version', 'print the version')
+  .option('--env-file <file>', 'more environment variables, one NAME=value on a line')
   .showHelpAfterError()
 
 program
@@ -71,6 +74,27 @@ program
   .action(async (flags: { config?: string }) => {
     const { checkConfig } = await import('./commands/check-config.ts')
     process.exitCode = checkConfig({ file: flags.config ?? null, env: await environment() }, output)
+  })
+
+program
+  .command('health')
+  .description('ask the running server whether it is ready; exits with 1 where it is not')
+  .option(...config)
+  .option('--url <url>', 'its address, where the configuration does not say it: http://127.0.0.1:4000')
+  .action(async (flags: { config?: string; url?: string }) => {
+    const { checkHealth } = await import('./commands/health.ts')
+    const options = { file: flags.config ?? null, url: flags.url ?? null, env: await environment() }
+    process.exitCode = await checkHealth(options, output)
+  })
+
+program
+  .command('config')
+  .description('the configuration file')
+  .command('schema')
+  .description('print its JSON Schema, for editors')
+  .action(async () => {
+    const { printConfigSchema } = await import('./commands/check-config.ts')
+    process.exitCode = printConfigSchema(output)
   })
 
 program
@@ -211,12 +235,12 @@ try {
 
 async function environment() {
   const { readEnvironment } = await import('./config/load.ts')
-  return readEnvironment()
+  return readEnvironment(program.opts<{ envFile?: string }>().envFile ?? null)
 }
 
 async function auditConfig(file: string | null) {
-  const { loadConfig, readEnvironment } = await import('./config/load.ts')
-  return loadConfig({ file, env: readEnvironment() }).audit
+  const { loadConfig } = await import('./config/load.ts')
+  return loadConfig({ file, env: await environment() }).audit
 }
 
 /** Opens the vault for one command and closes it after; the command returns the exit code. */

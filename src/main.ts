@@ -53,6 +53,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
   try {
     if (metrics !== null && config.metrics !== null) scraped = await serveMetrics(metrics, config.metrics)
     const listening = await listen(toRequestListener(app.handle), config.listen, boundsOf(config))
+    server.listensOn(listening.url)
 
     const stop = async (times?: DrainTimes): Promise<void> => {
       const began = monotonicMs()
@@ -81,6 +82,8 @@ export interface OpenServer {
   readonly app: App
   readonly metrics: Metrics | null
   readonly audit: Audit
+  /** Where it listens, for `/ready` to say. */
+  listensOn(url: string): void
   /** From now on `/ready` answers 503. */
   setUnready(): void
   /** Call it when no request is in flight. Takes no longer than `withinMs` milliseconds, or one second where that is more. */
@@ -137,15 +140,20 @@ export async function openServer(
     // A refresh that began brings a refresh token that nobody gets twice.
     parts.push({ name: 'refreshes', close: () => source.finish() })
     let ready = true
+    let port: number | null = null
     const app = createApp(config, {
       ...{ source, audit, log, documents, metrics, tracing, page, asksBeforePlan },
       isReady: () => ready,
+      port: () => port,
     })
     parts.push({ name: 'app', close: app.dispose })
     return {
       app,
       metrics,
       audit,
+      listensOn(url) {
+        port = Number(new URL(url).port)
+      },
       setUnready: () => {
         ready = false
       },

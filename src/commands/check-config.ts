@@ -1,9 +1,11 @@
 /** `tokengraph check-config`: reports every problem of the configuration, or the values that take effect. */
 import { stringify } from 'yaml'
+import { publishedSchema } from '../config/json-schema.ts'
 import { ConfigError, loadConfig } from '../config/load.ts'
 import type { Config } from '../config/load.ts'
 import { plainHttpWarning } from '../config/rules.ts'
 import { openDocuments } from '../server/trusted-documents/check.ts'
+import { platforms } from '../upstreams/registry.ts'
 import type { Output } from './terminal.ts'
 
 export interface CheckConfigOptions {
@@ -28,6 +30,12 @@ export function checkConfig({ file, env }: CheckConfigOptions, { out, err }: Out
     err.write(`${error.message}\n`)
     return 1
   }
+}
+
+/** `tokengraph config schema`: returns the exit code, 0. */
+export function printConfigSchema({ out }: Output): 0 {
+  out.write(`${JSON.stringify(publishedSchema(platforms), null, 2)}\n`)
+  return 0
 }
 
 /** Prints the configuration as YAML, without the hashes of service keys. Secrets print as `[redacted]`. */

@@ -6,6 +6,7 @@ import { createLog } from '../log.ts'
 import type { Log, ProcessLog } from '../log.ts'
 import { startServer } from '../main.ts'
 import type { Running } from '../main.ts'
+import { VERSION } from '../version.ts'
 import type { Output } from './terminal.ts'
 
 export interface ServeOptions {
@@ -31,7 +32,7 @@ export async function serve({ file, port, env }: ServeOptions, { out }: Output):
   const development = isDevelopment ? await loadDevelopment(configured) : null
   const running = await startServer(development?.added.config ?? configured, { log, page: development?.page ?? null })
   if (development !== null) out.write(development.welcome(running.url))
-  log.info({ url: running.url, mode: configured.mode }, 'listening')
+  log.info({ url: running.url, mode: configured.mode, version: VERSION }, 'listening')
   stopOnSignals(running, configured.unready_seconds, log)
 }
 

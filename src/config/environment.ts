@@ -7,6 +7,7 @@ import { parseSource } from './messages.ts'
 import { pathText, plainSource } from './problems.ts'
 import type { Problem, Source } from './problems.ts'
 import { hostOption, logLevelOption, portOption } from './schema.ts'
+import { findVariable } from './values.ts'
 import { convertVariables } from './variables.ts'
 import { tracingOptions } from '../server/observability/options.ts'
 import type { TracingOptions } from '../server/observability/options.ts'
@@ -91,6 +92,7 @@ export function variable(env: NodeJS.ProcessEnv, name: string): string | null {
 export interface Fileless {
   readonly kind: 'environment' | 'development default'
   readonly source: Source
+  readonly problems: readonly Problem[]
 }
 
 const clerkVariables: Readonly<Record<string, string>> = {
@@ -100,12 +102,18 @@ const clerkVariables: Readonly<Record<string, string>> = {
 
 /** Without a file: Clerk serves every provider when its key is set; otherwise there is no upstream yet. */
 export function filelessSource(env: NodeJS.ProcessEnv): Fileless {
-  const secretKey = variable(env, 'CLERK_SECRET_KEY')
+  const isSet = variable(env, 'CLERK_SECRET_KEY') !== null || variable(env, 'CLERK_SECRET_KEY_FILE') !== null
+  const found = isSet ? findVariable('CLERK_SECRET_KEY', env) : null
+  const secretKey = found !== null && 'value' in found ? found.value : null
   const api = variable(env, 'CLERK_API_URL')
   const baseUrl = api === null ? {} : { base_url: withVersion(api) }
   const upstreams = secretKey === null ? {} : { clerk: { platform: 'clerk', secret_key: secretKey, ...baseUrl } }
   return {
     kind: secretKey === null ? 'development default' : 'environment',
+    problems:
+      found !== null && 'problem' in found
+        ? [{ where: 'environment', path: 'CLERK_SECRET_KEY', line: null, column: null, message: found.problem }]
+        : [],
     source: plainSource({ mode: 'development', upstreams }, (path) => ({
       where: 'environment',
       path: clerkVariables[pathText(path)] ?? pathText(path),

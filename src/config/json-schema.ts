@@ -116,12 +116,12 @@ const variables: Readonly<Record<string, JsonSchema>> = {
   variable: {
     description: 'A variable of the environment: it becomes a number or a boolean where one is expected.',
     type: 'string',
-    pattern: String.raw`^\$\{[A-Za-z_][A-Za-z0-9_]*\}$`,
+    pattern: String.raw`^\$\{(?:[A-Za-z_][A-Za-z0-9_]*|file:[^{}]+)\}$`,
   },
   text_with_variable: {
     description: 'Text in which variables of the environment are replaced.',
     type: 'string',
-    pattern: String.raw`\$\{[A-Za-z_][A-Za-z0-9_]*\}`,
+    pattern: String.raw`\$\{(?:[A-Za-z_][A-Za-z0-9_]*|file:[^{}]+)\}`,
   },
 }
 

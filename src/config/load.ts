@@ -3,7 +3,7 @@
  * Precedence: the command line, then the file, then the environment, then the default.
  */
 import { readFileSync } from 'node:fs'
-import { z } from 'zod'
+import { parseEnv } from 'node:util'
 import { resolveAudit } from '../audit/options.ts'
 import type { AuditConfig } from '../audit/options.ts'
 import { valueAt } from '../lib/issues.ts'
@@ -21,6 +21,7 @@ import type { Parsed } from './messages.ts'
 import { ConfigError, isMapping, plainSource } from './problems.ts'
 import type { Problem, Source } from './problems.ts'
 import { canonicalProviderOrNull, checkedFileSchema } from './rules.ts'
+import { portOption } from './schema.ts'
 import type { FileOptions, Registry } from './schema.ts'
 import { parseConfigText } from './yaml.ts'
 
@@ -52,7 +53,7 @@ export interface UpstreamConfig {
 export interface Config extends Readonly<Omit<FileOptions, Resolved>> {
   readonly mode: Mode
   readonly source: 'file' | 'environment' | 'development default'
-  /** Port 0: any free port, on the command line alone. */
+  /** Port 0: any free port; the log and `/ready` say which. */
   readonly listen: { readonly host: string; readonly port: number }
   readonly upstreams: readonly UpstreamConfig[]
   /** By canonical provider name (`oauth_google`). */
@@ -78,9 +79,13 @@ export interface LoadOptions {
   readonly port?: number | null
 }
 
-/** The environment of the process, read once; hand it to everything that wants a variable. */
-export function readEnvironment(): NodeJS.ProcessEnv {
-  return { ...process.env }
+/**
+ * The environment of the process, read once; hand it to everything that wants a variable. `file` has further variables, one
+ * `NAME=value` on a line; those that are set already stay as they are. Throws `ConfigError` where it cannot be read.
+ */
+export function readEnvironment(file: string | null = null): NodeJS.ProcessEnv {
+  const more = file === null ? {} : parseEnv(readConfigFile(file, '--env-file'))
+  return { ...more, ...process.env }
 }
 
 /** Throws one `ConfigError` that lists every mistake; opens no database and calls no upstream. */
@@ -111,18 +116,16 @@ interface Opened {
 
 function openSource(file: string | null, env: NodeJS.ProcessEnv): Opened {
   const name = file ?? variable(env, 'TOKENGRAPH_CONFIG')
-  if (name === null) return { ...filelessSource(env), problems: [] }
+  if (name === null) return filelessSource(env)
   const text = readConfigFile(name, file === null ? 'TOKENGRAPH_CONFIG' : '--config')
   const document = parseConfigText(text, name, env)
   return { kind: 'file', source: document, problems: document.problems }
 }
 
-const overridePort = z.int().min(0).max(65_535)
-
 function parsePort(port: number | null): Parsed<number> {
   if (port === null) return { value: null, problems: [] }
   const source = plainSource(port, () => ({ where: 'command line', path: '--port' }))
-  return parseSource(overridePort, () => inputSchema(overridePort), source)
+  return parseSource(portOption, () => inputSchema(portOption), source)
 }
 
 const DEFAULT_PORT = 4000

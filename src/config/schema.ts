@@ -18,7 +18,7 @@ const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export const hostOption = z
   .string()
   .regex(/^[A-Za-z0-9._:-]{1,253}$/, 'expected a host name or an IP address, without brackets and port')
-export const portOption = z.int().min(1).max(65_535)
+export const portOption = z.int().min(0).max(65_535)
 export const logLevelOption = z.enum(logLevels)
 
 const upstreamName = z
@@ -43,7 +43,8 @@ const listenOptions = z.strictObject({
     fallback: '`0.0.0.0`; in development `127.0.0.1`',
   }),
   port: portOption.optional().meta({
-    description: 'The port to listen on; `--port` comes first, the variable `PORT` where neither is given.',
+    description:
+      'The port to listen on, 0 for any free one; `--port` comes first, the variable `PORT` where neither is given.',
     fallback: '`4000`',
   }),
 })

@@ -1,21 +1,19 @@
 /**
- * `${NAME}` in the values of the file. Expanding the text before it is parsed would let a variable add YAML of its own
+ * `${NAME}` and `${file:PATH}` in the values of the file. Expanding the text before it is parsed would let a variable add YAML of its own
  * and would show secrets in syntax errors. So the braces, which YAML reads as a mapping inside `{ … }`, are hidden
  * behind two private-use characters of the same length, the text is parsed, and the variables are expanded in the
  * parsed strings; lines and columns do not move.
  */
-import { didYouMean } from '../lib/issues.ts'
 import type { Path } from '../lib/issues.ts'
 import { alternatives, childSchema } from './json-schema.ts'
 import type { JsonSchema } from './json-schema.ts'
 import { isMapping } from './problems.ts'
+import { findValue } from './values.ts'
 
 const OPEN = '\uE000'
 const CLOSE = '\uE001'
 const reference = /\$\{([^{}\s"',[\]]*)\}/g
 const expansion = /\$\$\{|\$\{([^}]*)(\}?)/g
-const variableName = /^[A-Za-z_]\w*$/
-const MAX_SHOWN_NAME = 40
 
 /** The offset of the first character that `hideBraces` reserves; -1 where there is none. */
 export function findReserved(text: string): number {
@@ -54,24 +52,15 @@ export function expandVariables(text: string, env: NodeJS.ProcessEnv): Expanded 
   const values: string[] = []
   const value = shown.replace(expansion, (_match: string, name: string | undefined, end: string | undefined) => {
     if (name === undefined) return '${'
-    const found = end === '' || !variableName.test(name) ? undefined : env[name]
-    if (found !== undefined && found !== '') {
-      values.push(found)
-      return found
+    const found = findValue(end === '' ? '' : name, env)
+    if ('problem' in found) {
+      problems.push(found.problem)
+      return ''
     }
-    problems.push(explain(name, end, found, env))
-    return ''
+    values.push(found.value)
+    return found.value
   })
   return { value, exact: /^\$\{[^}]*\}$/.test(shown), values, problems }
-}
-
-function explain(name: string, end: string | undefined, found: string | undefined, env: NodeJS.ProcessEnv): string {
-  if (end === '' || !variableName.test(name))
-    return 'expected ${NAME} with the name of an environment variable; write $${ for the characters themselves'
-  // A secret that was pasted where its name belongs is longer than names are.
-  if (name.length > MAX_SHOWN_NAME) return 'no environment variable has this long name'
-  if (found === '') return `the environment variable ${name} is empty`
-  return `the environment variable ${name} is not set${didYouMean(name, Object.keys(env))}`
 }
 
 /** Whether a text could become a number or a boolean. */

@@ -8,6 +8,8 @@ import type { HttpPolicy } from './policy.ts'
 export interface Probes {
   /** False while the server drains. */
   isReady(): boolean
+  /** The port that it listens on; null before it does, and where another server listens for it. */
+  port(): number | null
   /** The state of every upstream by its name. */
   states(): Readonly<Record<string, unknown>>
 }
@@ -38,11 +40,12 @@ export function createEdge(policy: HttpPolicy, probes: Probes, page: Page | null
 const toPage: HttpResponse = { status: 302, headers: { location: GRAPHQL_PATH }, body: null }
 
 /** An upstream that fails does not make the server unready: the others answer, and a restart would not help. */
-function answerProbe(path: string, { isReady, states }: Probes): HttpResponse {
+function answerProbe(path: string, { isReady, port, states }: Probes): HttpResponse {
   if (path === '/health') return jsonResponse(200, { status: 'alive' })
+  const facts = { ...(port() !== null && { port: port() }), upstreams: states() }
   return isReady()
-    ? jsonResponse(200, { status: 'ready', upstreams: states() })
-    : jsonResponse(503, { status: 'draining', upstreams: states() })
+    ? jsonResponse(200, { status: 'ready', ...facts })
+    : jsonResponse(503, { status: 'draining', ...facts })
 }
 
 async function answerPage(page: Page): Promise<HttpResponse> {

@@ -33,6 +33,8 @@ export interface AppDeps extends GraphDeps {
   readonly page: Page | null
   /** False while the server drains. */
   isReady(): boolean
+  /** The port that it listens on; null: none. */
+  port(): number | null
 }
 
 export interface App {
@@ -50,7 +52,11 @@ export function createApp(config: AppConfig, deps: AppDeps): App {
   const { mode, limits, cors, request_timeout_ms: timeoutMs } = config
   const { log, metrics, tracing, source, documents } = deps
   const policy = { mode, cors, bodyBytes: limits.body_bytes }
-  const answerWithoutGraph = createEdge(policy, { isReady: deps.isReady, states: source.states }, deps.page)
+  const answerWithoutGraph = createEdge(
+    policy,
+    { isReady: deps.isReady, port: deps.port, states: source.states },
+    deps.page,
+  )
   const disposal = new AbortController()
   const reasons = createReasonLog(log)
   const authenticate = createAuthenticate(config, { log, reasons, signal: disposal.signal })

@@ -46,7 +46,7 @@ describe('check-config', () => {
     const { code, out, err } = run(file)
     expect([code, out]).toEqual([1, ''])
     expect(err.split('\n').filter((line) => line.startsWith(`${file}:`))).toHaveLength(2)
-    expect(err).toContain(`${file}:2:17  listen.port  expected a whole number from 1 to 65535, got a string\n`)
+    expect(err).toContain(`${file}:2:17  listen.port  expected a whole number from 0 to 65535, got a string\n`)
   })
 
   it('opens no database', () => {

@@ -38,12 +38,12 @@ export const mistakes: readonly Case[] = [
   [
     'a string for a number',
     withLine('listen: { port: http }'),
-    '5:17 listen.port: expected a whole number from 1 to 65535, got a string',
+    '5:17 listen.port: expected a whole number from 0 to 65535, got a string',
   ],
   [
     'a number out of range',
-    withLine('listen: { port: 0 }'),
-    '5:17 listen.port: expected a whole number from 1 to 65535',
+    withLine('listen: { port: 65536 }'),
+    '5:17 listen.port: expected a whole number from 0 to 65535',
   ],
   [
     'a fraction',

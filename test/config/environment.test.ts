@@ -69,12 +69,12 @@ describe('without a file', () => {
       'CLERK_SECRET_KEY: expected a Clerk secret key such as sk_live_…',
       'CLERK_API_URL: expected an https URL; plain http is accepted for loopback addresses, and for upstreams that "allow_http" names',
       'TOKENGRAPH_HOST: listen.host: development mode listens on loopback addresses alone; expected 127.0.0.1',
-      'PORT: expected a whole number from 1 to 65535',
+      'PORT: expected a whole number from 0 to 65535',
       'LOG_LEVEL: expected one of "debug", "info", "warn", "error", "silent"; did you mean "info"?',
       '--port: expected a whole number from 0 to 65535',
     ])
     expect(problems(bad).join('\n')).not.toContain('canary')
-    expect(problems({ PORT: 'http' })).toEqual(['PORT: expected a whole number from 1 to 65535, got a string'])
+    expect(problems({ PORT: 'http' })).toEqual(['PORT: expected a whole number from 0 to 65535, got a string'])
     expect(configErrorOf(() => fileless({ PORT: 'x' })).message).toMatch(/^environment {2}PORT {2}expected/)
   })
 
@@ -112,9 +112,11 @@ describe('which value wins', () => {
     expect(loadConfig({ env: named, file: writeConfig(`${minimal}drain_seconds: 2\n`) }).drain_seconds).toBe(2)
   })
 
-  it('a port of 0 asks for any free one, only on the command line', () => {
+  it('a port of 0 asks for any free one, wherever it stands', () => {
     expect(load(minimal, env, 0).listen.port).toBe(0)
-    expect(problems({ PORT: '0' })).toEqual(['PORT: expected a whole number from 1 to 65535'])
+    expect(load(minimal, { ...env, PORT: '0' }).listen.port).toBe(0)
+    expect(load(`${minimal}listen: { port: 0 }\n`, env).listen.port).toBe(0)
+    expect(problems({ PORT: '65536' })).toEqual(['PORT: expected a whole number from 0 to 65535'])
   })
 })
 

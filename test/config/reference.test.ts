@@ -7,7 +7,7 @@ const rowOf = (section: string, key: string) => rows.find((row) => row.section =
 
 describe('the rows of docs/configuration.md', () => {
   it('have types and defaults out of the schemas', () => {
-    expect(rowOf('general', 'listen.port')).toMatchObject({ type: 'a whole number from 1 to 65535', default: '`4000`' })
+    expect(rowOf('general', 'listen.port')).toMatchObject({ type: 'a whole number from 0 to 65535', default: '`4000`' })
     expect(rowOf('general', 'drain_seconds')).toMatchObject({ type: 'a whole number from 0 to 3600', default: '`10`' })
     expect(rowOf('general', 'auth.owner.fields')).toMatchObject({ default: '`["token","token_secret","id_token"]`' })
     expect(rowOf('general', 'auth.issuers[].audience')).toMatchObject({

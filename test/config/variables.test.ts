@@ -79,7 +79,7 @@ describe('${NAME}', () => {
 
   it.each(['${}', '${not-a-name}', '${A:-default}', '"${A"', '"${A b}"'])('refuses %s', (value) => {
     expect(problemsOf(withPath(value), { A: 'one' })).toEqual([
-      '4:11 upstreams.vault.path: expected ${NAME} with the name of an environment variable; write $${ for the characters themselves',
+      '4:11 upstreams.vault.path: expected ${NAME} with the name of an environment variable, or ${file:PATH}; write $${ for the characters themselves',
     ])
   })
 

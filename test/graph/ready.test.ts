@@ -11,13 +11,21 @@ test('/ready tells how each upstream is, and an open breaker leaves the server r
   const clerk = { queued: 0, under_way: 0, blocked_ms: 0 }
   expect(await ready()).toEqual({
     status: 200,
-    body: { status: 'ready', upstreams: { clerk: { ...clerk, breaker: 'closed' } } },
+    body: {
+      status: 'ready',
+      port: Number(new URL(graph.server.url).port),
+      upstreams: { clerk: { ...clerk, breaker: 'closed' } },
+    },
   })
   graph.clerk.misbehave(answers(503, ''))
   const query = `query ($ids: [ID!]!) { users(ids: $ids) { oauth_access_tokens(provider: "google") { token } } }`
   await graph.server.ask(query, { variables: { ids: userIds(10) } })
   expect(await ready()).toEqual({
     status: 200,
-    body: { status: 'ready', upstreams: { clerk: { ...clerk, breaker: 'open' } } },
+    body: {
+      status: 'ready',
+      port: Number(new URL(graph.server.url).port),
+      upstreams: { clerk: { ...clerk, breaker: 'open' } },
+    },
   })
 })

@@ -57,7 +57,7 @@ it.each<[string, Partial<AppDeps>, string, Record<string, string>]>([
   const audit = await openAudit(config.audit, log)
   const source = createSource([], { routes: {}, default: null })
   const none = { documents: null, metrics: null, tracing: null, page: null }
-  const deps = { source, audit, log, ...none, isReady: () => true, ...broken }
+  const deps = { source, audit, log, ...none, isReady: () => true, port: () => null, ...broken }
   const app = createApp({ ...config, mode: 'development' }, deps)
   await expectMasked(await app.fetch(new Request(`http://localhost${path}`, { headers })), canary, lines)
 })

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -8,6 +9,7 @@ import { execForm, lintContainerfile, parseContainerfile } from './containerfile
 import { manifest, root } from './lockfile.ts'
 
 const read = (file: string): string => readFileSync(new URL(file, root), 'utf8')
+const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 const text = read('Containerfile')
 const instructions = parseContainerfile(text)
 
@@ -60,7 +62,9 @@ describe('the container file', () => {
 
 describe('its health check', () => {
   const { value = '' } = instructions.find(({ name }) => name === 'HEALTHCHECK') ?? {}
-  const [, ...words] = execForm(value.replace(/^(--\S+\s+)*CMD\s+/, '')) ?? []
+  const [, ...inside] = execForm(value.replace(/^(--\S+\s+)*CMD\s+/, '')) ?? []
+  // The same command, out of the sources.
+  const words = inside.map((word) => (word === '/app/dist/cli.js' ? cli : word))
   /** Its exit code, with the port in the environment as a container has it. */
   const check = (port: number): Promise<number> =>
     new Promise((resolve) => {

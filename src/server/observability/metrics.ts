@@ -9,6 +9,7 @@ import type { Address, Listening } from '../../http/node.ts'
 import type { HttpResponse } from '../../http/message.ts'
 import type { TokenSource } from '../../tokens/source.ts'
 import type { UpstreamEvent } from '../../upstreams/platform.ts'
+import { VERSION } from '../../version.ts'
 import type { AnsweredError, RequestState } from '../context.ts'
 
 export interface Metrics {
@@ -30,6 +31,12 @@ export async function createMetrics(source: () => Pick<TokenSource, 'states' | '
   const registry: Registry = new prometheus.Registry()
   prometheus.collectDefaultMetrics({ register: registry })
   const registers = [registry]
+  new prometheus.Gauge({
+    name: 'tokengraph_build_info',
+    help: 'Always 1; the version of this server and of Node.',
+    labelNames: ['version', 'node'] as const,
+    registers,
+  }).set({ version: VERSION, node: process.version }, 1)
   const requests = new prometheus.Histogram({
     name: 'tokengraph_request_duration_seconds',
     help: 'HTTP requests by status and kind of viewer.',
