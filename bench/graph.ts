@@ -67,26 +67,31 @@ export const many: Operation = {
   variables: { ids: userIds(100) },
 }
 
-/** One provider of so many users. */
+/** Users that one field may ask for. */
+const IDS = 100
+
+/** One provider of so many users, in root fields `u0`, `u1`, … of 100 users each. */
 export function keysOperation(count: number): Operation {
+  const ids = userIds(count)
+  const pages = Array.from({ length: Math.ceil(count / IDS) }, (_, n) => ids.slice(n * IDS, (n + 1) * IDS))
+  const names = pages.map((_, n) => `u${String(n)}`)
   return {
-    query: `query Keys($ids: [ID!]!) { users(ids: $ids) { id
-      google: oauth_access_tokens(provider: "oauth_google") { ${FIELDS} } } }`,
-    variables: { ids: userIds(count) },
+    query: `query Keys(${names.map((name) => `$${name}: [ID!]!`).join(', ')}) {
+      ${names.map((name) => `${name}: users(ids: $${name}) { ...page }`).join(' ')} }
+      fragment page on User { id google: oauth_access_tokens(provider: "oauth_google") { ${FIELDS} } }`,
+    variables: Object.fromEntries(pages.map((page, n) => [`u${String(n)}`, page])),
   }
 }
 
 /** The data that answers an operation. */
-export function answer({ query, variables }: Operation): object {
-  const ids = variables.ids as readonly string[] | undefined
-  if (ids === undefined) {
-    const { id, p } = variables as { readonly id: string; readonly p: string }
-    return { user: { id, oauth_access_tokens: readRows(id, p) } }
+export function answer({ variables }: Operation): object {
+  const { id, p, ids, ...pages } = variables as Readonly<Record<string, readonly string[]>> & {
+    readonly id?: string
+    readonly p?: string
   }
-  const google = (id: string) => ({ id, google: readRows(id, 'oauth_google') })
-  return {
-    users: ids.map(
-      query.startsWith('query Keys') ? google : (id) => ({ ...google(id), github: readRows(id, 'oauth_github') }),
-    ),
-  }
+  if (id !== undefined && p !== undefined) return { user: { id, oauth_access_tokens: readRows(id, p) } }
+  const google = (user: string) => ({ id: user, google: readRows(user, 'oauth_google') })
+  if (ids !== undefined)
+    return { users: ids.map((user) => ({ ...google(user), github: readRows(user, 'oauth_github') })) }
+  return Object.fromEntries(Object.entries(pages).map(([name, page]) => [name, page.map(google)]))
 }

@@ -13,10 +13,12 @@ import type { Target } from './load.ts'
 export const root = fileURLToPath(new URL('..', import.meta.url))
 const peersFolder = fileURLToPath(new URL('peers/', import.meta.url))
 const START_MS = 30_000
-const POLL_MS = 20
+const POLL_MS = 5
 
 export interface Server extends AsyncDisposable {
   readonly target: Target
+  /** Milliseconds from the command to the first answer. */
+  readonly startMs: number
   /** Resident memory in megabytes. */
   memory(): number
 }
@@ -35,6 +37,7 @@ export async function startServer(
   target: Target,
   operation: Operation,
 ): Promise<Server> {
+  const began = performance.now()
   const env = { ...process.env, NODE_ENV: 'production' }
   // A group of its own, so that stopping `npm` also stops what it started.
   const child = spawn(command, args, { cwd: root, detached: true, env })
@@ -44,7 +47,7 @@ export async function startServer(
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-10_000)))
   const closed = once(child, 'close')
-  const server: Server = {
+  const server = {
     target,
     memory: () => {
       const line = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'))
@@ -65,7 +68,7 @@ export async function startServer(
     await server[Symbol.asyncDispose]()
     throw new Error(`${[command, ...args].join(' ')}: ${String(error)}\n${output}`, { cause: error })
   }
-  return server
+  return { ...server, startMs: performance.now() - began }
 }
 
 async function answers(target: Target, operation: Operation): Promise<boolean> {

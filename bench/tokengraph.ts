@@ -101,7 +101,7 @@ async function configure(setting: Setting, outside: Outside, folder: string, key
   }
   if (store === 'sqlite') await fillVault(place, 100)
   const unlimited = { depth: most, fields: most, aliases: most, directives: most, root_fields: most }
-  const manyKeys = { token_reads: most, objects: most, body_bytes: 1_048_576 }
+  const manyKeys = { ...unlimited, token_reads: most, objects: most, tokens: 5000, body_bytes: 1_048_576 }
   return {
     mode: 'production',
     listen: { host: '127.0.0.1' },
@@ -128,8 +128,21 @@ async function configure(setting: Setting, outside: Outside, folder: string, key
   }
 }
 
-/** Starts it as `npm start` does, without npm, in a folder of its own. */
-export async function startTokengraph(setting: Setting, outside: Outside): Promise<Server> {
+/** The ways to run it. */
+export const runsFrom = {
+  'npm start': ['npm', 'start', '--'],
+  'node dist/cli.js serve': ['node', 'dist/cli.js', 'serve'],
+} as const
+
+/** What `npm start` runs, without npm. */
+const source = ['node', '--import', './scripts/compile-cache.js', 'src/cli.ts', 'serve']
+
+/** Starts it in a folder of its own. */
+export async function startTokengraph(
+  setting: Setting,
+  outside: Outside,
+  run: readonly string[] = source,
+): Promise<Server> {
   const folder = mkdtempSync(join(tmpdir(), 'tokengraph-bench-'))
   const { key, key_sha256 } = newServiceKey()
   const file = join(folder, 'tokengraph.yaml')
@@ -137,8 +150,7 @@ export async function startTokengraph(setting: Setting, outside: Outside): Promi
   const port = await freePort()
   const credential = setting.caller === 'user' ? outside.userToken : key
   const headers = { authorization: `Bearer ${credential}`, 'x-gateway-secret': gatewaySecret }
-  const command = ['node', '--import', './scripts/compile-cache.js', 'src/cli.ts', 'serve']
-  const server = await startServer([...command, '--config', file, '--port', String(port)], { port, headers }, one)
+  const server = await startServer([...run, '--config', file, '--port', String(port)], { port, headers }, one)
   return {
     ...server,
     [Symbol.asyncDispose]: async () => {

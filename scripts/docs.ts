@@ -7,6 +7,8 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { format, resolveConfig } from 'prettier'
+import { chartThemes, renderChart } from '../bench/chart.ts'
+import { performanceParts, readResult } from '../bench/report.ts'
 import { publishedSchema } from '../src/config/json-schema.ts'
 import { describeConfig } from '../src/config/reference.ts'
 import { errorCodes } from '../src/errors.ts'
@@ -121,6 +123,7 @@ const generators: Readonly<Record<string, () => string>> = {
         docs.external_accounts,
       ]),
     ),
+  ...performanceParts,
   providers: providerTable,
   'providers unverified': providerReports,
   ...Object.fromEntries(
@@ -152,10 +155,17 @@ for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }).fi
   update(`docs/${name}`, text, filled)
 }
 
+const readFile = (file: URL): string => (existsSync(file) ? readFileSync(file, 'utf8') : '')
+
+for (const theme of chartThemes) {
+  const name = `docs/images/performance-${theme}.svg`
+  update(name, readFile(new URL(name, root)), renderChart(readResult().servers, theme))
+}
+
 const schemaFile = fileURLToPath(new URL('tokengraph.schema.json', root))
 const options = { ...(await resolveConfig(schemaFile)), filepath: schemaFile }
 const schema = await format(JSON.stringify(publishedSchema(platforms)), options)
-update('tokengraph.schema.json', existsSync(schemaFile) ? readFileSync(schemaFile, 'utf8') : '', schema)
+update('tokengraph.schema.json', readFile(new URL('tokengraph.schema.json', root)), schema)
 
 const unused = Object.keys(generators).filter((generator) => !used.has(generator))
 if (unused.length > 0) throw new Error(`docs: nothing shows ${unused.join(', ')}`)
