@@ -78,13 +78,13 @@ export default {
     {
       name: 'only-main-and-config-know-the-registry',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(main\\.ts|config|commands/|development)' },
+      from: { path: '^src/', pathNot: '^src/((?:main|index)\\.ts|config|commands/|development)' },
       to: { path: '^src/upstreams/registry\\.ts$' },
     },
     {
       name: 'nothing-knows-the-cli',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(cli\\.ts|main\\.ts|commands/)' },
+      from: { path: '^src/', pathNot: '^src/(cli\\.ts|index\\.ts|main\\.ts|commands/)' },
       to: { path: '^src/(cli\\.ts|main\\.ts|commands/)' },
     },
     {

@@ -18,10 +18,7 @@ import type { Metrics } from './server/observability/metrics.ts'
 import { createTracing } from './server/observability/tracing.ts'
 import { openDocuments } from './server/trusted-documents/check.ts'
 import { createSource } from './tokens/source.ts'
-import type { Platform, PlatformEvent, Upstream, UpstreamDeps, UpstreamEvent } from './upstreams/platform.ts'
-import { platforms } from './upstreams/registry.ts'
-
-type Registry = Readonly<Record<string, Platform>>
+import type { PlatformEvent, Upstream, UpstreamDeps, UpstreamEvent } from './upstreams/platform.ts'
 
 export interface ServerDeps {
   readonly log: Log
@@ -29,8 +26,6 @@ export interface ServerDeps {
   readonly page?: Page | null
   /** Called for every HTTP exchange and SQL statement of the upstreams. */
   readonly observe?: (event: UpstreamEvent) => void
-  /** The platforms that the configuration was read with; those of this package when left out. */
-  readonly registry?: Registry
   /** Times that an operation is executed before it is planned; for tests. */
   readonly asksBeforePlan?: number | undefined
 }
@@ -104,7 +99,7 @@ interface Part {
 /** Rejects with a message for the operator, and with everything closed, when a part cannot be opened. */
 export async function openServer(
   config: Config,
-  { log, page = null, observe, registry = platforms, asksBeforePlan }: ServerDeps,
+  { log, page = null, observe, asksBeforePlan }: ServerDeps,
 ): Promise<OpenServer> {
   /** In the order of opening. */
   const parts: Part[] = []
@@ -132,7 +127,7 @@ export async function openServer(
       tracing?.upstream(event)
       observe?.(event)
     }
-    const upstreams = await openUpstreams(config, registry, observeAll, log)
+    const upstreams = await openUpstreams(config, observeAll, log)
     for (const upstream of config.allow_http) log.warn({ upstream }, plainHttpWarning)
     const source = createSource(upstreams, config.providers, { cache: config.cache, observe: observeAll })
     // No request waits for an upstream any more, but its close would wait for a connection that is being made.
@@ -166,18 +161,10 @@ export async function openServer(
 }
 
 /** Opens every configured upstream, or none. */
-async function openUpstreams(
-  config: Config,
-  registry: Registry,
-  observe: (event: UpstreamEvent) => void,
-  log: Log,
-): Promise<Upstream[]> {
+async function openUpstreams(config: Config, observe: (event: UpstreamEvent) => void, log: Log): Promise<Upstream[]> {
   const opened: Upstream[] = []
   try {
-    for (const { name, platform, options } of config.upstreams) {
-      // The options were validated by the schema of this platform when the configuration was read.
-      const { open } = registry[platform] ?? {}
-      if (open === undefined) throw new Error(`upstreams.${name}: there is no platform ${platform}`)
+    for (const { name, platform, open } of config.upstreams) {
       const named = (event: PlatformEvent): void => {
         observe({ ...event, upstream: name })
       }
@@ -185,7 +172,7 @@ async function openUpstreams(
       const warn: UpstreamDeps['warn'] = (message, details) => {
         log.warn({ upstream: name, ...details }, message)
       }
-      opened.push({ ...open(options, { plainHttp, observe: named, warn }), name, platform })
+      opened.push({ ...open({ plainHttp, observe: named, warn }), name, platform })
     }
     for (const { ready } of opened) await ready
     return opened

@@ -3,6 +3,7 @@
  * Precedence: the command line, then the file, then the environment, then the default.
  */
 import { readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { parseEnv } from 'node:util'
 import { resolveAudit } from '../audit/options.ts'
 import type { AuditConfig } from '../audit/options.ts'
@@ -12,13 +13,16 @@ import type { Mode } from '../mode.ts'
 import { resolveDocuments } from '../server/trusted-documents/options.ts'
 import type { DocumentsConfig } from '../server/trusted-documents/options.ts'
 import type { Route, Routing } from '../tokens/types.ts'
+import type { OpenPlatform, UpstreamDeps } from '../upstreams/platform.ts'
 import { platforms } from '../upstreams/registry.ts'
 import { filelessSource, parseEnvironment, variable } from './environment.ts'
 import type { Environment } from './environment.ts'
 import { describeFile, inputSchema } from './json-schema.ts'
 import { parseSource } from './messages.ts'
 import type { Parsed } from './messages.ts'
-import { ConfigError, isMapping, plainSource } from './problems.ts'
+import { loadPlatforms } from './modules.ts'
+import type { Platforms } from './modules.ts'
+import { ConfigError, isMapping, pathText, plainSource } from './problems.ts'
 import type { Problem, Source } from './problems.ts'
 import { canonicalProviderOrNull, checkedFileSchema } from './rules.ts'
 import { portOption } from './schema.ts'
@@ -47,6 +51,8 @@ export interface UpstreamConfig {
   readonly platform: string
   /** As the platform's own schema parsed them. */
   readonly options: unknown
+  /** Opens the platform with these options. */
+  open(deps: UpstreamDeps): OpenPlatform
 }
 
 /** Frozen at every depth; its secrets are `Secret` handles. The other parts of the file are in it as parsed. */
@@ -74,6 +80,8 @@ export interface Config extends Readonly<Omit<FileOptions, Resolved>> {
 export interface LoadOptions {
   /** `--config`; null: the variable `TOKENGRAPH_CONFIG`, and without it there is no file. */
   readonly file?: string | null
+  /** What the file would say, as a value, in its place. */
+  readonly value?: unknown
   readonly env: NodeJS.ProcessEnv
   /** `--port`; 0: any free port. */
   readonly port?: number | null
@@ -89,16 +97,26 @@ export function readEnvironment(file: string | null = null): NodeJS.ProcessEnv {
 }
 
 /** Throws one `ConfigError` that lists every mistake; opens no database and calls no upstream. */
-export function loadConfig({ file = null, env, port = null }: LoadOptions, registry: Registry = platforms): Config {
-  const opened = openSource(file, env)
+export function loadConfig(
+  { file = null, value, env, port = null }: LoadOptions,
+  known: Platforms = platforms,
+): Config {
+  const opened = value === undefined ? openSource(file, env) : openValue(value)
+  const { platforms: registry, problems: unloaded } = loadPlatforms(known, opened.source, opened.folder)
   const environment = parseEnvironment(env)
   const schema = checkedFileSchema(registry, environment, opened.source.value)
   const describe = () => describeFile(registry, platformsIn(opened.source.value, registry))
   const parsed = parseSource(schema, describe, opened.source)
   const override = parsePort(port)
-  const problems = [...opened.problems, ...parsed.problems, ...environment.problems, ...override.problems]
+  const problems = [
+    ...opened.problems,
+    ...unloaded,
+    ...(unloaded.length > 0 ? [] : parsed.problems),
+    ...environment.problems,
+    ...override.problems,
+  ]
   if (parsed.value === null || problems.length > 0) throw new ConfigError(problems)
-  return deepFreeze(resolve(parsed.value, opened.kind, environment, override.value))
+  return deepFreeze(resolve(parsed.value, { kind: opened.kind, registry, environment, overridePort: override.value }))
 }
 
 /** The platforms that a file names: to describe all of them would take longer than to load the file. */
@@ -112,14 +130,21 @@ interface Opened {
   readonly kind: Config['source']
   readonly source: Source
   readonly problems: readonly Problem[]
+  /** That paths in it are relative to. */
+  readonly folder: string
+}
+
+function openValue(value: unknown): Opened {
+  const source = plainSource(value, (path) => ({ where: 'configuration', path: pathText(path) }))
+  return { kind: 'file', source, problems: [], folder: process.cwd() }
 }
 
 function openSource(file: string | null, env: NodeJS.ProcessEnv): Opened {
   const name = file ?? variable(env, 'TOKENGRAPH_CONFIG')
-  if (name === null) return filelessSource(env)
+  if (name === null) return { ...filelessSource(env), folder: process.cwd() }
   const text = readConfigFile(name, file === null ? 'TOKENGRAPH_CONFIG' : '--config')
   const document = parseConfigText(text, name, env)
-  return { kind: 'file', source: document, problems: document.problems }
+  return { kind: 'file', source: document, problems: document.problems, folder: dirname(name) }
 }
 
 function parsePort(port: number | null): Parsed<number> {
@@ -130,12 +155,14 @@ function parsePort(port: number | null): Parsed<number> {
 
 const DEFAULT_PORT = 4000
 
-function resolve(
-  file: FileOptions,
-  source: Config['source'],
-  environment: Environment,
-  overridePort: number | null,
-): Config {
+interface Surroundings {
+  readonly kind: Config['source']
+  readonly registry: Platforms
+  readonly environment: Environment
+  readonly overridePort: number | null
+}
+
+function resolve(file: FileOptions, { kind: source, registry, environment, overridePort }: Surroundings): Config {
   const { listen, log_level, unready_seconds, mode = 'production', ...rest } = file
   const isProduction = mode === 'production'
   return {
@@ -146,7 +173,11 @@ function resolve(
       port: overridePort ?? listen.port ?? environment.port ?? DEFAULT_PORT,
     },
     ...rest,
-    upstreams: Object.entries(file.upstreams).map(([name, upstream]) => ({ name, ...upstream })),
+    upstreams: Object.entries(file.upstreams).map(([name, upstream]) => ({
+      name,
+      ...upstream,
+      open: (deps: UpstreamDeps) => openPlatform(registry, upstream, deps),
+    })),
     providers: resolveProviders(file),
     auth: withCanonicalGrants(file.auth),
     gateway: file.gateway ?? null,
@@ -157,6 +188,17 @@ function resolve(
     unready_seconds: unready_seconds ?? (isProduction ? 3 : 0),
     log: { level: log_level ?? environment.logLevel ?? 'info' },
   }
+}
+
+/** The options were validated by the schema of this platform. */
+function openPlatform(
+  registry: Platforms,
+  { platform, options }: { readonly platform: string; readonly options: unknown },
+  deps: UpstreamDeps,
+): OpenPlatform {
+  const found = registry[platform]
+  if (found === undefined) throw new Error(`there is no platform ${platform}`)
+  return found.open(options, deps)
 }
 
 function resolveProviders({ providers, upstreams }: FileOptions): Routing {

@@ -8,6 +8,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { hashServiceKey, newServiceKey } from '../auth/service-keys.ts'
 import type { Config } from '../config/load.ts'
+import type { UpstreamDeps } from '../upstreams/platform.ts'
+import { vault as vaultPlatform } from '../upstreams/vault/index.ts'
 import { vaultOptions } from '../upstreams/vault/options.ts'
 import type { VaultOptions } from '../upstreams/vault/options.ts'
 import { openStore } from '../upstreams/vault/store/store.ts'
@@ -49,7 +51,9 @@ export async function prepareDevelopment(config: Config, folder: string): Promis
   const { path } = options
   const created = !existsSync(path)
   if (created) await fillVault(options)
-  const upstreams = [{ name: VAULT, platform: 'vault', options }]
+  const upstreams = [
+    { name: VAULT, platform: 'vault', options, open: (deps: UpstreamDeps) => vaultPlatform.open(options, deps) },
+  ]
   return {
     config: { ...withKey, upstreams, providers: { routes: {}, default: VAULT } },
     key,

@@ -11,7 +11,7 @@ import { checkId } from '../tokens/ids.ts'
 import type { ExternalAccount, OAuthAccessToken } from '../tokens/types.ts'
 import { answerError, blameFor, describeMismatch, isTooLarge } from './http/errors.ts'
 import type { Blame, Http, HttpAnswer, RequestSpec } from './http/types.ts'
-import type { Call } from './platform.ts'
+import type { Call, Platform } from './platform.ts'
 import { readingAnswer } from './rows.ts'
 
 export { badUserInput, CodedError, withDetails } from '../errors.ts'
@@ -55,6 +55,11 @@ export {
 } from './rows.ts'
 export type { UnreadableRow } from './rows.ts'
 export * from './shapes.ts'
+
+/** Types a platform of one's own: what a module exports that `platform: ./acme.ts` names in the configuration. */
+export function definePlatform<Options>(platform: Platform<Options>): Platform<Options> {
+  return platform
+}
 
 /** How the answer of an endpoint is read. */
 export interface Reading<T> {

@@ -70,7 +70,7 @@ describe('a valid file', () => {
     for (const text of [
       inspect(config, { depth: null, showHidden: true }),
       JSON.stringify(config),
-      stringify(config),
+      stringify(config, (_, value: unknown) => (typeof value === 'function' ? undefined : value)),
     ]) {
       expect(text).not.toContain(clerkKey)
       expect(text).not.toContain(vaultKey)

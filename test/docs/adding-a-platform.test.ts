@@ -41,7 +41,7 @@ async function startGraph(upstream: object) {
   const logged: string[] = []
   const running = await startServer(
     { ...config, listen: { host: '127.0.0.1', port: 0 } },
-    { log: writeLog('debug', { write: (line) => logged.push(line) }), registry },
+    { log: writeLog('debug', { write: (line) => logged.push(line) }) },
   )
   return {
     logged,

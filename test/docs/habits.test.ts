@@ -13,7 +13,7 @@ const manifest = z
   .object({
     scripts: z.record(z.string(), z.string()),
     engines: z.object({ node: z.string() }),
-    exports: z.record(z.string(), z.string()),
+    exports: z.record(z.string(), z.union([z.string(), z.record(z.string(), z.string())])),
     dependencies: z.record(z.string(), z.string()),
     devDependencies: z.record(z.string(), z.string()),
     overrides: z.record(z.string(), z.string()),
@@ -94,5 +94,10 @@ it('the update rules name installed packages', () => {
 })
 
 it('every exported file exists', () => {
-  expect(Object.values(manifest.exports).filter((file) => !existsSync(join(root, file)))).toEqual([])
+  // Modules are built of the sources (test/library/package.system.test.ts).
+  const sources = Object.values(manifest.exports).flatMap((entry) =>
+    typeof entry === 'string' ? [entry] : Object.values(entry),
+  )
+  const files = sources.map((file) => file.replace(/^\.\/dist\/(.*?)(?:\.d)?\.(?:ts|js)$/, './src/$1.ts'))
+  expect(files.filter((file) => !existsSync(join(root, file)))).toEqual([])
 })

@@ -1,0 +1,104 @@
+/** The package as it is published: packed, unpacked into another project, and used from there. */
+import { execFile } from 'node:child_process'
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import ts from 'typescript'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { makeFolder } from '../kit/folder.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const run = promisify(execFile)
+const project = makeFolder()
+const installed = join(project.path, 'node_modules', 'tokengraph')
+
+beforeAll(async () => {
+  await run('npm', ['pack', '--pack-destination', project.path], { cwd: root })
+  const [tarball = ''] = readdirSync(project.path).filter((name) => name.endsWith('.tgz'))
+  mkdirSync(installed, { recursive: true })
+  await run('tar', ['-xzf', join(project.path, tarball), '-C', installed, '--strip-components=1'])
+  // Its dependencies, without a registry: those of the repository.
+  const link = (from: string, to: string): void => {
+    for (const name of readdirSync(from))
+      if (name.startsWith('@')) {
+        mkdirSync(join(to, name), { recursive: true })
+        link(join(from, name), join(to, name))
+      } else if (!name.startsWith('.') && name !== 'tokengraph') symlinkSync(join(from, name), join(to, name))
+  }
+  link(join(root, 'node_modules'), join(project.path, 'node_modules'))
+  writeFileSync(join(project.path, 'package.json'), '{ "type": "module" }')
+}, 180_000)
+
+const node = async (...args: string[]) =>
+  run(process.execPath, args, { cwd: project.path, env: { PATH: process.env.PATH } })
+
+describe('the package', () => {
+  test('runs its command', async () => {
+    const { stdout } = await node(join(installed, 'dist/cli.js'), '--version')
+    expect(stdout).toMatch(/^tokengraph \d+\.\d+\.\d+ /)
+  })
+
+  test('is a library, whose kit makes a platform', async () => {
+    const file = join(project.path, 'main.js')
+    writeFileSync(
+      file,
+      `import { createTokengraph } from 'tokengraph'
+import { definePlatform, secret, token } from 'tokengraph/kit'
+import { z } from 'zod'
+const acme = definePlatform({
+  options: z.strictObject({}),
+  docs: { title: 'Acme', holds: '', batch: '', refresh: '', provider_user_id: '', external_accounts: '' },
+  open: () => ({
+    autoRefreshes: false,
+    accounts: null,
+    tokens: { kind: 'one', one: async ({ userId, provider }) => [token({ external_account_id: userId, provider, token: secret('t-' + userId) })] },
+    close: async () => undefined,
+  }),
+})
+const tokengraph = await createTokengraph({
+  config: {
+    upstreams: { own: { platform: 'acme' } },
+    auth: { services: [{ id: 'a', key_sha256: '${'ab'.repeat(32)}', grants: [] }] },
+    audit: { sink: 'none' },
+    log_level: 'silent',
+  },
+  platforms: { acme },
+})
+const response = await tokengraph.fetch(new Request('http://a.example/ready'))
+console.log(response.status, (await response.json()).status)
+await tokengraph.close()
+`,
+    )
+    expect((await node(file)).stdout).toBe('200 ready\n')
+  })
+
+  test('has types, and nothing but what it exports can be imported', async () => {
+    const file = join(project.path, 'types.ts')
+    writeFileSync(
+      file,
+      `import { createTokengraph, type Tokengraph } from 'tokengraph'
+import { definePlatform } from 'tokengraph/kit'
+export const opening: Promise<Tokengraph> = createTokengraph({ config: 'tokengraph.yaml' })
+export const define = definePlatform
+// @ts-expect-error: the file of the configuration is no number
+void createTokengraph({ config: 1 })
+`,
+    )
+    const program = ts.createProgram([file], {
+      module: ts.ModuleKind.NodeNext,
+      moduleResolution: ts.ModuleResolutionKind.NodeNext,
+      target: ts.ScriptTarget.ES2024,
+      strict: true,
+      noEmit: true,
+      skipLibCheck: true,
+      types: ['node'],
+      typeRoots: [join(root, 'node_modules/@types')],
+    })
+    const problems = ts
+      .getPreEmitDiagnostics(program)
+      .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, ' '))
+    expect(problems).toEqual([])
+    await expect(node('-e', 'import("tokengraph/dist/main.js")')).rejects.toThrow('ERR_PACKAGE_PATH_NOT_EXPORTED')
+  })
+})
