@@ -25,6 +25,7 @@ interface Load extends Target {
 }
 
 export interface Loaded {
+  readonly requests: number
   /** Requests per second. */
   readonly rate: number
   /** Milliseconds. */
@@ -132,6 +133,7 @@ async function run(load: Load): Promise<Loaded> {
   )
   const sorted = Float64Array.from(took).sort()
   return {
+    requests: took.length,
     rate: (took.length * 1000) / (ended - began),
     p50: percentile(sorted, 0.5),
     p99: percentile(sorted, 0.99),

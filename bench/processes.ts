@@ -21,6 +21,8 @@ export interface Server extends AsyncDisposable {
   readonly startMs: number
   /** Resident memory in megabytes. */
   memory(): number
+  /** Milliseconds of processor time that all its threads have taken, in steps of ten. */
+  cpuMs(): number
 }
 
 export async function freePort(): Promise<number> {
@@ -52,6 +54,13 @@ export async function startServer(
     memory: () => {
       const line = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'))
       return Math.round(Number(line?.[1]) / 1024)
+    },
+    cpuMs: () => {
+      // User and system time, the 14th and 15th field of proc_pid_stat(5), in ticks of 10 ms.
+      const [user, system] = readFileSync(`/proc/${String(pid)}/stat`, 'utf8')
+        .split(' ')
+        .slice(13, 15)
+      return (Number(user) + Number(system)) * 10
     },
     [Symbol.asyncDispose]: async () => {
       if (child.exitCode === null && child.signalCode === null) process.kill(-pid, 'SIGTERM')

@@ -1,9 +1,9 @@
 /** The result of `npm run bench` as it is kept in `bench/results/latest.json`, and the tables that are made from it. */
 import { readFileSync } from 'node:fs'
-import type { Loaded } from './load.ts'
+import type { Round } from './interleave.ts'
 
 /** Figures of one operation; the ratios are medians over rounds, of requests per second. */
-export interface Figures extends Loaded {
+export interface Figures extends Round {
   /** Times the base of the section. */
   readonly ratio: number
   /** Times the raw server; null where the section has none. */
@@ -20,7 +20,7 @@ export interface Row {
   readonly loaded: number
 }
 
-export interface KeysRow extends Loaded {
+export interface KeysRow extends Round {
   readonly keys: number
 }
 
@@ -74,7 +74,7 @@ function about({ date, machine, command, rounds, seconds }: Section<unknown>): s
 const bold = ({ name, isTokengraph }: Row): string => (isTokengraph ? `**${name}**` : name)
 
 const absolute = (figures: Figures | null): string[] =>
-  figures === null ? ['', '', ''] : [count(figures.rate), ms(figures.p50), ms(figures.p99)]
+  figures === null ? ['', '', '', ''] : [count(figures.rate), ms(figures.p50), ms(figures.p99), count(figures.cpuUs)]
 
 /** Ratios first, absolute figures second. */
 function serverTable(section: Section<Row>): string {
@@ -106,22 +106,29 @@ function guardTable(section: Section<Row>): string {
 }
 
 function absoluteTable({ rows }: Section<Row>): string {
-  const loads = ['one', 'many'].flatMap((load) => [`${load}: requests/s`, 'p50 ms', 'p99 ms'])
+  const loads = ['one', 'many'].flatMap((load) => [`${load}: requests/s`, 'p50 ms', 'p99 ms', 'CPU µs'])
   return table(
     ['', ...loads, 'MB idle', 'MB after load'],
     rows.map((row) => [bold(row), ...absolute(row.one), ...absolute(row.many), String(row.idle), String(row.loaded)]),
   )
 }
 
-/** Microseconds of the server for each key, while it is saturated. */
-const perKey = ({ rate, keys }: KeysRow): number => 1_000_000 / (rate * keys)
+/** Microseconds of processor time for each key. */
+const perKey = ({ cpuUs, keys }: KeysRow): number => cpuUs / keys
 
 function keysTable(section: Section<KeysRow>): string {
   const hundred = section.rows.find(({ keys }) => keys === 100)
   const base = hundred === undefined ? Number.NaN : perKey(hundred)
   return (
     table(
-      ['keys of an operation', 'cost of a key, times that of 100', 'µs for each key', 'requests/s', 'p50 ms', 'p99 ms'],
+      [
+        'keys of an operation',
+        'cost of a key, times that of 100',
+        'CPU µs for each key',
+        'requests/s',
+        'p50 ms',
+        'p99 ms',
+      ],
       section.rows.map((row) => [
         count(row.keys),
         times(perKey(row) / base),

@@ -1,6 +1,6 @@
 /** `npm run bench -- --short`: the six ratios that matter, in less than a minute, for use while working. */
 import { many, one } from './graph.ts'
-import { interleave, ratio, summarize } from './interleave.ts'
+import { cpuRatio, interleave, ratio, summarize } from './interleave.ts'
 import type { Lane } from './interleave.ts'
 import { startLoader } from './load.ts'
 import { startPeer } from './processes.ts'
@@ -25,20 +25,25 @@ export async function runShort(): Promise<void> {
   )
   const measured = await interleave(loader, lanes, rounds)
 
-  console.log('\ntokengraph with the door on (audit to a file, fsync: interval), how many times the requests/s of')
-  console.log(`${''.padEnd(32)}${'Mercurius+JIT'.padStart(14)}${'raw'.padStart(10)}`)
-  for (const name of ['one: tokengraph cache', 'many: tokengraph cache', 'many: tokengraph SQLite vault']) {
-    const load = name.slice(0, name.indexOf(':'))
-    const [jit, bare] = ['Mercurius+JIT', 'raw'].map((base) => ratio(measured, name, `${load}: ${base}`).toFixed(2))
-    console.log(`${name.padEnd(32)}${(jit ?? '').padStart(14)}${(bare ?? '').padStart(10)}`)
+  const line = (name: string, cells: readonly string[]): void => {
+    console.log(name.padEnd(32) + cells.map((cell) => cell.padStart(15)).join(''))
   }
-  console.log(`\n${''.padEnd(32)}${'requests/s'.padStart(14)}${'p50 ms'.padStart(10)}${'p99 ms'.padStart(10)}`)
+  console.log('\ntokengraph with the door on (audit to a file, fsync: interval), as a ratio of requests for each')
+  line('', ['second:', '', 'CPU second:', ''])
+  line('', ['Mercurius+JIT', 'raw', 'Mercurius+JIT', 'raw'])
+  for (const name of ['one: tokengraph cache', 'many: tokengraph cache', 'many: tokengraph SQLite vault']) {
+    const bases = ['Mercurius+JIT', 'raw'].map((base) => name.replace(/:.*/, `: ${base}`))
+    line(
+      name,
+      [ratio, cpuRatio].flatMap((compare) => bases.map((base) => compare(measured, name, base).toFixed(2))),
+    )
+  }
+  console.log()
+  line('', ['requests/s', 'p50 ms', 'p99 ms', 'CPU µs'])
   for (const { name } of lanes) {
-    const { rate, p50, p99 } = summarize(measured, name)
-    const figures = [
-      Math.round(rate).toLocaleString('en').padStart(14),
-      ...[p50, p99].map((ms) => ms.toFixed(2).padStart(10)),
-    ]
-    console.log(`${name.padEnd(32)}${figures.join('')}`)
+    const { rate, p50, p99, cpuUs } = summarize(measured, name)
+    line(name, [count(rate), p50.toFixed(2), p99.toFixed(2), count(cpuUs)])
   }
 }
+
+const count = (value: number): string => Math.round(value).toLocaleString('en')
