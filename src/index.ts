@@ -49,7 +49,8 @@ export async function createTokengraph({
   env = readEnvironment(),
 }: TokengraphOptions): Promise<Tokengraph> {
   const source = typeof given === 'string' ? { file: given, env } : { value: given, env }
-  const config = loadConfig(source, { ...platforms, ...more })
+  // A copy would load every platform.
+  const config = loadConfig(source, Object.keys(more).length === 0 ? platforms : { ...platforms, ...more })
   // With `audit.sink: stdout`, only the audit writes to standard output.
   const fd = config.audit.sink === 'stdout' ? 2 : 1
   const log = ownLog ?? (await createLog({ level: config.log.level, readable: false, fd }))

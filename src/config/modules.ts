@@ -32,7 +32,8 @@ export function loadPlatforms(known: Platforms, source: Source, folder: string):
       problems.push({ ...source.place(['upstreams', name, 'platform'], 'value'), message: found })
     else loaded[named] = found
   }
-  return { platforms: { ...known, ...loaded }, problems }
+  // A copy would load every platform.
+  return { platforms: Object.keys(loaded).length === 0 ? known : { ...known, ...loaded }, problems }
 }
 
 /** The platform, or why there is none. */
