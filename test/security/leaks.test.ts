@@ -79,7 +79,7 @@ function reasonPhrase(text: string): Misbehaviour {
 }
 
 it('writes no secret of a success, at level debug', async () => {
-  await using leaky = await startCanaryServer()
+  await using leaky = await startCanaryServer(20_000)
   const { server, canaries, clerk } = leaky
   clerk.addTokens('user_1', 'oauth_google', [
     {

@@ -37,7 +37,7 @@ export function makeCanaries() {
   }
 }
 
-export async function startCanaryServer() {
+export async function startCanaryServer(timeoutMs = 400) {
   const folder = makeFolder()
   const canaries = makeCanaries()
   const clerk = await startClerk({ secret_key: canaries.clerkKey })
@@ -61,7 +61,7 @@ export async function startCanaryServer() {
   const server = await startTestServer({
     file: {
       upstreams: {
-        clerk: { platform: 'clerk', secret_key: canaries.clerkKey, base_url: clerk.url, timeout_ms: 400 },
+        clerk: { platform: 'clerk', secret_key: canaries.clerkKey, base_url: clerk.url, timeout_ms: timeoutMs },
         vault: { platform: 'vault', ...vault },
       },
       providers: { oauth_x: 'vault', default: 'clerk' },

@@ -59,9 +59,9 @@ test('reads go on through a rotation of the keys', async () => {
 
 test('a token that is over while it is kept is over for the next read', async () => {
   const now = Math.floor(Date.now() / 1000)
-  const { read } = await filled([record({ expires_at: now + 2 })])
+  const { read } = await filled([record({ expires_at: now + 5 })])
   expect((await read('user_1')) as readonly OAuthAccessToken[]).toMatchObject([{ problem: null }])
   await expect
-    .poll(async () => ((await read('user_1')) as readonly OAuthAccessToken[])[0]?.problem?.code, { timeout: 10_000 })
+    .poll(async () => ((await read('user_1')) as readonly OAuthAccessToken[])[0]?.problem?.code, { timeout: 30_000 })
     .toBe('REAUTHORIZATION_REQUIRED')
 })

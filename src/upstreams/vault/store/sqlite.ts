@@ -11,6 +11,8 @@ import type { Dialect, Run, Sql, SqlValue, Transaction } from './sql.ts'
 
 /** Milliseconds that a write waits for another process that holds the lock. */
 const BUSY_TIMEOUT_MS = 5000
+/** The same while the file is opened: nobody waits for an answer yet, and a loaded machine or a slow disk is no lock. */
+const OPENING_TIMEOUT_MS = 30_000
 
 /**
  * With `synchronous` at NORMAL, a power failure undoes the last commits in WAL mode, and with them a rotated refresh
@@ -39,9 +41,10 @@ export const sqliteDialect: Dialect = {
 
 /**
  * Opens the file; creates it and its folder when they are missing, with permissions for their owner only. Rejects with
- * `Error` for the operator that names the path. `busyTimeoutMs`: how long a write waits for another process.
+ * `Error` for the operator that names the path. `busyTimeoutMs`: how long a write waits for another process, also while the
+ * file is opened; null: five seconds, and thirty while it is opened.
  */
-export async function openSqlite(file: string, busyTimeoutMs = BUSY_TIMEOUT_MS): Promise<Sql> {
+export async function openSqlite(file: string, busyTimeoutMs: number | null = null): Promise<Sql> {
   // Absolute: SQLite would read `:memory:` or `file:` as names of its own.
   const path = resolve(file)
   const threads: SqliteThread[] = []
@@ -56,10 +59,11 @@ export async function openSqlite(file: string, busyTimeoutMs = BUSY_TIMEOUT_MS):
   try {
     createFile(path)
     const writer = open(false, durable)
-    const run = runOn(writer, busyTimeoutMs)
+    const run = runOn(writer, busyTimeoutMs ?? BUSY_TIMEOUT_MS)
     const transaction = createTransactions(run)
-    await migrateSqlite(run, transaction.run)
-    const [mode] = await run<{ readonly synchronous: number }>('PRAGMA synchronous')
+    const opening = runOn(writer, busyTimeoutMs ?? OPENING_TIMEOUT_MS)
+    await migrateSqlite(opening, createTransactions(opening).run)
+    const [mode] = await opening<{ readonly synchronous: number }>('PRAGMA synchronous')
     if (mode?.synchronous !== SYNCHRONOUS_FULL) throw new Error('it does not keep `synchronous = FULL`')
     const reader = open(true, [nameConnection])
     return {

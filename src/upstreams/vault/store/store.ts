@@ -23,7 +23,7 @@ export type StoreOptions = Pick<VaultOptions, 'path' | 'database_url' | 'connect
  * Opens the database, creates or upgrades its tables, and checks the keys. Rejects with `Error` for the operator that
  * names the path, or the host. `busyTimeoutMs`: how long a write waits for another process that holds the lock of a file.
  */
-export async function openStore(options: StoreOptions, busyTimeoutMs?: number): Promise<Store> {
+export async function openStore(options: StoreOptions, busyTimeoutMs: number | null = null): Promise<Store> {
   const keyring = createKeyring(options.keys)
   const sql = await openSql(options, busyTimeoutMs)
   try {
@@ -42,7 +42,7 @@ function spoolFolderOf({ spool_path: chosen, path }: StoreOptions): string {
   return path === undefined ? resolve('tokengraph-spool') : join(dirname(resolve(path)), 'spool')
 }
 
-function openSql({ path, database_url: url, connections }: StoreOptions, busyTimeoutMs?: number): Promise<Sql> {
+function openSql({ path, database_url: url, connections }: StoreOptions, busyTimeoutMs: number | null): Promise<Sql> {
   if (url !== undefined) return openPostgres({ url: reveal(url), connections })
   if (path === undefined) throw new Error('The vault needs `path` or `database_url`.')
   return openSqlite(path, busyTimeoutMs)
