@@ -166,6 +166,7 @@ export function startLoader(): Loader {
 
 if (process.argv[2] === 'worker' && process.send !== undefined) {
   const send = process.send.bind(process)
+  process.once('disconnect', () => process.exit())
   process.on('message', (load: Load) => {
     run(load)
       .then((loaded): Reply => ({ loaded }))

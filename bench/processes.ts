@@ -1,7 +1,7 @@
 /** The processes that a benchmark starts and measures from outside. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
@@ -25,6 +25,13 @@ export interface Server extends AsyncDisposable {
   cpuMs(): number
 }
 
+/** Groups of processes that run; they end with this one, however it ends. */
+const groups = new Set<number>()
+process.once('exit', () => {
+  for (const group of groups) process.kill(-group, 'SIGKILL')
+})
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -45,6 +52,8 @@ export async function startServer(
   const child = spawn(command, args, { cwd: root, detached: true, env })
   const { pid } = child
   if (pid === undefined) throw new Error(`cannot start ${command}`)
+  groups.add(pid)
+  child.once('exit', () => groups.delete(pid))
   let output = ''
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-10_000)))
@@ -105,10 +114,11 @@ export async function check({ port, headers }: Target, operation: Operation): Pr
 export const peers = ['raw', 'mercurius-jit', 'mercurius', 'yoga-jit', 'yoga', 'apollo'] as const
 export type Peer = (typeof peers)[number]
 
-/** Installs the peers where they are not installed yet: 65 MB that only this command needs. */
+/** Installs the peers where they are missing or older than their lock file: 65 MB that only this command needs. */
 export async function installPeers(): Promise<void> {
-  if (existsSync(`${peersFolder}node_modules`)) return
-  console.log('installing the peers (bench/peers)')
+  const modifiedMs = (name: string): number => statSync(peersFolder + name, { throwIfNoEntry: false })?.mtimeMs ?? 0
+  if (modifiedMs('node_modules/.package-lock.json') > modifiedMs('package-lock.json')) return
+  console.log('Installing the peers (bench/peers)')
   const child = spawn('npm', ['ci', '--no-audit', '--no-fund'], { cwd: peersFolder, stdio: 'inherit' })
   const [code] = (await once(child, 'close')) as [number]
   if (code !== 0) throw new Error('npm ci failed in bench/peers')

@@ -35,6 +35,8 @@ export interface Section<R> {
   /** ISO 8601. */
   readonly date: string
   readonly machine: string
+  /** Processes that wanted a core of it in the minute before; above its cores the figures are rough. */
+  readonly loadBefore: number
   /** `npm run bench` with its arguments. */
   readonly command: string
   readonly rounds: number
@@ -66,9 +68,9 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return line(head) + line(align) + rows.map(line).join('')
 }
 
-function about({ date, machine, command, rounds, seconds }: Section<unknown>): string {
+function about({ date, machine, loadBefore, command, rounds, seconds }: Section<unknown>): string {
   const how = seconds === 0 ? `median of ${rounds}` : `medians of ${rounds} rounds of ${seconds} s`
-  return `\nMeasured ${date.slice(0, 10)} with \`${command}\` on ${machine}; ${how}.\n`
+  return `\nMeasured ${date.slice(0, 10)} with \`${command}\` on ${machine}; ${how}. Load average before: ${loadBefore.toFixed(1)}.\n`
 }
 
 const bold = ({ name, isTokengraph }: Row): string => (isTokengraph ? `**${name}**` : name)

@@ -1,5 +1,5 @@
 /** The sections of the full benchmark; each measures, prints nothing, and returns its part of the result. */
-import { cpus, totalmem } from 'node:os'
+import { cpus, loadavg, totalmem } from 'node:os'
 import { keysOperation, many, one } from './graph.ts'
 import { interleave, median, ratio, summarize } from './interleave.ts'
 import type { Lane, Measured, Rounds } from './interleave.ts'
@@ -12,13 +12,14 @@ import type { Outside, Setting } from './tokengraph.ts'
 
 const machine = `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.versions.node}`
 const command = ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' ')
+const [loadBefore = 0] = loadavg()
 const STARTS = 5
 const FILL = 500
 
 const doorOn: Setting = { store: 'cache', door: true, fsync: 'interval', caller: 'service' }
 
 function section<R>(rounds: number, seconds: number, rows: readonly R[]): Section<R> {
-  return { date: new Date().toISOString(), machine, command, rounds, seconds, rows }
+  return { date: new Date().toISOString(), machine, loadBefore, command, rounds, seconds, rows }
 }
 
 interface Subject {
