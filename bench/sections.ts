@@ -13,7 +13,7 @@ import type { Outside, Setting } from './tokengraph.ts'
 const machine = `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.versions.node}`
 const command = ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' ')
 const [loadBefore = 0] = loadavg()
-const STARTS = 5
+const STARTS = 3
 const FILL = 500
 
 const doorOn: Setting = { store: 'cache', door: true, fsync: 'interval', caller: 'service' }

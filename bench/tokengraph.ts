@@ -35,6 +35,8 @@ export interface Outside extends AsyncDisposable {
   readonly userToken: string
   /** The URL of the filled database; null: PostgreSQL is not measured. */
   readonly databaseUrl: string | null
+  /** Where servers keep their files; it goes away when this process ends. */
+  readonly folder: string
 }
 
 const ISSUER = 'https://issuer.example'
@@ -46,6 +48,10 @@ const most = 1_000_000
 
 /** A platform like Clerk and the key set of an issuer, in this process, which idles while a server is loaded. */
 export async function startOutside(databaseUrl: string | null): Promise<Outside> {
+  const folder = mkdtempSync(join(tmpdir(), 'tokengraph-bench-'))
+  process.once('exit', () => {
+    rmSync(folder, { recursive: true, force: true })
+  })
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const keys = { keys: [{ ...(await exportJWK(publicKey)), kid: 'bench', alg: 'ES256', use: 'sig' }] }
   const server = createServer((request, response) => {
@@ -67,6 +73,7 @@ export async function startOutside(databaseUrl: string | null): Promise<Outside>
     url: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`,
     userToken,
     databaseUrl,
+    folder,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
@@ -143,19 +150,12 @@ export async function startTokengraph(
   outside: Outside,
   run: readonly string[] = source,
 ): Promise<Server> {
-  const folder = mkdtempSync(join(tmpdir(), 'tokengraph-bench-'))
+  const folder = mkdtempSync(join(outside.folder, 'server-'))
   const { key, key_sha256 } = newServiceKey()
   const file = join(folder, 'tokengraph.yaml')
   writeFileSync(file, JSON.stringify(await configure(setting, outside, folder, key_sha256)))
   const port = await freePort()
   const credential = setting.caller === 'user' ? outside.userToken : key
   const headers = { authorization: `Bearer ${credential}`, 'x-gateway-secret': gatewaySecret }
-  const server = await startServer([...run, '--config', file, '--port', String(port)], { port, headers }, one)
-  return {
-    ...server,
-    [Symbol.asyncDispose]: async () => {
-      await server[Symbol.asyncDispose]()
-      rmSync(folder, { recursive: true, force: true })
-    },
-  }
+  return startServer([...run, '--config', file, '--port', String(port)], { port, headers }, one)
 }
