@@ -45,6 +45,16 @@ program
   })
 
 program
+  .command('init [file]')
+  .description('write a configuration to start from, with keys of its own; overwrites nothing')
+  .option('--platform <name>', 'what holds the tokens', 'vault')
+  .option('--service <id>', 'the service that may read them', 'my-service')
+  .action(async (file: string | undefined, flags: { platform: string; service: string }) => {
+    const { initialize } = await import('./commands/init.ts')
+    process.exitCode = initialize({ file: file ?? 'tokengraph.yaml', ...flags }, output)
+  })
+
+program
   .command('schema')
   .description('print the schema as clients see it')
   .option('--subgraph', 'the Federation SDL instead')

@@ -80,8 +80,9 @@ export interface Config extends Readonly<Omit<FileOptions, Resolved>> {
 export interface LoadOptions {
   /** `--config`; null: the variable `TOKENGRAPH_CONFIG`, and without it there is no file. */
   readonly file?: string | null
-  /** What the file would say, as a value, in its place. */
+  /** What the file would say, as a value or as its text, in its place. */
   readonly value?: unknown
+  readonly text?: string
   readonly env: NodeJS.ProcessEnv
   /** `--port`; 0: any free port. */
   readonly port?: number | null
@@ -98,10 +99,11 @@ export function readEnvironment(file: string | null = null): NodeJS.ProcessEnv {
 
 /** Throws one `ConfigError` that lists every mistake; opens no database and calls no upstream. */
 export function loadConfig(
-  { file = null, value, env, port = null }: LoadOptions,
+  { file = null, value, text, env, port = null }: LoadOptions,
   known: Platforms = platforms,
 ): Config {
-  const opened = value === undefined ? openSource(file, env) : openValue(value)
+  const opened =
+    value !== undefined ? openValue(value) : text !== undefined ? openText(text, env) : openSource(file, env)
   const { platforms: registry, problems: unloaded } = loadPlatforms(known, opened.source, opened.folder)
   const environment = parseEnvironment(env)
   const schema = checkedFileSchema(registry, environment, opened.source.value)
@@ -137,6 +139,11 @@ interface Opened {
 function openValue(value: unknown): Opened {
   const source = plainSource(value, (path) => ({ where: 'configuration', path: pathText(path) }))
   return { kind: 'file', source, problems: [], folder: process.cwd() }
+}
+
+function openText(text: string, env: NodeJS.ProcessEnv): Opened {
+  const document = parseConfigText(text, 'configuration', env)
+  return { kind: 'file', source: document, problems: document.problems, folder: process.cwd() }
 }
 
 function openSource(file: string | null, env: NodeJS.ProcessEnv): Opened {

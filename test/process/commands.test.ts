@@ -66,3 +66,26 @@ it('prints the JSON Schema of the configuration', async () => {
   expect(code).toBe(0)
   expect(JSON.parse(stdout)).toEqual(JSON.parse(committed))
 })
+
+it('writes a configuration that a server starts with, and whose key reads what is put in', async () => {
+  using folder = makeFolder()
+  const cwd = folder.path
+  const made = await run(['init', '--service', 'calendar-sync'], { cwd })
+  expect(made.code).toBe(0)
+  const [key = ''] = /tgk_\S+/.exec(made.stdout) ?? []
+  const common = ['--config', 'tokengraph.yaml', '--env-file', 'tokengraph.env']
+  expect((await run(['check-config', ...common], { cwd })).code).toBe(0)
+  const input = '{"user_id":"u1","provider":"google","external_account_id":"a","token":"invented-at"}'
+  expect((await run(['vault', 'import', '-', ...common], { cwd, input })).code).toBe(0)
+  await using server = start(['serve', '--port', '0', ...common], { cwd })
+  const [, url = ''] = await server.seen(/"url":"(http:[^"]+)"/)
+  const query = '{ user(id: "u1") { oauth_access_tokens(provider: "google") { token } } }'
+  const response = await fetch(`${url.replace('0.0.0.0', '127.0.0.1')}/graphql`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ query }),
+  })
+  expect(await response.json()).toEqual({ data: { user: { oauth_access_tokens: [{ token: 'invented-at' }] } } })
+  const again = await run(['init'], { cwd })
+  expect(again).toMatchObject({ code: 1, stderr: 'tokengraph.yaml is there already, and nothing was written.\n' })
+})
