@@ -74,6 +74,7 @@ it.each([
     warn: log.warn.bind(log),
     error: log.error.bind(log),
     fatal: log.fatal.bind(log),
+    isLevelEnabled: log.isLevelEnabled.bind(log),
     info: (_fields: unknown, given?: string) => {
       if (given === message && broken) throw new Error(canary)
     },
