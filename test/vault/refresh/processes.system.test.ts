@@ -12,7 +12,7 @@ import { startPostgres } from '../../servers/postgres.ts'
 import type { PostgresServer } from '../../servers/postgres.ts'
 import { newPostgres, newSqlite, parse } from '../store/stores.ts'
 import { startReader } from './processes.ts'
-import { openScene } from './scene.ts'
+import { openReader, openScene } from './scene.ts'
 
 const PROCESSES = 4
 const READERS = 250
@@ -94,6 +94,29 @@ describe.each([
     await Promise.all(processes.map((process) => process.end()))
   }, 60_000)
 })
+
+test('a pool of one connection: fifty refreshes at once all end, each with one request', async () => {
+  const options = await newPostgres(() => postgres)({ ...vaultOf(), connections: 1 })
+  const store = await openStore(parse(options))
+  onTestFinished(() => store.close())
+  const users = Array.from({ length: 50 }, (_, n) => `u${String(n)}`)
+  const records = await Promise.all(
+    users.map(async (user) => ({
+      ...{ user_id: user, provider: 'idp', external_account_id: 'a1', token: 'invented-at', expires_at: 1_700_000_000 },
+      refresh_token: await oidc.mint(user),
+    })),
+  )
+  await writeAccounts(
+    store,
+    records.map((record) => accountRecord.parse(record)),
+  )
+  const { read } = openReader(options)
+  const before = oidc.posts
+  const answers = await Promise.all(users.map((user) => read(user, { provider: 'idp' })))
+  expect(answers.map(({ problem }) => problem)).toEqual(users.map(() => null))
+  expect(new Set(answers.map(({ token }) => token)).size).toBe(50)
+  expect(oidc.posts - before).toBe(50)
+}, 60_000)
 
 test('a process that stands still for longer than its lease overwrites nothing', async () => {
   const { server, connect, options, row, open } = await openScene({

@@ -80,8 +80,11 @@ export function openReaderOf(options: Readonly<Record<string, unknown>>) {
   })
   const tokens = upstream.tokens as Many<TokenKey, readonly OAuthAccessToken[]>
 
-  async function read(userId: string, { minimum = 30, ...rest }: Partial<Call> & { minimum?: number } = {}) {
-    const key: TokenKey = { userId, provider: PROVIDER, credential: null, minValiditySeconds: minimum }
+  async function read(
+    userId: string,
+    { minimum = 30, provider = PROVIDER, ...rest }: Partial<Call> & { minimum?: number; provider?: string } = {},
+  ) {
+    const key: TokenKey = { userId, provider, credential: null, minValiditySeconds: minimum }
     const call: Call = { signal: new AbortController().signal, deadline: () => Infinity, viewer: null, ...rest }
     const answer = (await tokens.many([key], call)).get(tokens.id(key))
     if (answer === undefined || answer instanceof Error) throw answer ?? new Error('the key has no answer')

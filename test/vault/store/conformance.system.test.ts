@@ -148,6 +148,29 @@ describe.each(kinds)('%s', (kind, newVault) => {
     expect((await rowOf(store)).attempt_started_ms).toBeGreaterThanOrEqual(started ?? Infinity)
   })
 
+  test('the use of many rows is one statement, which brings a refresh forward and never puts it off', async () => {
+    const store = await open(await newVault())
+    await writeAccounts(store, accounts(4))
+    const { table, nowMs } = store.sql.dialect
+    const all = () =>
+      store.sql.run<{ row_id: string; due: number | null; used: number | null; now: number }>(
+        `SELECT row_id, refresh_due_ms AS due, last_used_ms AS used, ${nowMs} AS now FROM ${table('accounts')} ORDER BY user_id`,
+      )
+    const [first, second, third, fourth] = await all()
+    if (!first || !second || !third || !fourth) throw new Error('rows are missing')
+    await store.sql.run(`UPDATE ${table('accounts')} SET refresh_due_ms = 1000 WHERE row_id = $1`, [second.row_id])
+    await createLeases(store.sql, store.keyring).touch([
+      { rowId: first.row_id, dueMs: 60_000.5 },
+      { rowId: second.row_id, dueMs: 60_000 },
+      { rowId: third.row_id, dueMs: null },
+    ])
+    const [one, two, three, four] = await all()
+    expect(Math.abs((one?.due ?? 0) - (one?.now ?? 0) - 60_000)).toBeLessThan(30_000)
+    expect([two?.due, three?.due, four?.due]).toEqual([1000, third.due, fourth.due])
+    expect([one, two, three].every((row) => (row?.used ?? 0) > 1_700_000_000_000)).toBe(true)
+    expect(four?.used).toBeNull()
+  })
+
   test('a commit is fenced by the generation, and tokens of an earlier one do not open', async () => {
     const store = await open(await newVault())
     await writeAccounts(store, accounts(1))
