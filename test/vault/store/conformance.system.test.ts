@@ -309,13 +309,12 @@ describe('PostgreSQL alone', () => {
 })
 
 /** The pool notices a session that was ended a moment after. */
-async function retried<T>(work: () => Promise<T>): Promise<T> {
-  for (let n = 0; ; n++) {
-    try {
-      return await work()
-    } catch (error) {
-      if (n > 20) throw error
-    }
+async function retried<T>(work: () => Promise<T>, attempts = 20): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (attempts === 0) throw error
+    return retried(work, attempts - 1)
   }
 }
 
