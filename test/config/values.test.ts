@@ -1,11 +1,9 @@
 /** `${file:PATH}` and `NAME_FILE`: secrets as Docker and Kubernetes mount them. */
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { loadConfig } from '../../src/config/load.ts'
 import { reveal } from '../../src/lib/secret.ts'
 import type { Secret } from '../../src/lib/secret.ts'
-import { testFolder } from '../kit/folder.ts'
+import { makeFolder, testFolder } from '../kit/folder.ts'
 import { clerkKey, configErrorOf, load, problemsOf } from './sample.ts'
 
 const withKey = (value: string): string =>
@@ -17,10 +15,13 @@ function keyFrom(value: string, env: NodeJS.ProcessEnv = {}): string {
   return reveal((load(withKey(value), env).upstreams[0]!.options as { secret_key: Secret }).secret_key)
 }
 
+/** A file that the test writes, and not the product: the leak search has nothing to look for in it. */
 function fileOf(text: string | Uint8Array): string {
-  const file = join(testFolder().path, 'secret')
-  writeFileSync(file, text)
-  return file
+  const folder = makeFolder()
+  onTestFinished(() => {
+    folder[Symbol.dispose]()
+  })
+  return folder.write('secret', text)
 }
 
 describe('a value in a file', () => {
