@@ -8,12 +8,15 @@ import { toRequestListener } from './http/incoming.ts'
 import { createLog } from './log.ts'
 import type { Log } from './log.ts'
 import { openServer } from './main.ts'
+import { createOwnServer } from './server/own-server.ts'
+import type { OwnServer } from './server/own-server.ts'
 import type { Platform } from './upstreams/platform.ts'
 import { platforms } from './upstreams/registry.ts'
 
 export { ConfigError } from './config/problems.ts'
 export { definePlatform } from './upstreams/kit.ts'
 export type { Log } from './log.ts'
+export type { OwnContext, OwnServer, OwnViewer } from './server/own-server.ts'
 export type { OpenPlatform, Platform, UpstreamDeps } from './upstreams/platform.ts'
 
 export interface TokengraphOptions {
@@ -27,7 +30,8 @@ export interface TokengraphOptions {
   readonly env?: NodeJS.ProcessEnv
 }
 
-export interface Tokengraph {
+/** A server without a socket; and, as `OwnServer`, its types for a GraphQL server of one's own. */
+export interface Tokengraph extends OwnServer {
   /** For `node:http`, Express or Fastify: answers `/graphql`, `/health` and `/ready`, and 404 elsewhere. */
   readonly node: RequestListener
   /** For servers of the Fetch API, such as Hono or a route of Next.js. */
@@ -48,12 +52,23 @@ export async function createTokengraph({
   log: ownLog,
   env = readEnvironment(),
 }: TokengraphOptions): Promise<Tokengraph> {
-  const source = typeof given === 'string' ? { file: given, env } : { value: given, env }
+  const told = typeof given === 'string' ? { file: given, env } : { value: given, env }
   // A copy would load every platform.
-  const config = loadConfig(source, Object.keys(more).length === 0 ? platforms : { ...platforms, ...more })
+  const config = loadConfig(told, Object.keys(more).length === 0 ? platforms : { ...platforms, ...more })
   // With `audit.sink: stdout`, only the audit writes to standard output.
   const fd = config.audit.sink === 'stdout' ? 2 : 1
   const log = ownLog ?? (await createLog({ level: config.log.level, readable: false, fd }))
-  const { app, setUnready, close } = await openServer(config, { log })
-  return { node: toRequestListener(app.handle), fetch: app.fetch, setUnready, close }
+  const { app, audit, source, setUnready, close } = await openServer(config, { log })
+  const own = createOwnServer(config, { log, audit, source })
+  return {
+    node: toRequestListener(app.handle),
+    fetch: app.fetch,
+    get schema() {
+      return own.schema
+    },
+    contextFor: own.contextFor,
+    plugin: own.plugin,
+    setUnready,
+    close,
+  }
 }

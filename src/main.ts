@@ -18,6 +18,7 @@ import type { Metrics } from './server/observability/metrics.ts'
 import { createTracing } from './server/observability/tracing.ts'
 import { openDocuments } from './server/trusted-documents/check.ts'
 import { createSource } from './tokens/source.ts'
+import type { TokenSource } from './tokens/source.ts'
 import type { PlatformEvent, Upstream, UpstreamDeps, UpstreamEvent } from './upstreams/platform.ts'
 
 export interface ServerDeps {
@@ -77,6 +78,7 @@ export interface OpenServer {
   readonly app: App
   readonly metrics: Metrics | null
   readonly audit: Audit
+  readonly source: TokenSource
   /** Where it listens, for `/ready` to say. */
   listensOn(url: string): void
   /** From now on `/ready` answers 503. */
@@ -146,6 +148,7 @@ export async function openServer(
       app,
       metrics,
       audit,
+      source,
       listensOn(url) {
         port = Number(new URL(url).port)
       },

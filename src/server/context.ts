@@ -54,7 +54,10 @@ export interface AnsweredError {
 
 const knownPaths: ReadonlySet<string> = new Set([GRAPHQL_PATH, '/', '/health', '/ready'])
 
-export function startRequest({ method, path, header }: HttpRequest, tracing: Tracing | null): RequestState {
+export function startRequest(
+  { method, path, header }: Pick<HttpRequest, 'method' | 'path' | 'header'>,
+  tracing: Tracing | null,
+): RequestState {
   const traceparent = header('traceparent')
   const span = tracing !== null && method === 'POST' ? tracing.startRequest(traceparent) : null
   return {
@@ -131,10 +134,11 @@ export interface CallerDeps {
 
 /** The subject's own token is passed on only where an upstream uses it, and only for that subject. */
 export function describeCaller(
-  { header }: HttpRequest,
+  { header }: Pick<HttpRequest, 'header'>,
   viewer: Viewer,
   { deadline, onFailure, span, source: { usesSubjectToken } }: CallerDeps,
 ): Caller {
+  const authorization = header('authorization')
   const caller = Object.create(lazySignal) as Caller & { readonly waits: Deadline }
   return Object.assign(caller, {
     waits: deadline,
@@ -142,7 +146,10 @@ export function describeCaller(
     traces: () => (span === null ? [] : [span.link]),
     deadline: () => deadline.at,
     viewer: callerOf(viewer),
-    subject: usesSubjectToken && viewer.kind === 'user' ? subjectOf(viewer.userId, header('authorization')) : null,
+    subject:
+      usesSubjectToken && viewer.kind === 'user' && authorization !== null
+        ? subjectOf(viewer.userId, authorization)
+        : null,
   })
 }
 
@@ -153,9 +160,9 @@ const lazySignal = {
   },
 }
 
-function subjectOf(userId: string, authorization: string | null): Caller['subject'] {
+function subjectOf(userId: string, authorization: string): Caller['subject'] {
   // The header is verified: one scheme and one token.
-  const token = (authorization ?? '').replace(/^Bearer +/i, '')
+  const token = authorization.replace(/^Bearer +/i, '')
   return { userId, credential: { secret: secret(token), id: hash('sha256', token, 'base64url') } }
 }
 

@@ -1,17 +1,21 @@
 /** The package as it is published: packed, unpacked into another project, and used from there. */
-import { execFile } from 'node:child_process'
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import ts from 'typescript'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { makeFolder } from '../kit/folder.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const run = promisify(execFile)
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { bin: { tokengraph: string } }
 const project = makeFolder()
 const installed = join(project.path, 'node_modules', 'tokengraph')
+/** What `npx tokengraph` runs. */
+const command = join(installed, manifest.bin.tokengraph)
 
 beforeAll(async () => {
   await run('npm', ['pack', '--pack-destination', project.path], { cwd: root })
@@ -35,8 +39,42 @@ const node = async (...args: string[]) =>
 
 describe('the package', () => {
   test('runs its command', async () => {
-    const { stdout } = await node(join(installed, 'dist/cli.js'), '--version')
+    const { stdout } = await node(command, '--version')
     expect(stdout).toMatch(/^tokengraph \d+\.\d+\.\d+ /)
+    expect((await node(command, '--help')).stdout).toContain('serve')
+  })
+
+  test('serves, and ends in order', async () => {
+    const child = spawn(process.execPath, [command, 'serve', '--port', '0'], {
+      cwd: project.path,
+      env: { PATH: process.env.PATH },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    const ended = once(child, 'exit')
+    let url = ''
+    for await (const chunk of child.stdout.iterator({ destroyOnReturn: false })) {
+      url = /http:\/\/127\.0\.0\.1:\d+/.exec(String(chunk))?.[0] ?? ''
+      if (url !== '') break
+    }
+    child.stdout.resume()
+    expect((await fetch(`${url}/ready`)).status).toBe(200)
+    child.kill('SIGTERM')
+    expect(await ended).toEqual([0, null])
+  })
+
+  test('says which Node it needs on one that is too old', async () => {
+    const old = join(project.path, 'old.cjs')
+    writeFileSync(
+      old,
+      `Object.defineProperty(process.versions, 'node', { value: '22.18.0' })
+require(${JSON.stringify(command)})`,
+    )
+    await expect(node(old)).rejects.toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: 'tokengraph needs Node 22.19 or later; this is Node 22.18.0.\n',
+    })
   })
 
   test('is a library, whose kit makes a platform', async () => {
