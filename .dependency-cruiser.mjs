@@ -90,7 +90,7 @@ export default {
     {
       name: 'nothing-knows-the-server',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(cli\\.ts|main\\.ts|commands/|config|development/|server/)' },
+      from: { path: '^src/', pathNot: '^src/(cli\\.ts|index\\.ts|main\\.ts|commands/|config|development/|server/)' },
       to: { path: '^src/server/' },
     },
     {
