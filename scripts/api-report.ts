@@ -97,7 +97,7 @@ function report(): string {
       visit(declaration)
     }
 
-  const block = (texts: readonly string[]): string => `\`\`\`ts\n${texts.join('\n\n')}\n\`\`\`\n`
+  const block = (texts: readonly string[]): string => `\`\`\`text\n${texts.join('\n\n')}\n\`\`\`\n`
   const sections = [...exported].map(([name, symbols]) => {
     const texts = symbols.map(([as, symbol]) => {
       const text = declarationsOf(symbol).map(print).join('\n')
@@ -108,7 +108,7 @@ function report(): string {
   const rest = reached.map((symbol) => declarationsOf(symbol).map(print).join('\n')).toSorted()
   return `# API report
 
-What the package exports, for semantic versioning (docs/embedding.md). \`npm run api-report\` prints it.
+What the package exports, for semantic versioning (docs/embedding.md). \`npm run api:report\` prints it.
 
 ${sections.join('\n')}
 ## What these lead to, and is not exported
@@ -119,6 +119,6 @@ ${block(rest)}`
 const text = report()
 if (!process.argv.includes('--check')) writeFileSync(reportFile, text)
 else if (readFileSync(reportFile, 'utf8') !== text) {
-  process.stderr.write('api-report.md has drifted: npm run api-report, and a changeset for what it means to users\n')
+  process.stderr.write('api-report.md has drifted: npm run api:report, and a changeset for what it means to users\n')
   process.exitCode = 1
 }
