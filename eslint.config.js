@@ -27,6 +27,7 @@ const wireFiles = [
   'src/upstreams/better-auth/postgres.ts',
   'src/upstreams/vault/store/{crypto,keys,manage,read,rotate,rows,tables}.ts',
   'src/upstreams/vault/refresh/{attempt,client-health,keep,leases}.ts',
+  'src/upstreams/vault/{disconnect,events}/outbox.ts',
   'src/auth/service-keys.ts',
   'src/server/limits/caller-rate.ts',
   'src/http/overload.ts',

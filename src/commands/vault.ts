@@ -3,9 +3,10 @@ import { createReadStream } from 'node:fs'
 import { loadConfig } from '../config/load.ts'
 import { DATA_FOLDER, developmentVault } from '../development/development.ts'
 import { checkAccountId, checkId, checkProvider } from '../tokens/ids.ts'
+import { removeAccounts as remove } from '../upstreams/vault/disconnect/outbox.ts'
 import { parseImport } from '../upstreams/vault/import.ts'
 import { copyAccounts } from '../upstreams/vault/store/copy.ts'
-import { deleteAccounts, iterateAccounts } from '../upstreams/vault/store/manage.ts'
+import { iterateAccounts } from '../upstreams/vault/store/manage.ts'
 import type { AccountFilter, ListedAccount } from '../upstreams/vault/store/manage.ts'
 import type { VaultOptions } from '../upstreams/vault/options.ts'
 import { rotateKeys as rotate } from '../upstreams/vault/store/rotate.ts'
@@ -120,12 +121,21 @@ export async function removeAccounts(
   options: AccountOptions & { readonly user: string },
   { out, err }: Output,
 ): Promise<0 | 1> {
-  const removed = await deleteAccounts(store, parseFilter(options))
-  if (removed === 0) {
+  const removed = await remove(store, parseFilter(options))
+  if (removed.length === 0) {
     err.write('Nothing was removed: no stored account matches.\n')
     return 1
   }
-  out.write(`${count(removed, 'account')} removed.\n`)
+  out.write(`${count(removed.length, 'account')} removed.\n`)
+  const inState = (state: string): number => removed.filter((each) => each.state === state).length
+  const [pending, shared, unsupported] = ['PENDING', 'SHARED', 'UNSUPPORTED'].map(inState) as [number, number, number]
+  if (pending > 0)
+    out.write(`${count(pending, 'grant')} will be revoked at the provider, by a server over this vault.\n`)
+  if (shared > 0) out.write(`${count(shared, 'grant')} not revoked: another account here lives on it.\n`)
+  if (unsupported > 0)
+    out.write(
+      `${count(unsupported, 'grant')} not revoked: no client is configured, or its provider has no revocation.\n`,
+    )
   await emptyLog(store, err)
   return 0
 }

@@ -16,7 +16,7 @@ import { readingAnswer } from './rows.ts'
 
 export { badUserInput, CodedError, withDetails } from '../errors.ts'
 export type { ErrorCode } from '../errors.ts'
-export { raceSignal, withDeadline } from '../lib/abort.ts'
+export { raceSignal, settlesWithin, withDeadline } from '../lib/abort.ts'
 export { allOf } from '../lib/answer.ts'
 export type { Answer } from '../lib/answer.ts'
 export { monotonicMs, unixSeconds } from '../lib/clock.ts'
@@ -41,7 +41,21 @@ export { retryAfterMs } from './http/retry.ts'
 export { httpOptionFields, httpTuning } from './http/types.ts'
 export { checkPathSegment } from './http/url.ts'
 export type { Authorize, Http, HttpAnswer, HttpTuning, RequestSpec } from './http/types.ts'
-export type { Census, All, Call, Grouped, Many, One, Platform, PlatformEvent, UpstreamDeps } from './platform.ts'
+export type {
+  AccountEvent,
+  AccountKeeper,
+  All,
+  Call,
+  Census,
+  Disconnected,
+  EventPage,
+  Grouped,
+  Many,
+  One,
+  Platform,
+  PlatformEvent,
+  UpstreamDeps,
+} from './platform.ts'
 export {
   isUnreadable,
   optionalRows,

@@ -14,6 +14,8 @@ const records = [
   record({ ...secrets, user_id: 'user_2', external_account_id: 'eac_2' }),
 ]
 
+const notRevoked = 'not revoked: no client is configured, or its provider has no revocation.\n'
+
 async function filled() {
   const options = newVault()
   const store = await open(options)
@@ -87,9 +89,10 @@ test.each([
   [{ user: 'user_2', account: 'eac_2' }, 1, ['user_1 oauth_github', 'user_1 oauth_google']],
 ])('removes what %o names and nothing else', async (options, removed, left) => {
   const { store, options: vault } = await filled()
+  const accounts = `${String(removed)} ${removed === 1 ? 'account' : 'accounts'}`
   expect(await remove(store, options)).toEqual({
     code: 0,
-    out: `${String(removed)} ${removed === 1 ? 'account' : 'accounts'} removed.\n`,
+    out: `${accounts} removed.\n${accounts.replace('account', 'grant')} ${notRevoked}`,
     err: '',
   })
   const rows = tamper(vault, 'SELECT user_id, provider FROM accounts ORDER BY 1, 2')
@@ -125,7 +128,7 @@ test('remove and import say when a reader keeps the replaced ciphertext in the w
   const hint = /Another process reads .*vault\.sqlite.* write-ahead log could not be emptied/
   expect(await remove(store, { user: 'user_2' })).toMatchObject({
     code: 0,
-    out: '1 account removed.\n',
+    out: `1 account removed.\n1 grant ${notRevoked}`,
     err: expect.stringMatching(hint) as string,
   })
   const changed = await importText(store, toLines([record({ token: 'another-invented-token' })]))

@@ -113,7 +113,7 @@ test('refuses a newer schema version, and names both versions', async () => {
   await (await open(options)).close()
   tamper(options, 'PRAGMA user_version = 7')
   await expect(openStore(options)).rejects.toThrow(
-    'it has schema version 7, and this version of tokengraph knows 2 at most',
+    'it has schema version 7, and this version of tokengraph knows 3 at most',
   )
 })
 

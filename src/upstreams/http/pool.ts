@@ -19,7 +19,7 @@ export interface PoolOptions {
 
 /** A checked request, which can be sent any number of times. */
 export interface Prepared {
-  readonly method: 'GET' | 'POST' | 'PATCH'
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   readonly path: string
   readonly headers: Headers
   readonly body: string | null

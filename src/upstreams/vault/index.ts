@@ -2,7 +2,7 @@
  * The vault: the embedded platform for teams that have no other, with tokens that are kept encrypted and alive in SQLite
  * or PostgreSQL (docs/platforms/vault.md).
  */
-import { settleOrError } from '../kit.ts'
+import { CodedError, settleOrError } from '../kit.ts'
 import type { ExternalAccount, Platform, TokenKey } from '../kit.ts'
 import { openVault } from './open.ts'
 import { vaultOptions } from './options.ts'
@@ -32,6 +32,10 @@ export const vault: Platform<VaultOptions> = {
       ignoresPrefix: true,
       inProcess: true,
       ready,
+      keeper: {
+        disconnect: async (account, everywhere) => coded((await opening).accounts.disconnect(account, everywhere)),
+        events: async (after, first, userId) => coded((await opening).accounts.events(after, first, userId)),
+      },
       tokens: {
         kind: 'many',
         max: MAX_KEYS,
@@ -70,4 +74,14 @@ export const vault: Platform<VaultOptions> = {
 /** One string for a key. No id holds a line feed, so that no two keys share one. */
 function tokenKeyId({ userId, provider, minValiditySeconds }: TokenKey): string {
   return `${userId}\n${provider}\n${minValiditySeconds}`
+}
+
+/** A database that fails is trouble of this server's, and passes. */
+async function coded<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (cause) {
+    if (cause instanceof CodedError) throw cause
+    throw new CodedError('UPSTREAM_UNAVAILABLE', 'The vault could not be used.', {}, { cause })
+  }
 }

@@ -1,11 +1,15 @@
 /** Puts the parts of an open vault together. */
-import { wireProvider } from '../kit.ts'
-import type { UpstreamDeps } from '../kit.ts'
-import { readClients } from './clients/clients.ts'
+import { settlesWithin } from '../kit.ts'
+import type { AccountKeeper, Disconnected, UpstreamDeps } from '../kit.ts'
+import { findClient } from './clients/clients.ts'
 import type { OAuthClient } from './clients/clients.ts'
 import { openTokenEndpoint } from './clients/token-endpoint.ts'
 import type { TokenEndpoint } from './clients/token-endpoint.ts'
 import type { VaultOptions } from './options.ts'
+import { createOutbox, removeAccounts } from './disconnect/outbox.ts'
+import { createRevoker } from './disconnect/worker.ts'
+import { createDeliverer } from './events/deliver.ts'
+import { createEventOutbox } from './events/outbox.ts'
 import { createAttempt } from './refresh/attempt.ts'
 import { createClientHealth } from './refresh/client-health.ts'
 import { createKeeper } from './refresh/keep.ts'
@@ -26,14 +30,16 @@ export interface Wrapping {
   endpoint(endpoint: TokenEndpoint): TokenEndpoint
 }
 
+/** Milliseconds that a disconnection waits for the provider before it says that it is under way. */
+const ANSWER_MS = 3000
+
 const bare: Wrapping = { leases: (leases) => leases, endpoint: (endpoint) => endpoint }
 
 /** Rejects with `Error` for the operator where the database or the spool cannot be used. */
 export async function openVault(options: VaultOptions, deps: UpstreamDeps, wrapping = bare) {
   const { observe, warn = () => undefined } = deps
-  const clients = readClients(options)
   const store = await openStore(options)
-  const { sql, keyring, spoolFolder: folder } = store
+  const { sql, keyring, clients, spoolFolder: folder } = store
   const spool = openSpool(folder)
   for (const file of spool.unreadable) warn('a file of the spool cannot be read and stays where it is', { file })
   if (clients.size > 0) reserveSpool(folder)
@@ -42,47 +48,56 @@ export async function openVault(options: VaultOptions, deps: UpstreamDeps, wrapp
   const health = createClientHealth(sql, options.refresh.concurrency)
   const endpoints = new Map<string, TokenEndpoint>()
   const clientOf = (row: Pick<ReadRow, 'provider' | 'client'>) => findClient(clients, row)
-  const keeper = createKeeper({ reader, leases, spool, keyring, warn })
-  const attempt = createAttempt({
-    ...{ leases, keeper, health, keyring, warn, options: options.refresh },
-    endpointOf(client) {
-      const known = endpoints.get(client.name) ?? wrapping.endpoint(openTokenEndpoint(client, deps))
-      endpoints.set(client.name, known)
-      return known
-    },
-  })
+  const endpointOf = (client: OAuthClient): TokenEndpoint => {
+    const known = endpoints.get(client.name) ?? wrapping.endpoint(openTokenEndpoint(client, deps))
+    endpoints.set(client.name, known)
+    return known
+  }
+  const outbox = createOutbox(store)
+  const keeper = createKeeper({ reader, leases, spool, keyring, outbox, warn })
+  const attempt = createAttempt({ leases, keeper, health, keyring, warn, options: options.refresh, endpointOf })
   const refresher = createRefresher({ reader, leases, keeper, health, attempt, options: options.refresh })
   const worker = createWorker({
     ...{ leases, health, refresher, keeper, spool, clientOf, warn, options: options.refresh },
     clients: [...clients.values()],
   })
-  worker.start()
+  const timeoutMs = options.refresh.post_timeout_ms
+  const revoker = createRevoker({ outbox, keyring, timeoutMs, clientOf, endpointOf, warn })
+  const events = createEventOutbox(sql)
+  const deliverer = createDeliverer({ outbox: events, options: options.events, observe, warn })
+  for (const each of [worker, revoker, deliverer]) each.start()
+
+  const accounts: AccountKeeper = {
+    /** Asks the provider at once; what it does not answer then is asked again. */
+    async disconnect(account, everywhere): Promise<Disconnected | null> {
+      const [removed] = await removeAccounts(store, account, everywhere)
+      if (removed === undefined) return null
+      const { id, state, effect } = removed
+      if (state === 'PENDING')
+        await settlesWithin(
+          revoker.revoke(id).catch(() => undefined),
+          ANSWER_MS,
+        )
+      return { state: (await outbox.stateOf(id).catch(() => null)) ?? state, effect }
+    },
+    events: (after, first, userId) => events.page(after, first, userId),
+  }
+
   return {
     reader,
+    revoker,
+    deliverer,
+    accounts,
     census: createCensus(store, spool),
     readTokens: createTokenReader({ reader, refresher, leases, keyring, clientOf }),
     async finish() {
-      await worker.stop()
+      await Promise.all([worker.stop(), revoker.stop(), deliverer.stop()])
       await refresher.settle()
     },
     async close() {
-      await worker.stop()
+      await Promise.all([worker.stop(), revoker.stop(), deliverer.stop()])
       await Promise.all([...endpoints.values()].map((endpoint) => endpoint.close()))
       await store.close()
     },
   }
-}
-
-/** The client that a row names, or the one that stands for its provider. */
-function findClient(
-  clients: ReadonlyMap<string, OAuthClient>,
-  { provider, client }: Pick<ReadRow, 'provider' | 'client'>,
-): OAuthClient | null {
-  const isOfProvider = (found: OAuthClient): boolean => wireProvider(found.provider.id) === provider
-  if (client !== null) {
-    const named = clients.get(client)
-    return named !== undefined && isOfProvider(named) ? named : null
-  }
-  const own = [...clients.values()].filter(isOfProvider)
-  return own.find(({ name, provider: { id } }) => name === id) ?? (own.length === 1 ? (own[0] ?? null) : null)
 }

@@ -1,8 +1,9 @@
 /** The keys below `upstreams.<name>` in the configuration of a vault. */
 import { z } from 'zod'
-import { secret } from '../kit.ts'
+import { secret, secureUrl } from '../kit.ts'
 import { findProblems } from './clients/clients.ts'
 import { clientOptions } from './clients/options.ts'
+import { isLongEnough, webhookSecret } from './events/sign.ts'
 import { findRepeatedId } from './store/crypto.ts'
 
 const MIN_SECRET_LENGTH = 32
@@ -76,6 +77,38 @@ const refreshing = z
   .prefault({})
   .describe('How accounts with a refresh token are kept alive.')
 
+const events = z
+  .strictObject({
+    url: secureUrl
+      .optional()
+      .meta({ fallback: 'none: events are read with `connection_events` alone' })
+      .describe('Where events are posted (docs/events.md); https, or plain http on loopback.'),
+    secrets: z
+      .array(
+        z
+          .string()
+          .regex(webhookSecret, 'expected `whsec_` and base64')
+          .refine(isLongEnough, 'expected 24 to 64 bytes in base64')
+          .transform((value) => secret(value)),
+      )
+      .max(2)
+      .default([])
+      .describe('Every request is signed with each of them (Standard Webhooks); two, while one replaces the other.'),
+    timeout_ms: z
+      .int()
+      .min(500)
+      .max(60_000)
+      .default(10_000)
+      .describe('Milliseconds that the receiver may take for one event.'),
+    retention_days: z.number().min(1).max(3650).default(30).describe('Days after which events are forgotten.'),
+  })
+  .refine(({ url, secrets }) => (url === undefined) === (secrets.length === 0), {
+    path: ['secrets'],
+    message: 'expected one or two secrets with `url`, and none without',
+  })
+  .prefault({})
+  .describe('How the application hears what happens to accounts.')
+
 export const vaultOptions = z
   .strictObject({
     path: z
@@ -101,6 +134,7 @@ export const vaultOptions = z
       })
       .describe('The key ring: the first key wraps what is written, the others only read.'),
     refresh: refreshing,
+    events,
     ...clientOptions,
     spool_path: z
       .string()

@@ -133,6 +133,7 @@ function playProvider(provider: Provider, now: () => number) {
       const presented = refresh.uses === 'access_token' ? accessToken : refreshToken
       return Promise.resolve(redeem(presented === null ? '' : reveal(presented)))
     },
+    revoke: () => Promise.resolve({ kind: 'unsupported', code: 'simulated' }),
     close: () => Promise.resolve(),
   }
   const counted = { posts: 0 }
@@ -173,7 +174,14 @@ export async function openSimulation(
   const reader = createReader(sql, () => undefined)
   const leases = createLeases(sql, keyring)
   const spool = openSpool(`${path}-spool`)
-  const keeper = createKeeper({ reader, leases, spool, keyring, warn })
+  const keeper = createKeeper({
+    reader,
+    leases,
+    spool,
+    keyring,
+    outbox: { addLate: () => Promise.resolve(false) },
+    warn,
+  })
   /** Another process, or the same one with other credentials. */
   function openParts(changes: Partial<OAuthClient> = {}) {
     const own = { ...client, ...changes }

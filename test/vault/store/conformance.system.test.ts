@@ -6,7 +6,8 @@ import { reveal, secret } from '../../../src/lib/secret.ts'
 import { createLeases } from '../../../src/upstreams/vault/refresh/leases.ts'
 import { createReader } from '../../../src/upstreams/vault/store/read.ts'
 import type { ReadRow } from '../../../src/upstreams/vault/store/read.ts'
-import { deleteAccounts, iterateAccounts } from '../../../src/upstreams/vault/store/manage.ts'
+import { removeAccounts } from '../../../src/upstreams/vault/disconnect/outbox.ts'
+import { iterateAccounts } from '../../../src/upstreams/vault/store/manage.ts'
 import { accountRecord } from '../../../src/upstreams/vault/store/record.ts'
 import { rotateKeys } from '../../../src/upstreams/vault/store/rotate.ts'
 import { openSecrets, sealSecrets } from '../../../src/upstreams/vault/store/rows.ts'
@@ -103,8 +104,8 @@ describe.each(kinds)('%s', (kind, newVault) => {
     const listed = await collect(iterateAccounts(store, all))
     const byBytes = names.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
     expect(listed.map(({ user_id }) => user_id)).toEqual(byBytes)
-    expect(await deleteAccounts(store, { ...all, userId: 'Z', provider: 'google' })).toBe(1)
-    expect(await deleteAccounts(store, { ...all, userId: 'Z' })).toBe(0)
+    expect(await removeAccounts(store, { ...all, userId: 'Z', provider: 'google' })).toHaveLength(1)
+    expect(await removeAccounts(store, { ...all, userId: 'Z' })).toEqual([])
   })
 
   test('of sixteen racers one gets the lease; others can neither release nor begin', async () => {

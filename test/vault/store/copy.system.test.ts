@@ -6,7 +6,7 @@ import { copyVault, printStatus } from '../../../src/commands/vault.ts'
 import type { CopyFlags } from '../../../src/commands/vault.ts'
 import { reveal, secret } from '../../../src/lib/secret.ts'
 import { createLeases } from '../../../src/upstreams/vault/refresh/leases.ts'
-import { deleteAccounts } from '../../../src/upstreams/vault/store/manage.ts'
+import { removeAccounts } from '../../../src/upstreams/vault/disconnect/outbox.ts'
 import { accountRecord } from '../../../src/upstreams/vault/store/record.ts'
 import { openSecrets, sealSecrets } from '../../../src/upstreams/vault/store/rows.ts'
 import type { FullRow } from '../../../src/upstreams/vault/store/rows.ts'
@@ -118,7 +118,7 @@ describe.each([
       Array.from({ length: ACCOUNTS }, (__, n) => account(n)),
     )
     const remove = async (n: number): Promise<void> => {
-      await deleteAccounts(from, { userId: `user_${String(n)}`, provider: null, externalAccountId: null })
+      await removeAccounts(from, { userId: `user_${String(n)}`, provider: null, externalAccountId: null })
     }
     const removing = async (): Promise<void> => {
       for (let n = 0; n < 60; n++) await remove(n * 20)
@@ -158,7 +158,7 @@ describe.each([
     const to = await open(newTarget({ keys: [newRing] }))
     await writeAccounts(from, [account(0), account(1)])
     await copy(from, to)
-    await deleteAccounts(from, { userId: 'user_0', provider: null, externalAccountId: null })
+    await removeAccounts(from, { userId: 'user_0', provider: null, externalAccountId: null })
     await writeAccounts(from, [{ ...account(0), token: secret('invented-again') }])
     expect((await copy(from, to)).out).toBe('2 accounts: 1 written, 1 unchanged.\n')
     expect(await contents(to)).toEqual(await contents(from))

@@ -1,6 +1,6 @@
 /** The OAuth clients that the operator registered at providers, and what one presents for an account. */
 import { createHmac, createPrivateKey } from 'node:crypto'
-import { closestWord, reveal } from '../../kit.ts'
+import { closestWord, reveal, wireProvider } from '../../kit.ts'
 import type { Secret } from '../../kit.ts'
 import { catalogue, findProvider } from '../providers/catalogue.ts'
 import { templateForms } from '../providers/provider.ts'
@@ -167,4 +167,18 @@ function providerOf(id: string, own: ClientOptions['providers']): Provider | nul
 
 function isDiscovered(described: CustomProvider | undefined): boolean {
   return described?.issuer != null && described.token_url === undefined
+}
+
+/** The client that a row names, or the one that stands for its provider. */
+export function findClient(
+  clients: ReadonlyMap<string, OAuthClient>,
+  { provider, client }: { readonly provider: string; readonly client: string | null },
+): OAuthClient | null {
+  const isOfProvider = (found: OAuthClient): boolean => wireProvider(found.provider.id) === provider
+  if (client !== null) {
+    const named = clients.get(client)
+    return named !== undefined && isOfProvider(named) ? named : null
+  }
+  const own = [...clients.values()].filter(isOfProvider)
+  return own.find(({ name, provider: { id } }) => name === id) ?? (own.length === 1 ? (own[0] ?? null) : null)
 }

@@ -12,7 +12,7 @@ import type { Grant, OAuthClient } from './clients.ts'
 
 /** What goes over the wire. */
 export interface TokenRequest {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'DELETE'
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
   readonly body: string | null
@@ -99,7 +99,7 @@ function without(headers: Readonly<Record<string, string>>, name: string): Reado
   return Object.fromEntries(Object.entries(headers).filter(([each]) => each !== name))
 }
 
-async function authenticationOf(client: OAuthClient, url: URL, grant: Grant): Promise<oauth.ClientAuth> {
+export async function authenticationOf(client: OAuthClient, url: URL, grant: Grant): Promise<oauth.ClientAuth> {
   const { clientAuth, clientId, clientSecret, privateKey } = client
   const secret = clientSecret === null ? '' : reveal(clientSecret)
   switch (clientAuth) {
@@ -132,7 +132,7 @@ function audienceOf(client: OAuthClient, { origin, pathname }: URL, grant: Grant
 }
 
 /** Without the percent-encoding of RFC 6749 section 2.3.1, which some providers do not undo (panva/openid-client#134). */
-function basic(user: string, password: string): oauth.ClientAuth {
+export function basic(user: string, password: string): oauth.ClientAuth {
   return (_as, _client, _body, headers) => {
     headers.set('authorization', `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`)
   }
@@ -155,7 +155,7 @@ function webAlgorithm(algorithm: 'RS256' | 'PS256' | 'ES256') {
 }
 
 /** The URL with its placeholders filled: by the client, by what the account keeps, or by the record. */
-function fillUrl(template: string, client: OAuthClient, { kept }: Pick<Grant, 'kept'>): URL {
+export function fillUrl(template: string, client: OAuthClient, { kept }: Pick<Grant, 'kept'>): URL {
   const filled = template.replaceAll(/\{([a-z_]+)\}/g, (_, name: string) => {
     if (name === 'client_id') return encodeURIComponent(client.clientId)
     const declared = client.provider.templates[name]

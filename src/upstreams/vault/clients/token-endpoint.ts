@@ -5,6 +5,8 @@
 import * as oauth from 'oauth4webapi'
 import { monotonicMs, openPool } from '../../kit.ts'
 import type { HttpPool, RawAnswer, UpstreamDeps } from '../../kit.ts'
+import { firstKind, judgeRevocation, revocationRequest } from '../disconnect/request.ts'
+import type { Revoked } from '../disconnect/request.ts'
 import { readAnswer } from '../read-answer.ts'
 import type { AnswerOutcome } from '../read-answer.ts'
 import type { Grant, OAuthClient } from './clients.ts'
@@ -17,6 +19,8 @@ export type Exchanged = AnswerOutcome | { readonly kind: 'not_sent'; readonly re
 export interface TokenEndpoint {
   /** Never rejects. `timeoutMs` bounds the whole exchange. */
   refresh(grant: Grant, timeoutMs: number): Promise<Exchanged>
+  /** Gives up what the grant holds, at the endpoint for that. Never rejects; may be repeated. */
+  revoke(grant: Grant, timeoutMs: number): Promise<Revoked>
   close(): Promise<void>
 }
 
@@ -62,10 +66,12 @@ export function openTokenEndpoint(client: OAuthClient, { plainHttp = false, obse
       },
     }
     const metadata = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, fetching))
-    const { token_endpoint: token } = metadata
+    const { token_endpoint: token, revocation_endpoint: revocation } = metadata
     if (token === undefined || (issuer.protocol === 'https:' && !token.startsWith('https://')))
       throw new Error('the issuer names no token endpoint')
-    const found = { ...client, provider: { ...provider, token_url: token } }
+    const isUsable = revocation !== undefined && (issuer.protocol === 'http:' || revocation.startsWith('https://'))
+    const revoke = provider.revoke ?? (isUsable ? plainRevocation(revocation) : null)
+    const found = { ...client, provider: { ...provider, token_url: token, revoke } }
     discovered = { client: found, until: monotonicMs() + DISCOVERY_MS }
     return found
   }
@@ -106,9 +112,53 @@ export function openTokenEndpoint(client: OAuthClient, { plainHttp = false, obse
         return done({ kind: 'not_sent', reason: codeOf(error) })
       }
     },
+    async revoke(grant, timeoutMs) {
+      const started = monotonicMs()
+      const signal = AbortSignal.timeout(timeoutMs)
+      const done = (outcome: Revoked, status?: number): Revoked => {
+        observe({
+          ...{ operation: 'revoke', keys: 1, durationMs: monotonicMs() - started },
+          outcome: outcome.kind === 'revoked' ? 'ok' : 'error',
+          ...(status !== undefined && { status }),
+          ...(outcome.kind !== 'revoked' && { reason: outcome.code }),
+        })
+        return outcome
+      }
+      try {
+        const resolved = await resolve(signal, timeoutMs)
+        const { revoke } = resolved.provider
+        if (revoke === null) return done({ kind: 'unsupported', code: 'no_endpoint' })
+        const first = firstKind(revoke, grant)
+        if (first === null) return done({ kind: 'unsupported', code: 'no_token' })
+        const present = async (kind: typeof first) => {
+          const request = await revocationRequest(resolved, grant, revoke, kind)
+          const answer = await send(request, signal, timeoutMs, () => undefined)
+          const isWhole = kind === 'refresh_token' || grant.refreshToken === null
+          return { status: answer.status, outcome: judgeRevocation(answer, revoke, isWhole) }
+        }
+        let { status, outcome } = await present(first)
+        // RFC 7009 section 2.2.1: a server may take access tokens alone.
+        if (outcome.kind === 'unsupported' && first === 'refresh_token')
+          ({ status, outcome } = await present('access_token'))
+        return done(outcome, status)
+      } catch (error) {
+        const code = codeOf(error)
+        return done(
+          error instanceof MissingValue ? { kind: 'unsupported', code } : { kind: 'retry', code, retryAfterMs: null },
+        )
+      }
+    },
     async close() {
       await Promise.all([...pools.values()].map((pool) => pool.close()))
     },
+  }
+}
+
+/** What RFC 8414 says of an endpoint: its URL. */
+function plainRevocation(url: string): NonNullable<OAuthClient['provider']['revoke']> {
+  return {
+    ...{ url, method: 'POST', style: 'rfc7009', effect: 'grant', token: 'refresh_token', token_param: 'token' },
+    ...{ identifies_client: false, host_from: null },
   }
 }
 

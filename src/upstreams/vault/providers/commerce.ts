@@ -46,6 +46,7 @@ export const commerce: readonly ProviderInput[] = [
       url: 'https://connect.squareup.com/oauth2/revoke',
       style: 'client_header',
       effect: 'all_grants_of_client',
+      token_param: 'access_token',
     },
     client_auth: ['post'],
     token_body: 'json',

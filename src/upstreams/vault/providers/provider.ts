@@ -37,6 +37,16 @@ const revocation = z.strictObject({
       'rfc7009: a form with client authentication; form_token: a form without; bearer: the access token in Authorization; basic_json: JSON with Basic; client_header: "Authorization: Client"; path: the token in the URL',
     ),
   effect: z.enum(['token', 'grant', 'all_grants_of_client']).default('grant').describe('What ends with the token.'),
+  token: z
+    .enum(['refresh_token', 'access_token'])
+    .default('refresh_token')
+    .describe('What is presented first; bearer and client_header present the access token, path the refresh token.'),
+  token_param: words.default('token').describe('The parameter or member that takes the token.'),
+  identifies_client: z.boolean().default(false).describe('form_token: whether the form names the client.'),
+  host_from: memberPath
+    .nullable()
+    .default(null)
+    .describe('The kept value whose host is asked in place of that of `url`; null: none.'),
 })
 
 const rotation = z.discriminatedUnion('mode', [

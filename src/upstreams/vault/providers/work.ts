@@ -46,7 +46,7 @@ export const work: readonly ProviderInput[] = [
     notes: ['There is no `expires_in`; `refresh_token` is text or null, and null ends nothing.'],
     authorize_url: 'https://api.notion.com/v1/oauth/authorize',
     token_url: 'https://api.notion.com/v1/oauth/token',
-    revoke: { url: 'https://api.notion.com/v1/oauth/revoke', style: 'basic_json' },
+    revoke: { url: 'https://api.notion.com/v1/oauth/revoke', style: 'basic_json', token: 'access_token' },
     client_auth: ['basic_raw'],
     token_body: 'json',
     pkce: 'ignored',

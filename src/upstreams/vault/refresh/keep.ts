@@ -4,6 +4,7 @@
  */
 import { CodedError, monotonicMs } from '../../kit.ts'
 import type { UpstreamDeps } from '../../kit.ts'
+import type { Outbox } from '../disconnect/outbox.ts'
 import type { Keyring, RowIdentity } from '../store/crypto.ts'
 import type { Reader, ReadRow } from '../store/read.ts'
 import { openSecrets, sealSecrets } from '../store/rows.ts'
@@ -16,6 +17,8 @@ export interface KeeperDeps {
   readonly leases: Leases
   readonly spool: Spool
   readonly keyring: Keyring
+  /** Takes the tokens of accounts that were removed meanwhile, and revokes them. */
+  readonly outbox: Pick<Outbox, 'addLate'>
   readonly warn: NonNullable<UpstreamDeps['warn']>
 }
 
@@ -33,7 +36,7 @@ export interface Keeper {
 /** Milliseconds that a read may take after an answer has come. */
 const READING_MS = 5000
 
-export function createKeeper({ reader, leases, spool, keyring, warn }: KeeperDeps): Keeper {
+export function createKeeper({ reader, leases, spool, keyring, outbox, warn }: KeeperDeps): Keeper {
   function again(row: Pick<ReadRow, 'row_id'>): Promise<ReadRow | null> {
     const until = monotonicMs() + READING_MS
     return reader.row(row.row_id, { deadline: () => until })
@@ -62,7 +65,7 @@ export function createKeeper({ reader, leases, spool, keyring, warn }: KeeperDep
   async function commit(entry: Spooled, row: ReadRow): Promise<ReadRow> {
     if (await leases.commit(entry.identity, entry.fresh, entry.dueMs)) return asRow(row, entry)
     const current = await again(row)
-    if (current === null) throw new CodedError('REAUTHORIZATION_REQUIRED')
+    if (current === null) return giveUp(entry)
     // Of two answers to one refresh token, the one that was asked for later is the live one.
     const isOvertaken =
       current.source_digest !== entry.fresh.source_digest ||
@@ -76,6 +79,12 @@ export function createKeeper({ reader, leases, spool, keyring, warn }: KeeperDep
     return commit({ ...entry, identity: identityOf(current), fresh }, current)
   }
 
+  /** The account was removed while its refresh was under way: what came back is live, and nobody holds it any more. */
+  async function giveUp({ identity, fresh }: Spooled): Promise<never> {
+    await outbox.addLate({ ...identity, ...fresh, generation: identity.generation + 1 })
+    throw new CodedError('REAUTHORIZATION_REQUIRED')
+  }
+
   return {
     keep,
     again,
@@ -87,7 +96,7 @@ export function createKeeper({ reader, leases, spool, keyring, warn }: KeeperDep
       for (const entry of spool.entries()) {
         const row = await again(entry.identity)
         try {
-          if (row !== null) await commit(entry, row)
+          await (row === null ? giveUp(entry) : commit(entry, row))
         } catch (error) {
           if (!(error instanceof CodedError)) throw error
         }

@@ -55,6 +55,9 @@ export async function copyAccounts(
   checkSpool(from)
   const upsert = upsertStatement(to.sql.dialect)
   const select = `SELECT * FROM ${from.sql.dialect.table('accounts')} WHERE row_id > $1 ORDER BY row_id LIMIT ${String(PAGE)}`
+  const events = to.sql.dialect.table('events')
+  const forget = `DELETE FROM ${events} WHERE seq > $2
+    AND row_id IN (SELECT wanted.value ->> 0 FROM ${to.sql.dialect.wanted} (SELECT 1) AS once)`
   const damaged: RowIdentity[] = []
   let written = 0
   let done = 0
@@ -66,12 +69,15 @@ export async function copyAccounts(
     written += await writing(to.sql, () =>
       to.sql.transaction(async (run) => {
         await registerActiveKey(run, to.sql.dialect, to.keyring)
+        const [before] = await run<{ seq: number }>(`SELECT COALESCE(MAX(seq), 0) AS seq FROM ${events}`)
         let count = 0
         for (const row of rows) {
           const values = valuesOf(row, from, to)
           if (values === null) damaged.push(row)
           else count += (await run(upsert, values)).length
         }
+        // What moved has not happened: the application knows these accounts.
+        await run(forget, [JSON.stringify(rows.map(({ row_id: id }) => [id])), before?.seq ?? 0])
         return count
       }),
     )

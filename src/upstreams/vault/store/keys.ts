@@ -30,10 +30,11 @@ export async function registerActiveKey(run: Run, dialect: Dialect, { active }: 
   )
 }
 
-/** How many rows a key wraps. */
+/** How many rows a key wraps, revocations that are under way among them. */
 export async function countRows(run: Run, dialect: Dialect, keyId: string): Promise<number> {
   const [found] = await run<{ readonly rows: number }>(
-    `SELECT count(*) AS rows FROM ${dialect.table('accounts')} WHERE key_id = $1`,
+    `SELECT (SELECT count(*) FROM ${dialect.table('accounts')} WHERE key_id = $1)
+       + (SELECT count(*) FROM ${dialect.table('revocations')} WHERE key_id = $1) AS rows`,
     [keyId],
   )
   return found?.rows ?? 0

@@ -1,6 +1,5 @@
-/** Lists and removes stored accounts, without reading a secret. */
+/** Lists stored accounts, without reading a secret; which accounts a command is about. */
 import { wireProvider } from '../../kit.ts'
-import { writing } from './sql.ts'
 import type { Dialect, SqlValue } from './sql.ts'
 import type { Store } from './store.ts'
 
@@ -36,7 +35,8 @@ export interface ListedAccount {
 /** Rows of one statement: the table may be larger than memory. */
 const PAGE = 1000
 
-const where = `
+/** The condition on accounts for a filter; `bindFilter` makes its first three values. */
+export const matches = `
   (CAST($1 AS TEXT) IS NULL OR user_id = $1)
     AND (CAST($2 AS TEXT) IS NULL OR provider = $2)
     AND (CAST($3 AS TEXT) IS NULL OR external_account_id = $3)`
@@ -46,7 +46,7 @@ function listStatement({ table }: Dialect): string {
   SELECT user_id, provider, external_account_id, provider_user_id, expires_at, scopes, label, client, state, state_reason,
     CASE WHEN refresh_token IS NULL THEN 0 ELSE 1 END AS has_refresh_token, key_id, created_at, updated_at
   FROM ${table('accounts')}
-  WHERE ${where} AND (user_id, provider, external_account_id) > ($4, $5, $6)
+  WHERE ${matches} AND (user_id, provider, external_account_id) > ($4, $5, $6)
   ORDER BY user_id, provider, external_account_id LIMIT ${String(PAGE)}`
 }
 
@@ -55,7 +55,7 @@ export async function* iterateAccounts({ sql }: Store, filter: AccountFilter): A
   const statement = listStatement(sql.dialect)
   let after: readonly [string, string, string] = ['', '', '']
   for (;;) {
-    const rows = await sql.run<ListedAccount>(statement, [...bind(filter), ...after])
+    const rows = await sql.run<ListedAccount>(statement, [...bindFilter(filter), ...after])
     yield* rows
     const last = rows.at(-1)
     if (last === undefined || rows.length < PAGE) return
@@ -63,12 +63,6 @@ export async function* iterateAccounts({ sql }: Store, filter: AccountFilter): A
   }
 }
 
-/** Returns how many accounts were removed. */
-export function deleteAccounts({ sql }: Store, filter: AccountFilter): Promise<number> {
-  const statement = `DELETE FROM ${sql.dialect.table('accounts')} WHERE ${where} RETURNING 1 AS removed`
-  return writing(sql, async () => (await sql.run(statement, bind(filter))).length)
-}
-
-function bind({ userId, provider, externalAccountId }: AccountFilter): readonly SqlValue[] {
+export function bindFilter({ userId, provider, externalAccountId }: AccountFilter): readonly SqlValue[] {
   return [userId, provider === null ? null : wireProvider(provider), externalAccountId]
 }

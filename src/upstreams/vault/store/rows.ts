@@ -222,8 +222,10 @@ export function sealSecrets(secrets: RowSecrets, row: RowIdentity, keyring: Keyr
   }
 }
 
+type SealedRow = RowIdentity & Pick<GrantRow, 'key_id' | 'wrapped_key'>
+
 /** What `sealSecrets` sealed. Throws as `decodeToken` does. */
-export function openSecrets(row: GrantRow, keyring: Keyring): OpenSecrets {
+export function openSecrets(row: SealedRow & Pick<GrantRow, SealedField>, keyring: Keyring): OpenSecrets {
   const unseal = openRow(row, keyring)
   const optional = (field: SealedField, blob: Uint8Array | null) => blob && unseal(field, blob)
   return {
@@ -239,7 +241,7 @@ function parseExtras(json: Secret): Readonly<Record<string, string>> {
   return JSON.parse(reveal(json)) as Readonly<Record<string, string>>
 }
 
-function openRow(row: TokenRow, keyring: Keyring): (field: SealedField, blob: Uint8Array) => Secret {
+function openRow(row: SealedRow, keyring: Keyring): (field: SealedField, blob: Uint8Array) => Secret {
   const ring = keyring.byId.get(row.key_id)
   if (ring === undefined)
     throw new CodedError('INTERNAL_SERVER_ERROR', 'A stored account needs a key that is not configured.')

@@ -18,9 +18,11 @@ export interface Dialect {
   readonly wanted: string
   /** After a subquery that chooses rows to update: rows that another statement updates are left out. */
   readonly skipLocked: string
+  /** Whether no transaction that began before the one of an event can still write one. */
+  readonly isSettled: string
 }
 
-export type TableName = 'accounts' | 'vault_keys' | 'client_health'
+export type TableName = 'accounts' | 'vault_keys' | 'client_health' | 'revocations' | 'events'
 
 /** Runs `work` and commits, or rolls back and rejects with what it rejected with. One at a time. */
 export type Transaction = <T>(work: (run: Run) => Promise<T>) => Promise<T>

@@ -3,10 +3,11 @@
  * same in both databases; PostgreSQL begins with the second. Columns that end in `_ms` are milliseconds since 1970, other
  * times are whole Unix seconds.
  */
+import { postgresOutbox, sqliteOutbox } from './outbox-tables.ts'
 import type { Run, Transaction } from './sql.ts'
 
 /** What this version reads and writes; in SQLite it is `PRAGMA user_version`. */
-const SCHEMA_VERSION = 2
+const SCHEMA_VERSION = 3
 /** `PRAGMA application_id`, "tkgv": distinguishes a vault from another application's database. */
 const APPLICATION_ID = 0x746b6776
 /** An advisory lock for the length of one migration: two servers may start at the same time. */
@@ -99,6 +100,7 @@ const sqliteSteps: readonly (readonly string[])[] = [
     `CREATE TABLE client_health (${healthColumns('TEXT', 'INTEGER')}) STRICT, WITHOUT ROWID`,
     ...indexes('accounts'),
   ],
+  [...sqliteOutbox],
 ]
 
 // COLLATE "C": ids compare by their bytes, as in SQLite, and an index does not depend on the locale of a machine.
@@ -115,6 +117,8 @@ const postgresTables: readonly string[] = [
   ...indexes('tokengraph.accounts'),
   'INSERT INTO tokengraph.vault_version (version) VALUES (2)',
 ]
+/** As `sqliteSteps`; a new database gets the first two at once. */
+const postgresSteps: readonly (readonly string[])[] = [[], postgresTables, [...postgresOutbox]]
 
 /** Brings the file to the current version; rejects with `Error` for a newer vault and for a foreign database. */
 export async function migrateSqlite(run: Run, transaction: Transaction): Promise<void> {
@@ -146,8 +150,8 @@ export async function migratePostgres(run: Run, transaction: Transaction): Promi
   if ((await postgresVersion(run)) === SCHEMA_VERSION) return
   await transaction(async (inside) => {
     await inside('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK])
-    if ((await postgresVersion(inside)) === SCHEMA_VERSION) return
-    for (const sql of postgresTables) await inside(sql)
+    for (const step of postgresSteps.slice(await postgresVersion(inside))) for (const sql of step) await inside(sql)
+    await inside('UPDATE tokengraph.vault_version SET version = $1', [SCHEMA_VERSION])
   })
 }
 
