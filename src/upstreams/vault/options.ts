@@ -87,7 +87,7 @@ const events = z
       .array(
         z
           .string()
-          .regex(webhookSecret, 'expected `whsec_` and base64')
+          .regex(webhookSecret, 'expected base64, after `whsec_` or alone')
           .refine(isLongEnough, 'expected 24 to 64 bytes in base64')
           .transform((value) => secret(value)),
       )

@@ -18,7 +18,7 @@ export async function openRevocationScene({ revoke = {}, ...given }: EndpointOpt
   const endpoint = await startLocal(({ method, path, headers, body }) => {
     if (trouble !== null) return trouble()
     const form = new URLSearchParams(body)
-    const authorization = `Basic ${Buffer.from('invented%2Dclient:invented%2Dclient%2Dsecret').toString('base64')}`
+    const authorization = `Basic ${Buffer.from(['invented-client', 'invented-client-secret'].map((part) => part.replaceAll('-', '%2D')).join(':')).toString('base64')}`
     if (method !== 'POST' || path !== '/revoke') return { status: 405, body: { error: 'method' } }
     if (headers.authorization !== authorization) return { status: 401, body: { error: 'invalid_client' } }
     if (headers['content-type']?.startsWith('application/x-www-form-urlencoded') !== true)

@@ -68,7 +68,9 @@ test('an event that is not taken holds back those of its account, and no other a
   await eventually(() => {
     expect(receiver.typesOf('u2')).toEqual(['created', 'disconnected'])
   })
-  expect(receiver.calls.filter(({ body }) => body.includes('connection.disconnected') && body.includes('"u1"'))).toEqual([])
+  expect(
+    receiver.calls.filter(({ body }) => body.includes('connection.disconnected') && body.includes('"u1"')),
+  ).toEqual([])
   receiver.fail(null)
   await goBy(scene.store, 60_000)
   await eventually(() => {
@@ -94,7 +96,9 @@ test('a receiver that is down for a day gets what is younger, and the list keeps
   await settled()
   await goBy(scene.store, 25 * HOUR_MS)
   await eventually(async () => {
-    expect(await scene.store.sql.run('SELECT type FROM events WHERE dead_at_ms IS NOT NULL')).toEqual([{ type: 'CREATED' }])
+    expect(await scene.store.sql.run('SELECT type FROM events WHERE dead_at_ms IS NOT NULL')).toEqual([
+      { type: 'CREATED' },
+    ])
   })
   receiver.fail(null)
   await scene.disconnect('u1')
@@ -128,7 +132,11 @@ test('the list goes on where it was, and refuses what is no cursor', async () =>
   const second = await scene.keeper.events(first.cursor, 2, null)
   expect(second.events.map(({ user_id: user }) => user)).toEqual(['u3'])
   expect(second.hasMore).toBe(false)
-  expect(await scene.keeper.events(second.cursor, 2, null)).toEqual({ events: [], cursor: second.cursor, hasMore: false })
+  expect(await scene.keeper.events(second.cursor, 2, null)).toEqual({
+    events: [],
+    cursor: second.cursor,
+    hasMore: false,
+  })
   expect((await scene.keeper.events(null, 10, 'u2')).events).toHaveLength(1)
   for (const cursor of ['', '1', "0.1' OR 1=1", '0.99999999999999999999'])
     await expect(scene.keeper.events(cursor, 2, null)).rejects.toMatchObject({ code: 'BAD_USER_INPUT' })
@@ -139,7 +147,7 @@ test.each([
   [{ url: 'https://hooks.example.com' }, 'one or two secrets'],
   [{ secrets: [OLD_SECRET] }, 'one or two secrets'],
   [{ url: 'https://hooks.example.com', secrets: ['whsec_c2hvcnQ='] }, '24 to 64 bytes'],
-  [{ url: 'https://hooks.example.com', secrets: ['invented'] }, 'whsec_'],
+  [{ url: 'https://hooks.example.com', secrets: ['no base64!'] }, 'whsec_'],
   [{ url: 'https://hooks.example.com', secrets: [OLD_SECRET, NEW_SECRET, OLD_SECRET] }, 'Too big'],
 ])('refuses %j in the configuration', (events, message) => {
   const keys = [{ id: 'k1', secret: 'invented-ring-secret-0123456789-abcdef' }]

@@ -4,10 +4,9 @@ import { Webhook } from 'standardwebhooks'
 import { startLocal } from '../../servers/local.ts'
 import type { Received, Reply } from '../../servers/local.ts'
 
-export const [OLD_SECRET, NEW_SECRET] = ['o', 'n'].map((letter) => `whsec_${Buffer.from(letter.repeat(32)).toString('base64')}`) as [
-  string,
-  string,
-]
+export const [OLD_SECRET, NEW_SECRET] = ['o', 'n'].map(
+  (letter) => `whsec_${Buffer.from(letter.repeat(32)).toString('base64')}`,
+) as [string, string]
 
 export interface Taken {
   readonly id: string
@@ -38,13 +37,14 @@ export async function startReceiver(secret = OLD_SECRET) {
   })
   onTestFinished(() => receiver.close())
   return {
-    url: `${receiver.url}/hooks?from=vault`,
+    url: `${receiver.url}/hooks`,
     calls: receiver.calls,
     taken,
     refused,
     fail(reply: ((request: Received) => Reply | null) | null) {
       trouble = reply
     },
-    typesOf: (user: string) => taken.filter((each) => each.user === user).map(({ type }) => type.replace('connection.', '')),
+    typesOf: (user: string) =>
+      taken.filter((each) => each.user === user).map(({ type }) => type.replace('connection.', '')),
   }
 }

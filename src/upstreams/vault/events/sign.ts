@@ -6,8 +6,8 @@ import { createHmac } from 'node:crypto'
 import { reveal } from '../../kit.ts'
 import type { Secret } from '../../kit.ts'
 
-/** `whsec_` and 24 to 64 bytes in base64. */
-export const webhookSecret = /^whsec_[A-Za-z0-9+/]+={0,2}$/
+/** 24 to 64 bytes in base64, which `whsec_` may stand before. */
+export const webhookSecret = /^(?:whsec_)?[A-Za-z0-9+/]+={0,2}$/
 
 /** Whether the secret has the length that the specification asks for. */
 export function isLongEnough(text: string): boolean {
