@@ -331,7 +331,6 @@ describe('SQLite alone', () => {
     await store.sql.run('PRAGMA max_page_count = 1000000')
     expect(await writeAccounts(store, accounts(20))).toMatchObject({ added: 19 })
   })
-
   test('a write waits for the transaction under way, and a read does not', async () => {
     const store = await open(await newSqlite())
     await writeAccounts(store, accounts(1))
