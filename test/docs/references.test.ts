@@ -7,7 +7,7 @@ import { pages, readPage, root } from './pages.ts'
 import { rowsOf } from './tables.ts'
 
 const self = 'test/docs/references.test.ts'
-const folders = ['src', 'test', 'scripts', 'bench', 'examples', 'docs']
+const folders = ['src', 'test', 'scripts', 'bench', 'examples', 'deploy', 'docs']
 
 function filesIn(folder: string, ending: RegExp): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
@@ -24,7 +24,8 @@ const promises = new Set(rowsOf('docs/promises.md', 'number').map(([number]) => 
 const elsewhere =
   /\b(TRUST|DESIGN|ANCHORS|HOUSE|VAULT-LIFE)\b|\b(upstreams\/|ory-kratos|others)[a-z0-9-]*\.md\b|\bissue \d{1,2}\b(, point \d+)?/i
 
-const path = /(?<![\w./-])(?:docs|src|test|scripts|bench|examples)\/[\w./-]*\w\.(?:md|tsx?|js|json|graphql)(?![\w/])/g
+const path =
+  /(?<![\w./-])(?:docs|src|test|scripts|bench|examples|deploy)\/[\w./-]*\w\.(?:md|tsx?|js|json|graphql)(?![\w/])/g
 const name = /(?<![\w./*{}<>-])[A-Za-z][\w-]*\.(?:md|ts)(?![\w/])/g
 
 /** Returns what is wrong with the references in a text. */
@@ -93,7 +94,9 @@ it('paths in the text of pages', () => {
     .filter(({ file }) => !file.startsWith('docs/platforms/') && file !== 'docs/tools.md')
     .flatMap(({ file, code }) =>
       code
-        .filter((text) => /^(docs|src|test|scripts|bench|examples)\/[\w./-]*$/.test(text) && !/acme|NNNN/.test(text))
+        .filter(
+          (text) => /^(docs|src|test|scripts|bench|examples|deploy)\/[\w./-]*$/.test(text) && !/acme|NNNN/.test(text),
+        )
         .filter((text) => ![root, dirname(join(root, file))].some((folder) => existsSync(join(folder, text))))
         .map((text) => `${file}: there is no ${text}`),
     )
