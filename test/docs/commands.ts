@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { startServer } from '../../src/main.ts'
 import { loadConfig } from '../../src/config/load.ts'
@@ -20,7 +20,7 @@ export const skipped: Readonly<Record<string, string>> = {
   'npm ci': 'it would replace the packages under the running tests',
   'npm test': 'it is what runs this test',
   'curl elsewhere': 'tests talk to this machine alone',
-  docker: 'no container engine runs here; test/supply-chain holds what it would build',
+  docker: 'no container engine runs here; test/supply-chain and test/deploy hold what it would build and run',
   'graphql-inspector': 'not installed; its core is, and test/tools compares with that',
   'hive-gateway': 'not installed; its runtime is, and examples/supergraph runs that',
 }
@@ -97,6 +97,10 @@ export async function openShell(page: Page): Promise<Shell> {
   const folder = makeFolder()
   const bin = join(folder.path, '.bin')
   mkdirSync(bin)
+  cpSync(join(root, 'deploy'), join(folder.path, 'deploy'), {
+    recursive: true,
+    filter: (from) => !from.endsWith('/secrets'),
+  })
   const command = (name: string, script: string): void => {
     chmodSync(folder.write(join('.bin', name), script), 0o700)
   }
