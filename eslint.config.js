@@ -28,6 +28,7 @@ const wireFiles = [
   'src/upstreams/vault/store/{crypto,keys,manage,read,rotate,rows,tables}.ts',
   'src/upstreams/vault/refresh/{attempt,client-health,keep,leases}.ts',
   'src/upstreams/vault/{disconnect,events}/outbox.ts',
+  'src/upstreams/vault/connect/requests.ts',
   'src/auth/service-keys.ts',
   'src/server/limits/caller-rate.ts',
   'src/http/overload.ts',

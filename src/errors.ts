@@ -45,6 +45,11 @@ export const errorCodes = {
     retryable: false,
     remedy: 'Enable the provider at the platform, or route it in `providers`.',
   },
+  CONNECT_NOT_SUPPORTED: {
+    message: 'Accounts at this provider are not connected by this server.',
+    retryable: false,
+    remedy: 'Connect accounts at the platform that holds them; for the vault, configure `connect` and a client.',
+  },
   REAUTHORIZATION_REQUIRED: {
     message: 'The user has to go through consent again.',
     retryable: false,

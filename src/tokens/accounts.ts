@@ -107,7 +107,7 @@ export function looksLikeGraphId(value: string): boolean {
   return value.startsWith(GRAPH_ID_PREFIX)
 }
 
-function callersNames(provider: string, upstream: string, { routes, default: fallback }: Routing): string[] {
+export function callersNames(provider: string, upstream: string, { routes, default: fallback }: Routing): string[] {
   const names = Object.entries(routes)
     .filter(([name, route]) => route.upstream === upstream && (route.as ?? name) === provider)
     .map(([name]) => name)

@@ -10,6 +10,8 @@ export interface Loaders {
   tokens(request: TokenRequest): Answer<readonly SubjectToken[]>
   /** What every upstream says that can list accounts; a failed one is a `CodedError` in its place. */
   accounts(userId: string): Answer<readonly AccountList[]>
+  /** Counts a change of an account as a key. Throws the refusal. */
+  consume(): void
 }
 
 /** Called once for each distinct key; an error refuses that key, and no upstream is asked for it. */
@@ -30,6 +32,10 @@ export function createLoaders(source: TokenSource, caller: Caller, consume: Cons
       (userId) => source.accounts(userId, caller),
       consume,
     ),
+    consume() {
+      const refusal = consume()
+      if (refusal !== null) throw refusal
+    },
   }
 }
 

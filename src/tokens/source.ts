@@ -5,9 +5,10 @@
 import { CodedError, withDetails } from '../errors.ts'
 import type { Answer } from '../lib/answer.ts'
 import { monotonicMs, oncePerTick, unixSeconds } from '../lib/clock.ts'
+import type { AccountKeeper } from './keeper.ts'
 import type { RateOptions } from '../upstreams/platform.ts'
 import type { Census, Upstream, UpstreamState } from '../upstreams/platform.ts'
-import { listAccounts, looksLikeGraphId } from './accounts.ts'
+import { callersNames, listAccounts, looksLikeGraphId } from './accounts.ts'
 import type { AccountList } from './accounts.ts'
 import { openCachedUpstream } from './cached-upstream.ts'
 import type { CachedUpstream, CachedUpstreamOptions, Caller } from './cached-upstream.ts'
@@ -24,12 +25,32 @@ export interface ServedProvider {
   readonly platform: string
 }
 
+export interface KeptProvider {
+  readonly keeper: AccountKeeper
+  /** The bare name that the upstream knows the provider by. */
+  readonly name: string
+}
+
+export interface Keeping {
+  readonly keeper: AccountKeeper
+  readonly upstream: string
+  /** The bare names by which callers ask for a provider of it; none: another upstream answers. */
+  names(provider: string): readonly string[]
+}
+
 export interface TokenSource {
   /** The tokens that the request asks for; none connected: an empty list. Throws and rejects with a `CodedError`. */
   tokens(request: TokenRequest, caller: Caller): Answer<readonly SubjectToken[]>
   /** What every upstream says of the user that can list accounts. */
   accounts(userId: string, caller: Caller): Promise<readonly AccountList[]>
   readonly providers: readonly ServedProvider[]
+  /**
+   * What keeps the accounts at a provider, and the provider's name there. Throws PROVIDER_NOT_CONFIGURED, and
+   * CONNECT_NOT_SUPPORTED where accounts are connected elsewhere.
+   */
+  keeperOf(provider: string): KeptProvider
+  /** Every upstream that keeps accounts. */
+  readonly keepers: readonly Keeping[]
   /** The rate limits that upstreams state. */
   readonly rates: readonly RateOptions[]
   /** Whether any upstream uses the subject's own credential. */
@@ -66,14 +87,18 @@ export function createSource(upstreams: readonly Upstream[], given: Routing, opt
   )
   const select = createSelection(opened.now)
 
+  function targetOf(provider: string): { readonly target: CachedUpstream; readonly name: string } {
+    const route = routes.get(provider)
+    const target = route === undefined ? fallbackTarget : route.target
+    if (target === undefined)
+      throw new CodedError('PROVIDER_NOT_CONFIGURED', undefined, { provider: wireProvider(provider) })
+    return { target, name: route?.name ?? provider }
+  }
+
   return {
     tokens(request, caller) {
       const { userId, provider, externalAccountId, minValiditySeconds } = request
-      const route = routes.get(provider)
-      const target = route === undefined ? fallbackTarget : route.target
-      if (target === undefined)
-        throw new CodedError('PROVIDER_NOT_CONFIGURED', undefined, { provider: wireProvider(provider) })
-      const name = route?.name ?? provider
+      const { target, name } = targetOf(provider)
       const { upstream } = target
       // The cache knows accounts by the platform's ids.
       const known = externalAccountId === null || looksLikeGraphId(externalAccountId) ? null : externalAccountId
@@ -101,6 +126,18 @@ export function createSource(upstreams: readonly Upstream[], given: Routing, opt
     },
     accounts: (userId, caller) => listAccounts(byName.values(), routing, userId, caller),
     providers: listProviders(byName, routing),
+    keeperOf(provider) {
+      const { target, name } = targetOf(provider)
+      const { keeper, name: upstream } = target.upstream
+      if (keeper === undefined)
+        throw new CodedError('CONNECT_NOT_SUPPORTED', undefined, { upstream, provider: wireProvider(provider) })
+      return { keeper, name }
+    },
+    keepers: upstreams.flatMap(({ name, keeper }) =>
+      keeper === undefined
+        ? []
+        : [{ upstream: name, keeper, names: (provider: string) => callersNames(provider, name, routing) }],
+    ),
     rates: upstreams.flatMap(({ rate = null }) => (rate === null ? [] : [rate])),
     usesSubjectToken: upstreams.some(({ usesSubjectToken = false }) => usesSubjectToken),
     states: () =>

@@ -120,3 +120,19 @@ export interface Routing {
   readonly routes: Readonly<Record<string, Route>>
   readonly default: string | null
 }
+
+/** What happened to an account. Nothing in it is a secret. */
+export interface AccountEvent {
+  readonly id: string
+  /** As docs/events.md lists them. */
+  readonly type: string
+  readonly user_id: string
+  /** The bare name. */
+  readonly provider: string
+  readonly external_account_id: string
+  readonly generation: number
+  /** A short code; null: none. */
+  readonly reason: string | null
+  /** Milliseconds since 1970. */
+  readonly created_at_ms: number
+}

@@ -30,7 +30,7 @@ export { openSqliteThread } from '../lib/sqlite-thread.ts'
 export type { SqliteThread } from '../lib/sqlite-thread.ts'
 export { isLoopback, isSecure, secureUrl, upstreamUrl, withoutTrailingSlashes } from '../lib/url.ts'
 export { bareProvider, checkAccountId, checkId, checkProvider, joinIds, wireProvider } from '../tokens/ids.ts'
-export type { AccountHealth, ExternalAccount, OAuthAccessToken, TokenKey } from '../tokens/types.ts'
+export type { AccountEvent, AccountHealth, ExternalAccount, OAuthAccessToken, TokenKey } from '../tokens/types.ts'
 export { openHttp } from './http/client.ts'
 export { answerError, asTraceId, statusError } from './http/errors.ts'
 export type { AnswerFacts } from './http/errors.ts'
@@ -41,21 +41,22 @@ export { retryAfterMs } from './http/retry.ts'
 export { httpOptionFields, httpTuning } from './http/types.ts'
 export { checkPathSegment } from './http/url.ts'
 export type { Authorize, Http, HttpAnswer, HttpTuning, RequestSpec } from './http/types.ts'
+export type { All, Call, Census, Grouped, Many, One, Platform, PlatformEvent, UpstreamDeps } from './platform.ts'
 export type {
-  AccountEvent,
   AccountKeeper,
-  All,
-  Call,
-  Census,
+  AccountKey,
+  BrowserStep,
+  ConnectionFinish,
+  ConnectionRequest,
+  ConnectionStart,
+  ConnectionStatus,
+  ConnectionWarning,
+  Connector,
   Disconnected,
   EventPage,
-  Grouped,
-  Many,
-  One,
-  Platform,
-  PlatformEvent,
-  UpstreamDeps,
-} from './platform.ts'
+  FinishedConnection,
+  StartedConnection,
+} from '../tokens/keeper.ts'
 export {
   isUnreadable,
   optionalRows,

@@ -4,6 +4,7 @@
  */
 import type { ZodType } from 'zod'
 import type { SpanLink } from '../lib/singleflight.ts'
+import type { AccountKeeper } from '../tokens/keeper.ts'
 import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../tokens/types.ts'
 
 /** The limits of one call, set by its callers. */
@@ -60,56 +61,6 @@ export interface All<K, V, Row = unknown> {
 
 /** How an endpoint is called: everything about batching follows from it. */
 export type Fetcher<K, V> = One<K, V> | Grouped<K, V> | Many<K, V> | All<K, V>
-
-/** An account as its platform knows it. */
-export interface AccountKey {
-  readonly userId: string
-  /** The bare name. */
-  readonly provider: string
-  readonly externalAccountId: string
-}
-
-/** What a disconnection came to at the provider. */
-export interface Disconnected {
-  /**
-   * PENDING: the provider is asked again for up to a day. UNSUPPORTED: it takes no revocation. SHARED: another account
-   * lives on the same grant, which stays. FAILED: the grant lives on.
-   */
-  readonly state: 'PENDING' | 'REVOKED' | 'UNSUPPORTED' | 'SHARED' | 'FAILED'
-  /** What ends at the provider with the tokens of the account. */
-  readonly effect: 'token' | 'grant' | 'all_grants_of_client'
-}
-
-/** What happened to an account. Nothing in it is a secret. */
-export interface AccountEvent {
-  readonly id: string
-  /** As docs/events.md lists them. */
-  readonly type: string
-  readonly user_id: string
-  /** The bare name. */
-  readonly provider: string
-  readonly external_account_id: string
-  readonly generation: number
-  /** A short code; null: none. */
-  readonly reason: string | null
-  /** Milliseconds since 1970. */
-  readonly created_at_ms: number
-}
-
-export interface EventPage {
-  readonly events: readonly AccountEvent[]
-  /** Continues after the last event that was looked at; what was given where there is none. */
-  readonly cursor: string | null
-  readonly hasMore: boolean
-}
-
-/** What a platform does that keeps the accounts itself. Rejects with `CodedError`. */
-export interface AccountKeeper {
-  /** Forgets the account and revokes its grant. `everywhere`: also one that other accounts share. null: there is none. */
-  disconnect(account: AccountKey, everywhere: boolean): Promise<Disconnected | null>
-  /** Oldest first, after a cursor; `userId` null: of every user. */
-  events(after: string | null, first: number, userId: string | null): Promise<EventPage>
-}
 
 /** What a platform opens: how its endpoints want to be called, and how it behaves. */
 export interface OpenPlatform {

@@ -2,8 +2,9 @@
  * The vault: the embedded platform for teams that have no other, with tokens that are kept encrypted and alive in SQLite
  * or PostgreSQL (docs/platforms/vault.md).
  */
-import { CodedError, settleOrError } from '../kit.ts'
-import type { ExternalAccount, Platform, TokenKey } from '../kit.ts'
+import { CodedError, settleOrError, wireProvider } from '../kit.ts'
+import type { Connector, ExternalAccount, Platform, TokenKey } from '../kit.ts'
+import { findClient, readClients } from './clients/clients.ts'
 import { openVault } from './open.ts'
 import { vaultOptions } from './options.ts'
 import type { VaultOptions } from './options.ts'
@@ -33,6 +34,7 @@ export const vault: Platform<VaultOptions> = {
       inProcess: true,
       ready,
       keeper: {
+        connector: options.connect === undefined ? null : connectorOf(options, options.connect, opening),
         disconnect: async (account, everywhere) => coded((await opening).accounts.disconnect(account, everywhere)),
         events: async (after, first, userId) => coded((await opening).accounts.events(after, first, userId)),
       },
@@ -72,6 +74,31 @@ export const vault: Platform<VaultOptions> = {
 }
 
 /** One string for a key. No id holds a line feed, so that no two keys share one. */
+/** Waits for the vault with each call; what is asked of the configuration is at hand. */
+function connectorOf(
+  options: VaultOptions,
+  { public_url: publicUrl }: NonNullable<VaultOptions['connect']>,
+  opening: ReturnType<typeof openVault>,
+): Connector {
+  const clients = readClients(options)
+  const ask = <T>(work: (connector: Connector) => Promise<T>): Promise<T> =>
+    coded(
+      opening.then(({ accounts: { connector } }) => {
+        if (connector === null) throw new CodedError('CONNECT_NOT_SUPPORTED')
+        return work(connector)
+      }),
+    )
+  return {
+    publicUrl,
+    canConnect: (provider) => findClient(clients, { provider: wireProvider(provider), client: null }) !== null,
+    start: (start) => ask((connector) => connector.start(start)),
+    find: (id) => ask((connector) => connector.find(id)),
+    finish: (finish) => ask((connector) => connector.finish(finish)),
+    open: (id, cookieOf) => ask((connector) => connector.open(id, cookieOf)),
+    callback: (client, query, cookieOf) => ask((connector) => connector.callback(client, query, cookieOf)),
+  }
+}
+
 function tokenKeyId({ userId, provider, minValiditySeconds }: TokenKey): string {
   return `${userId}\n${provider}\n${minValiditySeconds}`
 }

@@ -6,6 +6,7 @@ import type { OAuthClient } from './clients/clients.ts'
 import { openTokenEndpoint } from './clients/token-endpoint.ts'
 import type { TokenEndpoint } from './clients/token-endpoint.ts'
 import type { VaultOptions } from './options.ts'
+import { createConnector } from './connect/flow.ts'
 import { createOutbox, removeAccounts } from './disconnect/outbox.ts'
 import { createRevoker } from './disconnect/worker.ts'
 import { createDeliverer } from './events/deliver.ts'
@@ -67,7 +68,9 @@ export async function openVault(options: VaultOptions, deps: UpstreamDeps, wrapp
   const deliverer = createDeliverer({ outbox: events, options: options.events, observe, warn })
   for (const each of [worker, revoker, deliverer]) each.start()
 
+  const { connect } = options
   const accounts: AccountKeeper = {
+    connector: connect === undefined ? null : createConnector({ store, options: connect, timeoutMs, endpointOf, warn }),
     /** Asks the provider at once; what it does not answer then is asked again. */
     async disconnect(account, everywhere): Promise<Disconnected | null> {
       const [removed] = await removeAccounts(store, account, everywhere)

@@ -109,6 +109,27 @@ const events = z
   .prefault({})
   .describe('How the application hears what happens to accounts.')
 
+const connect = z
+  .strictObject({
+    public_url: secureUrl
+      .refine((value) => new URL(value).pathname === '/', 'expected an origin, without a path')
+      .transform((value) => new URL(value).origin)
+      .describe(
+        'The origin that browsers reach this server by. Callbacks are `/connect/callback/<client>` below it: register them at the providers.',
+      ),
+    return_to: z
+      .array(secureUrl)
+      .min(1)
+      .describe('Where browsers may come back to, to the letter; https, or plain http on loopback.'),
+    shared_accounts: z
+      .enum(['refuse', 'allow'])
+      .default('refuse')
+      .describe('Whether one account of a provider may belong to several users.'),
+  })
+  .optional()
+  .meta({ fallback: 'accounts are not connected here' })
+  .describe('How users connect accounts (docs/connect.md).')
+
 export const vaultOptions = z
   .strictObject({
     path: z
@@ -135,6 +156,7 @@ export const vaultOptions = z
       .describe('The key ring: the first key wraps what is written, the others only read.'),
     refresh: refreshing,
     events,
+    connect,
     ...clientOptions,
     spool_path: z
       .string()

@@ -32,7 +32,7 @@ function clientOf(provider: Provider, changes: Partial<OAuthClient> = {}): OAuth
   const [clientAuth = 'post'] = provider.client_auth
   return {
     ...{ name: 'invented', provider, clientId: 'invented.id', clientSecret: secret(SPECIAL), privateKey: null },
-    ...{ clientAuth, values: {}, isDiscovered: false, credentialsId: 'invented' },
+    ...{ clientAuth, scopes: [], userScopes: [], values: {}, isDiscovered: false, credentialsId: 'invented' },
     ...changes,
   }
 }

@@ -85,7 +85,7 @@ function clientOf(id: string): OAuthClient {
   const own = Object.keys(provider.templates)
   return {
     ...{ name: id, provider, clientId: ID, clientSecret: secret(SECRET), privateKey: null, isDiscovered: false },
-    ...{ clientAuth: provider.client_auth[0]!, credentialsId: 'invented' },
+    ...{ clientAuth: provider.client_auth[0]!, credentialsId: 'invented', scopes: [], userScopes: [] },
     values: Object.fromEntries(Object.entries(values).filter(([name]) => own.includes(name))),
   }
 }

@@ -36,7 +36,13 @@ function row(changes: Partial<GrantRow> = {}): GrantRow {
   }
   const lease = { lease_owner: null, lease_until_ms: null, attempt_started_ms: null, attempt_digest: null, attempts: 0 }
   const source = { source_digest: null, source_started_ms: null, next_attempt_ms: null, refresh_due_ms: null }
-  const failure = { last_error_class: null, last_error_code: null, last_error_ms: null, last_used_ms: null }
+  const failure = {
+    last_error_class: null,
+    last_error_code: null,
+    last_error_ms: null,
+    last_used_ms: null,
+    scopes_requested: null,
+  }
   return {
     ...{ ...identity, ...documented, ...sealed, ...life, ...lease, ...source, ...failure },
     ...{ expires_at: seconds(-1), lifetime_seconds: 3600, refresh_expires_at: null },

@@ -123,7 +123,7 @@ function playProvider(provider: Provider, now: () => number) {
     }
   }
 
-  const endpoint: TokenEndpoint = {
+  const endpoint: Pick<TokenEndpoint, 'refresh'> = {
     refresh: ({ refreshToken, accessToken }: Grant) => {
       if (trouble !== null) {
         counted.posts += 1
@@ -133,8 +133,6 @@ function playProvider(provider: Provider, now: () => number) {
       const presented = refresh.uses === 'access_token' ? accessToken : refreshToken
       return Promise.resolve(redeem(presented === null ? '' : reveal(presented)))
     },
-    revoke: () => Promise.resolve({ kind: 'unsupported', code: 'simulated' }),
-    close: () => Promise.resolve(),
   }
   const counted = { posts: 0 }
   return {
@@ -166,7 +164,7 @@ export async function openSimulation(
   const played = playProvider(provider, () => nowMs)
   const client: OAuthClient = {
     ...{ name: provider.id, provider, clientId: 'invented', clientSecret: null, privateKey: null },
-    ...{ clientAuth: 'none', values: {}, isDiscovered: false, credentialsId: 'c1' },
+    ...{ clientAuth: 'none', scopes: [], userScopes: [], values: {}, isDiscovered: false, credentialsId: 'c1' },
   }
   const warnings: string[] = []
   const warn = (message: string): void => void warnings.push(message)

@@ -15,6 +15,9 @@ export interface OAuthClient {
   readonly clientSecret: Secret | null
   readonly privateKey: PrivateKey | null
   readonly clientAuth: Provider['client_auth'][number]
+  /** What a connection asks for by itself. */
+  readonly scopes: readonly string[]
+  readonly userScopes: readonly string[]
   /** For the placeholders in the provider's URLs. */
   readonly values: Readonly<Record<string, string>>
   /** Whether the endpoints of the record are asked of its issuer. */
@@ -143,6 +146,8 @@ function toClient(name: string, { clients, providers }: ClientOptions, key: stri
     clientSecret,
     privateKey,
     clientAuth: methodOf(fields, provider),
+    scopes: fields.scopes,
+    userScopes: fields.user_scopes,
     values: fields.values,
     isDiscovered: isDiscovered(providers[provider.id]),
     credentialsId: createHmac('sha256', key)

@@ -33,6 +33,14 @@ const client = z.strictObject({
     .optional()
     .meta({ fallback: 'the first that the provider accepts' })
     .describe('How the client authenticates.'),
+  scopes: z
+    .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'expected a scope: printable ASCII without spaces'))
+    .default([])
+    .describe('What a connection asks for, beside what its caller adds.'),
+  user_scopes: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('The same for the user, where the provider tells users from bots (Slack).'),
   values: z
     .record(z.string().regex(/^[a-z_]+$/), z.string().min(1))
     .default({})

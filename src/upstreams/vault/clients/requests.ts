@@ -1,5 +1,5 @@
 /**
- * The request of a refresh, by oauth4webapi where the provider speaks OAuth 2.0 as it is written, and by variants of its
+ * The requests to a token endpoint, by oauth4webapi where the provider speaks OAuth 2.0 as it is written, and by variants of its
  * parts where not. Nothing is tried out: a wrong guess would cost a request of the client's limit each time, and which
  * style a provider wants is in its record.
  */
@@ -33,31 +33,80 @@ export async function refreshRequest(client: OAuthClient, grant: Grant): Promise
   const parameters: Readonly<Record<string, string>> = { ...provider.token_params, ...refresh.params, ...scope }
   const isPlain =
     refresh.uses === 'refresh_token' && refresh.token_param === null && parameters.grant_type === undefined
-  const as = { issuer: url.origin, token_endpoint: url.href }
-  const self = { client_id: client.clientId }
   const authentication = refresh.identifies_client ? await authenticationOf(client, url, grant) : () => undefined
-
-  const built: TokenRequest[] = []
-  const options: oauth.TokenEndpointRequestOptions = {
-    // eslint-disable-next-line @typescript-eslint/no-deprecated -- only for loopback addresses: the options see to that
-    [oauth.allowInsecureRequests]: url.protocol === 'http:',
-    // Only the request is taken: what oauth4webapi makes of an answer loses tokens (read-answer.ts).
-    [oauth.customFetch]: (_, { headers, body }) => {
-      built.push(shape(client, url, headers, body))
-      return Promise.resolve(new Response(null, { status: 204 }))
-    },
-  }
-  if (isPlain) {
-    const additionalParameters = parameters
-    await oauth.refreshTokenGrantRequest(as, self, authentication, reveal(presented), {
-      ...options,
-      additionalParameters,
-    })
-  } else {
+  const { method, identifies_client: identifies } = refresh
+  return build({ client, url, method, identifies }, async (as, self, options) => {
+    if (isPlain) {
+      const additionalParameters = parameters
+      await oauth.refreshTokenGrantRequest(as, self, authentication, reveal(presented), {
+        ...options,
+        additionalParameters,
+      })
+      return
+    }
     const { grant_type: grantType = 'refresh_token', ...rest } = parameters
     const named = { ...rest, [refresh.token_param ?? refresh.uses]: reveal(presented) }
     await oauth.genericTokenEndpointRequest(as, self, authentication, grantType, named, options)
+  })
+}
+
+/** What came back from the authorization endpoint, and what was sent there. */
+export interface CodeGrant {
+  readonly code: Secret
+  readonly redirectUri: string
+  /** null: none was announced. */
+  readonly verifier: Secret | null
+  /** Parameters of the callback that the account keeps. */
+  readonly kept: Readonly<Record<string, string>>
+}
+
+/** The request that exchanges a code (RFC 6749 section 4.1.3). Rejects as `refreshRequest` does. */
+export async function codeRequest(client: OAuthClient, given: CodeGrant): Promise<TokenRequest> {
+  const { provider } = client
+  const url = fillUrl(provider.token_url, client, given)
+  const authentication = await authenticationOf(client, url, given)
+  const parameters = {
+    ...provider.token_params,
+    code: reveal(given.code),
+    redirect_uri: given.redirectUri,
+    ...(given.verifier !== null && { code_verifier: reveal(given.verifier) }),
   }
+  return build({ client, url, method: 'POST', identifies: true }, async (as, self, options) => {
+    await oauth.genericTokenEndpointRequest(as, self, authentication, 'authorization_code', parameters, options)
+  })
+}
+
+interface Shape {
+  readonly client: OAuthClient
+  readonly url: URL
+  readonly method: 'GET' | 'POST'
+  /** false: the token alone is presented. */
+  readonly identifies: boolean
+}
+
+type Ask = (
+  as: oauth.AuthorizationServer,
+  self: oauth.Client,
+  options: oauth.TokenEndpointRequestOptions,
+) => Promise<void>
+
+/** Takes the request that oauth4webapi makes, before it is sent. */
+async function build(shaped: Shape, ask: Ask): Promise<TokenRequest> {
+  const { client, url } = shaped
+  const built: TokenRequest[] = []
+  await ask(
+    { issuer: url.origin, token_endpoint: url.href },
+    { client_id: client.clientId },
+    {
+      // eslint-disable-next-line @typescript-eslint/no-deprecated -- only for loopback addresses: the options see to that
+      [oauth.allowInsecureRequests]: url.protocol === 'http:',
+      // Only the request is taken: what oauth4webapi makes of an answer loses tokens (read-answer.ts).
+      [oauth.customFetch]: (_, { headers, body }) => {
+        built.push(shape(shaped, headers, body))
+        return Promise.resolve(new Response(null, { status: 204 }))
+      },
+    },
+  )
   const [request] = built
   if (request === undefined) throw new Error('oauth4webapi made no request')
   return request
@@ -65,28 +114,22 @@ export async function refreshRequest(client: OAuthClient, grant: Grant): Promise
 
 /** The body as the provider reads it: a form, JSON, or the query of the URL. */
 function shape(
-  { provider }: OAuthClient,
-  url: URL,
+  { client: { provider }, url, method, identifies }: Shape,
   given: Readonly<Record<string, string>>,
   parameters: URLSearchParams,
 ): TokenRequest {
-  const { refresh, token_body: style, client_id_param: idName } = provider
-  if (!refresh.identifies_client) parameters.delete('client_id')
+  const { token_body: style, client_id_param: idName } = provider
+  if (!identifies) parameters.delete('client_id')
   const id = parameters.get('client_id')
   if (idName !== 'client_id' && id !== null) {
     parameters.delete('client_id')
     parameters.set(idName, id)
   }
   const headers = { ...given, accept: 'application/json' }
-  if (style === 'query' || refresh.method === 'GET') {
+  if (style === 'query' || method === 'GET') {
     const target = new URL(url)
     for (const [name, value] of parameters) target.searchParams.append(name, value)
-    return {
-      method: refresh.method,
-      url: target,
-      headers: without(headers, 'content-type'),
-      body: refresh.method === 'GET' ? null : '',
-    }
+    return { method, url: target, headers: without(headers, 'content-type'), body: method === 'GET' ? null : '' }
   }
   if (style === 'json') {
     const body = JSON.stringify(Object.fromEntries(parameters))
@@ -99,7 +142,11 @@ function without(headers: Readonly<Record<string, string>>, name: string): Reado
   return Object.fromEntries(Object.entries(headers).filter(([each]) => each !== name))
 }
 
-export async function authenticationOf(client: OAuthClient, url: URL, grant: Grant): Promise<oauth.ClientAuth> {
+export async function authenticationOf(
+  client: OAuthClient,
+  url: URL,
+  grant: Pick<Grant, 'kept'>,
+): Promise<oauth.ClientAuth> {
   const { clientAuth, clientId, clientSecret, privateKey } = client
   const secret = clientSecret === null ? '' : reveal(clientSecret)
   switch (clientAuth) {
@@ -124,7 +171,7 @@ export async function authenticationOf(client: OAuthClient, url: URL, grant: Gra
 }
 
 /** Without a query or a fragment, as the provider knows itself. */
-function audienceOf(client: OAuthClient, { origin, pathname }: URL, grant: Grant): string {
+function audienceOf(client: OAuthClient, { origin, pathname }: URL, grant: Pick<Grant, 'kept'>): string {
   const { issuer, assertion_audience: audience } = client.provider
   if (audience === 'token_url' || issuer === null) return origin + pathname
   const { href } = fillUrl(issuer, client, grant)

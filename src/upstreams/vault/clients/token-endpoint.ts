@@ -1,24 +1,48 @@
 /**
- * The token endpoint of a client's provider: sends one refresh, once, and says what came of it. A refresh that fails must
- * say whether the provider may have spent the refresh token, so nothing here is repeated and no error is thrown.
+ * The endpoints of a client's provider that this server asks itself: sends one request, once, and says what came of it. A
+ * refresh or an exchange that fails must say whether the provider may have acted on it, so nothing here is repeated and no
+ * error is thrown.
  */
 import * as oauth from 'oauth4webapi'
-import { monotonicMs, openPool } from '../../kit.ts'
-import type { HttpPool, RawAnswer, UpstreamDeps } from '../../kit.ts'
+import { monotonicMs, openPool, parseJson, reveal } from '../../kit.ts'
+import type { HttpPool, RawAnswer, Secret, UpstreamDeps } from '../../kit.ts'
 import { firstKind, judgeRevocation, revocationRequest } from '../disconnect/request.ts'
 import type { Revoked } from '../disconnect/request.ts'
 import { readAnswer } from '../read-answer.ts'
 import type { AnswerOutcome } from '../read-answer.ts'
 import type { Grant, OAuthClient } from './clients.ts'
-import { MissingValue, refreshRequest } from './requests.ts'
-import type { TokenRequest } from './requests.ts'
+import { asMembers, parseMembers } from '../answer-members.ts'
+import type { Members } from '../answer-members.ts'
+import { authenticationOf, codeRequest, fillUrl, MissingValue, refreshRequest } from './requests.ts'
+import type { CodeGrant, TokenRequest } from './requests.ts'
 
 /** `not_sent`: nothing that the provider could have acted on has left this machine. */
 export type Exchanged = AnswerOutcome | { readonly kind: 'not_sent'; readonly reason: string }
 
+export interface ExchangedCode {
+  readonly outcome: Exchanged
+  /** Of an answer with tokens; null: there is none. They hold secrets. */
+  readonly members: Members | null
+}
+
+export interface Issuer {
+  /** What `iss` of the callback has to be (RFC 9207); null: it is not known. */
+  readonly issuer: string | null
+  /** Whether the provider announces that it sends it. */
+  readonly sendsIssuer: boolean
+}
+
 export interface TokenEndpoint {
   /** Never rejects. `timeoutMs` bounds the whole exchange. */
   refresh(grant: Grant, timeoutMs: number): Promise<Exchanged>
+  /** Exchanges a code, once; with the members of the answer, which may say who the user is. Never rejects. */
+  exchange(grant: CodeGrant, nowSeconds: number, timeoutMs: number): Promise<ExchangedCode>
+  /** Where the user's browser asks for consent. Rejects with `MissingValue`, or where the issuer does not answer. */
+  authorize(parameters: URLSearchParams, timeoutMs: number): Promise<URL>
+  /** Who callbacks and ID tokens are from. Rejects where the issuer does not answer. */
+  issuer(timeoutMs: number): Promise<Issuer>
+  /** What the provider says of the user whose token it is; null: nothing, or the record does not say how to ask. */
+  identify(token: Secret, kept: Grant['kept'], timeoutMs: number): Promise<Members | null>
   /** Gives up what the grant holds, at the endpoint for that. Never rejects; may be repeated. */
   revoke(grant: Grant, timeoutMs: number): Promise<Revoked>
   close(): Promise<void>
@@ -33,7 +57,7 @@ const DISCOVERY_MS = 3_600_000
 
 export function openTokenEndpoint(client: OAuthClient, { plainHttp = false, observe }: UpstreamDeps): TokenEndpoint {
   const pools = new Map<string, HttpPool>()
-  let discovered: { readonly client: OAuthClient; readonly until: number } | null = null
+  let discovered: (Resolved & { readonly until: number }) | null = null
 
   function poolFor(url: URL, timeoutMs: number): HttpPool {
     const known = pools.get(url.origin)
@@ -49,11 +73,15 @@ export function openTokenEndpoint(client: OAuthClient, { plainHttp = false, obse
     return pool
   }
 
-  /** The client with the endpoints that the issuer names. Rejects where it does not answer as it should. */
   async function resolve(signal: AbortSignal, timeoutMs: number): Promise<OAuthClient> {
+    return (await discover(signal, timeoutMs)).client
+  }
+
+  /** The client with the endpoints that the issuer names. Rejects where it does not answer as it should. */
+  async function discover(signal: AbortSignal, timeoutMs: number): Promise<Resolved> {
     const { provider, isDiscovered } = client
-    if (!isDiscovered || provider.issuer === null) return client
-    if (discovered !== null && monotonicMs() < discovered.until) return discovered.client
+    if (!isDiscovered || provider.issuer === null) return { client, metadata: null }
+    if (discovered !== null && monotonicMs() < discovered.until) return discovered
     const issuer = new URL(provider.issuer)
     const fetching: oauth.DiscoveryRequestOptions = {
       // eslint-disable-next-line @typescript-eslint/no-deprecated -- only for loopback addresses: the options see to that
@@ -71,9 +99,35 @@ export function openTokenEndpoint(client: OAuthClient, { plainHttp = false, obse
       throw new Error('the issuer names no token endpoint')
     const isUsable = revocation !== undefined && (issuer.protocol === 'http:' || revocation.startsWith('https://'))
     const revoke = provider.revoke ?? (isUsable ? plainRevocation(revocation) : null)
-    const found = { ...client, provider: { ...provider, token_url: token, revoke } }
-    discovered = { client: found, until: monotonicMs() + DISCOVERY_MS }
-    return found
+    const isNamed = provider.authorize_url !== provider.issuer
+    const authorize = isNamed ? provider.authorize_url : (metadata.authorization_endpoint ?? '')
+    const named = { authorize_url: authorize, token_url: token, revoke }
+    discovered = {
+      client: { ...client, provider: { ...provider, ...named } },
+      metadata,
+      until: monotonicMs() + DISCOVERY_MS,
+    }
+    return discovered
+  }
+
+  /** Sends the parameters ahead (RFC 9126), so that the browser carries none of them. */
+  async function push(
+    found: Resolved,
+    endpoint: string,
+    parameters: URLSearchParams,
+    ...limits: Limits
+  ): Promise<URLSearchParams> {
+    const url = new URL(endpoint)
+    const headers = new Headers({ accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' })
+    const authenticate = await authenticationOf(found.client, url, { kept: {} })
+    const form = new URLSearchParams(parameters)
+    const { clientId } = found.client
+    await authenticate({ issuer: found.metadata?.issuer ?? url.origin }, { client_id: clientId }, form, headers)
+    const request = { method: 'POST' as const, url, headers: Object.fromEntries(headers), body: form.toString() }
+    const { status, body } = await send(request, ...limits, () => undefined)
+    const uri = asMembers(parseJson(body))?.request_uri
+    if (status !== 201 || typeof uri !== 'string') throw new Error('the provider refused the pushed request')
+    return new URLSearchParams({ client_id: clientId, request_uri: uri })
   }
 
   async function send(request: TokenRequest, signal: AbortSignal, timeoutMs: number, onSent: () => void) {
@@ -82,34 +136,98 @@ export function openTokenEndpoint(client: OAuthClient, { plainHttp = false, obse
     return poolFor(url, timeoutMs).exchange({ method, path, headers, body }, signal, onSent)
   }
 
+  interface TokenExchange {
+    readonly operation: 'refresh' | 'exchange'
+    readonly timeoutMs: number
+    readonly when: AnswerTime
+    request(resolved: OAuthClient): Promise<TokenRequest>
+  }
+
+  async function exchange({ operation, timeoutMs, when, request: make }: TokenExchange): Promise<ExchangedCode> {
+    const started = monotonicMs()
+    const signal = AbortSignal.timeout(timeoutMs)
+    const sent = { started: false }
+    const done = (outcome: Exchanged, answer?: RawAnswer): ExchangedCode => {
+      const isTokens = outcome.kind === 'tokens'
+      const reason =
+        outcome.kind === 'not_sent' ? outcome.reason : outcome.kind === 'error' ? outcome.class : outcome.kind
+      observe({
+        ...{ operation, keys: 1, durationMs: monotonicMs() - started },
+        outcome: isTokens ? 'ok' : 'error',
+        ...(answer !== undefined && { status: answer.status }),
+        ...(!isTokens && { reason }),
+      })
+      return { outcome, members: isTokens && answer !== undefined ? parseMembers(answer.body) : null }
+    }
+    try {
+      const resolved = await resolve(signal, timeoutMs)
+      const request = await make(resolved)
+      const answer = await send(request, signal, timeoutMs, () => {
+        sent.started = true
+      })
+      return done(judge(resolved, answer, when), answer)
+    } catch (error) {
+      if (sent.started) return done({ kind: 'ambiguous', code: codeOf(error), retryAfterMs: null, refreshToken: null })
+      return done({ kind: 'not_sent', reason: codeOf(error) })
+    }
+  }
+
   return {
     async refresh(grant, timeoutMs) {
-      const started = monotonicMs()
-      const signal = AbortSignal.timeout(timeoutMs)
-      const sent = { started: false }
-      const done = (outcome: Exchanged, status?: number): Exchanged => {
-        const isTokens = outcome.kind === 'tokens'
-        const reason =
-          outcome.kind === 'not_sent' ? outcome.reason : outcome.kind === 'error' ? outcome.class : outcome.kind
-        observe({
-          ...{ operation: 'refresh', keys: 1, durationMs: monotonicMs() - started },
-          outcome: isTokens ? 'ok' : 'error',
-          ...(status !== undefined && { status }),
-          ...(!isTokens && { reason }),
-        })
-        return outcome
+      const request = (resolved: OAuthClient) => refreshRequest(resolved, grant)
+      return (await exchange({ operation: 'refresh', timeoutMs, when: grant, request })).outcome
+    },
+    exchange(grant, nowSeconds, timeoutMs) {
+      const when = { nowSeconds, earlierLifetimeSeconds: null }
+      return exchange({ operation: 'exchange', timeoutMs, when, request: (resolved) => codeRequest(resolved, grant) })
+    },
+    async authorize(parameters, timeoutMs) {
+      const limits: Limits = [AbortSignal.timeout(timeoutMs), timeoutMs]
+      const found = await discover(...limits)
+      const { provider } = found.client
+      const url = fillUrl(provider.authorize_url, found.client, { kept: {} })
+      const endpoint = found.metadata?.pushed_authorization_request_endpoint
+      const sent = endpoint === undefined ? parameters : await push(found, endpoint, parameters, ...limits)
+      for (const [name, value] of sent) url.searchParams.set(name, value)
+      return url
+    },
+    async issuer(timeoutMs) {
+      const found = await discover(AbortSignal.timeout(timeoutMs), timeoutMs)
+      return {
+        issuer: found.client.provider.id_token_issuer === 'exact' ? issuerOf(found) : null,
+        sendsIssuer: found.metadata?.authorization_response_iss_parameter_supported === true,
       }
+    },
+    async identify(token, kept, timeoutMs) {
+      const signal = AbortSignal.timeout(timeoutMs)
+      const started = monotonicMs()
+      let status: number | undefined
       try {
         const resolved = await resolve(signal, timeoutMs)
-        const request = await refreshRequest(resolved, grant)
-        const answer = await send(request, signal, timeoutMs, () => {
-          sent.started = true
+        const { identity } = resolved.provider
+        if (identity?.from !== 'request' || identity.url === null) return null
+        const headers = {
+          accept: 'application/json',
+          authorization: `Bearer ${reveal(token)}`,
+          'user-agent': 'tokengraph',
+        }
+        const url = fillUrl(identity.url, resolved, { kept })
+        const answer = await send(
+          { method: identity.method, url, headers, body: null },
+          signal,
+          timeoutMs,
+          () => undefined,
+        )
+        status = answer.status
+        return status === 200 ? parseMembers(answer.body) : null
+      } catch {
+        return null
+      } finally {
+        const outcome = status === 200 ? 'ok' : 'error'
+        observe({
+          ...{ operation: 'identify', keys: 1, durationMs: monotonicMs() - started, outcome },
+          ...(status !== undefined && { status }),
         })
-        return done(judge(resolved, answer, grant), answer.status)
-      } catch (error) {
-        if (sent.started)
-          return done({ kind: 'ambiguous', code: codeOf(error), retryAfterMs: null, refreshToken: null })
-        return done({ kind: 'not_sent', reason: codeOf(error) })
       }
     },
     async revoke(grant, timeoutMs) {
@@ -162,7 +280,29 @@ function plainRevocation(url: string): NonNullable<OAuthClient['provider']['revo
   }
 }
 
-function judge({ provider }: OAuthClient, answer: RawAnswer, grant: Grant): Exchanged {
+type Limits = readonly [signal: AbortSignal, timeoutMs: number]
+
+interface Resolved {
+  readonly client: OAuthClient
+  /** Of an issuer that was asked; null: the record has everything. */
+  readonly metadata: oauth.AuthorizationServer | null
+}
+
+/** Who the ID tokens and callbacks of the provider are from; null: its record does not say, or a value is missing. */
+function issuerOf({ client, metadata }: Resolved): string | null {
+  const { issuer } = client.provider
+  if (metadata !== null || issuer === null) return metadata?.issuer ?? null
+  try {
+    const { href } = fillUrl(issuer, client, { kept: {} })
+    return issuer.endsWith('/') ? href : href.replace(/\/$/, '')
+  } catch {
+    return null
+  }
+}
+
+type AnswerTime = Pick<Grant, 'nowSeconds' | 'earlierLifetimeSeconds'>
+
+function judge({ provider }: OAuthClient, answer: RawAnswer, grant: AnswerTime): Exchanged {
   const { status, body, header } = answer
   // A redirect is not followed: the refresh token would go where nobody said.
   const isUsable = body.byteLength <= MAX_ANSWER_BYTES && (status < 300 || status >= 400)

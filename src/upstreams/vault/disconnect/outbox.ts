@@ -8,8 +8,8 @@ import type { RowIdentity } from '../store/crypto.ts'
 import { registerActiveKey } from '../store/keys.ts'
 import { bindFilter, matches } from '../store/manage.ts'
 import type { AccountFilter } from '../store/manage.ts'
-import { grantColumns } from '../store/rows.ts'
-import type { GrantRow } from '../store/rows.ts'
+import { grantColumns, sealSecrets } from '../store/rows.ts'
+import type { GrantRow, RowSecrets } from '../store/rows.ts'
 import { writing } from '../store/sql.ts'
 import type { Run, SqlValue } from '../store/sql.ts'
 import type { Store } from '../store/store.ts'
@@ -66,11 +66,46 @@ const secrets = ['key_id', 'wrapped_key', 'token', 'refresh_token', 'extras'] as
  * with it. Rejects with `Error` for the operator.
  */
 export function removeAccounts(
-  { sql, keyring, clients }: Store,
+  store: Store,
   filter: AccountFilter,
   everywhere = false,
 ): Promise<readonly RemovedAccount[]> {
-  const { dialect } = sql
+  const { sql, keyring } = store
+  return writing(sql, () =>
+    sql.transaction(async (run) => {
+      await registerActiveKey(run, sql.dialect, keyring)
+      const rows = await run<GrantRow>(
+        `DELETE FROM ${sql.dialect.table('accounts')} WHERE ${matches} RETURNING ${grantColumns.join(', ')}`,
+        bindFilter(filter),
+      )
+      const add = prepareAdd(run, store)
+      const removed: RemovedAccount[] = []
+      for (const row of rows) removed.push(await add(row, everywhere))
+      return removed
+    }),
+  )
+}
+
+/** Revokes tokens that became no account. Where another account lives on the same grant, it stays. */
+export function revokeTokens(
+  store: Store,
+  row: Omit<RowIdentity, 'row_id' | 'generation'> & Pick<GrantRow, 'client' | 'provider_user_id'>,
+  secrets: RowSecrets,
+): Promise<RemovedAccount> {
+  const { sql, keyring } = store
+  const identity = { ...row, row_id: randomUUID(), generation: 1 }
+  return writing(sql, () =>
+    sql.transaction(async (run) => {
+      await registerActiveKey(run, sql.dialect, keyring)
+      return prepareAdd(run, store)({ ...identity, ...sealSecrets(secrets, identity, keyring) }, false)
+    }),
+  )
+}
+
+type Given = RowIdentity & Pick<GrantRow, 'client' | 'provider_user_id' | (typeof secrets)[number]>
+
+/** Returns what adds the revocation of tokens, and decides whether the provider is asked. */
+function prepareAdd(run: Run, { sql: { dialect }, clients }: Store) {
   const [accounts, revocations] = [dialect.table('accounts'), dialect.table('revocations')]
   const columns = ['id', ...identity, 'client', 'state', ...secrets]
   const insert = `INSERT INTO ${revocations} (${columns.join(', ')}, created_at_ms, next_attempt_ms, ended_at_ms)
@@ -79,7 +114,7 @@ export function removeAccounts(
   const shared = `SELECT 1 FROM ${accounts} WHERE provider = $1 AND provider_user_id = $2 AND provider_user_id <> ''
     AND COALESCE(client, '') = $3 LIMIT 1`
 
-  async function stateFor(row: GrantRow, effect: Revocation['effect'], run: Run): Promise<RevocationState> {
+  async function stateFor(row: Given, effect: Revocation['effect'], everywhere: boolean): Promise<RevocationState> {
     const client = findClient(clients, row)
     if (client === null || (client.provider.revoke === null && !client.isDiscovered)) return 'UNSUPPORTED'
     if (everywhere || effect === 'token') return 'PENDING'
@@ -87,25 +122,14 @@ export function removeAccounts(
     return others.length > 0 ? 'SHARED' : 'PENDING'
   }
 
-  return writing(sql, () =>
-    sql.transaction(async (run) => {
-      await registerActiveKey(run, dialect, keyring)
-      const rows = await run<GrantRow>(
-        `DELETE FROM ${accounts} WHERE ${matches} RETURNING ${grantColumns.join(', ')}`,
-        bindFilter(filter),
-      )
-      const removed: RemovedAccount[] = []
-      for (const row of rows) {
-        const id = randomUUID()
-        const effect = findClient(clients, row)?.provider.revoke?.effect ?? 'grant'
-        const state = await stateFor(row, effect, run)
-        const kept: SqlValue[] = secrets.map((column) => (state === 'PENDING' ? row[column] : null))
-        await run(insert, [id, ...identity.map((column) => row[column]), row.client, state, ...kept])
-        removed.push({ id, state, effect })
-      }
-      return removed
-    }),
-  )
+  return async (row: Given, everywhere: boolean): Promise<RemovedAccount> => {
+    const id = randomUUID()
+    const effect = findClient(clients, row)?.provider.revoke?.effect ?? 'grant'
+    const state = await stateFor(row, effect, everywhere)
+    const kept: SqlValue[] = secrets.map((column) => (state === 'PENDING' ? row[column] : null))
+    await run(insert, [id, ...identity.map((column) => row[column]), row.client, state, ...kept])
+    return { id, state, effect }
+  }
 }
 
 export function createOutbox({ sql, keyring }: Store): Outbox {

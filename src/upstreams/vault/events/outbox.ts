@@ -1,4 +1,4 @@
-/** The events that triggers wrote (`store/outbox-tables.ts`), on their way to the application and as a list. */
+/** The events that triggers wrote (`store/keeping-tables.ts`), on their way to the application and as a list. */
 import { badUserInput, bareProvider } from '../../kit.ts'
 import type { AccountEvent, EventPage } from '../../kit.ts'
 import type { Sql } from '../store/sql.ts'

@@ -31,7 +31,7 @@ export interface AttemptDeps {
   readonly health: ClientHealth
   readonly keyring: Keyring
   readonly options: VaultOptions['refresh']
-  endpointOf(client: OAuthClient): TokenEndpoint
+  endpointOf(client: OAuthClient): Pick<TokenEndpoint, 'refresh'>
   readonly warn: NonNullable<UpstreamDeps['warn']>
 }
 

@@ -38,7 +38,7 @@ const plain = [
   ...['client', 'state', 'state_reason', 'state_since_ms', 'issued_at_ms', 'lifetime_seconds', 'refresh_expires_at'],
   ...['attempt_started_ms', 'attempt_digest', 'source_digest', 'source_started_ms', 'attempts', 'next_attempt_ms'],
   ...['refresh_due_ms', 'last_error_class', 'last_error_code', 'last_error_ms', 'last_used_ms', 'created_at'],
-  'updated_at',
+  ...['updated_at', 'scopes_requested'],
 ] as const satisfies readonly (keyof FullRow)[]
 const sealed = ['key_id', 'wrapped_key', 'token', 'token_secret', 'id_token', 'refresh_token', 'extras'] as const
 const columns = [...plain, ...sealed]

@@ -39,6 +39,8 @@ export interface LifeRow {
   readonly last_error_code: string | null
   readonly last_error_ms: number | null
   readonly last_used_ms: number | null
+  /** A JSON array: what connections asked for; null: none is known. */
+  readonly scopes_requested: string | null
 }
 
 /** Without secrets. */
@@ -46,7 +48,7 @@ const lifeColumns = [
   ...['client', 'state', 'state_reason', 'state_since_ms', 'issued_at_ms', 'lifetime_seconds', 'refresh_expires_at'],
   ...['lease_owner', 'lease_until_ms', 'attempt_started_ms', 'attempt_digest', 'source_digest', 'source_started_ms'],
   ...['attempts', 'next_attempt_ms', 'refresh_due_ms', 'last_error_class', 'last_error_code', 'last_error_ms'],
-  'last_used_ms',
+  ...['last_used_ms', 'scopes_requested'],
 ] as const satisfies readonly (keyof LifeRow)[]
 
 /** The columns that identify a row and hold its documented object. */

@@ -18,11 +18,13 @@ export interface Dialect {
   readonly wanted: string
   /** After a subquery that chooses rows to update: rows that another statement updates are left out. */
   readonly skipLocked: string
+  /** A statement that no two transactions pass with the same text `$1`, each until its end; null: none is needed. */
+  readonly lockName: string | null
   /** Whether no transaction that began before the one of an event can still write one. */
   readonly isSettled: string
 }
 
-export type TableName = 'accounts' | 'vault_keys' | 'client_health' | 'revocations' | 'events'
+export type TableName = 'accounts' | 'vault_keys' | 'client_health' | 'revocations' | 'events' | 'connect_requests'
 
 /** Runs `work` and commits, or rolls back and rejects with what it rejected with. One at a time. */
 export type Transaction = <T>(work: (run: Run) => Promise<T>) => Promise<T>

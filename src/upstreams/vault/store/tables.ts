@@ -3,7 +3,7 @@
  * same in both databases; PostgreSQL begins with the second. Columns that end in `_ms` are milliseconds since 1970, other
  * times are whole Unix seconds.
  */
-import { postgresOutbox, sqliteOutbox } from './outbox-tables.ts'
+import { postgresKeeping, sqliteKeeping } from './keeping-tables.ts'
 import type { Run, Transaction } from './sql.ts'
 
 /** What this version reads and writes; in SQLite it is `PRAGMA user_version`. */
@@ -100,7 +100,7 @@ const sqliteSteps: readonly (readonly string[])[] = [
     `CREATE TABLE client_health (${healthColumns('TEXT', 'INTEGER')}) STRICT, WITHOUT ROWID`,
     ...indexes('accounts'),
   ],
-  [...sqliteOutbox],
+  [...sqliteKeeping],
 ]
 
 // COLLATE "C": ids compare by their bytes, as in SQLite, and an index does not depend on the locale of a machine.
@@ -118,7 +118,7 @@ const postgresTables: readonly string[] = [
   'INSERT INTO tokengraph.vault_version (version) VALUES (2)',
 ]
 /** As `sqliteSteps`; a new database gets the first two at once. */
-const postgresSteps: readonly (readonly string[])[] = [[], postgresTables, [...postgresOutbox]]
+const postgresSteps: readonly (readonly string[])[] = [[], postgresTables, [...postgresKeeping]]
 
 /** Brings the file to the current version; rejects with `Error` for a newer vault and for a foreign database. */
 export async function migrateSqlite(run: Run, transaction: Transaction): Promise<void> {

@@ -73,20 +73,24 @@ export function writeAccounts(
   )
 }
 
-function prepareWrite(run: Run, { sql, keyring }: Store): (record: AccountRecord) => Promise<keyof WriteCounts> {
+/** `always`: also where nothing changes, because the tokens are from a consent and the account is well again. */
+export function prepareWrite(
+  run: Run,
+  { sql, keyring }: Pick<Store, 'sql' | 'keyring'>,
+): (record: AccountRecord, always?: boolean) => Promise<keyof WriteCounts> {
   const { select, upsert } = statements(sql.dialect)
 
-  return async function writeOne(record) {
+  return async function writeOne(record, always = false) {
     const [row] = await run<FullRow>(select, primaryKeyOf(record))
     const stored = row === undefined ? null : decodeUndamaged(row)
     const merged = { ...stored, ...withoutUndefined(record) }
-    if (stored !== null && fingerprint(stored) === fingerprint(merged)) return 'unchanged'
+    if (!always && stored !== null && fingerprint(stored) === fingerprint(merged)) return 'unchanged'
     const identity = identify(merged, row?.row_id ?? randomUUID(), (row?.generation ?? 0) + 1)
     const encoded = encodeRecord(merged, identity, keyring)
     const values = columns.map((column) => encoded[column])
     const written = await run(upsert, [...values, dueAfterImport(merged)])
     // A refresh moved the generation in between: what it wrote is merged, too.
-    if (written.length === 0) return writeOne(record)
+    if (written.length === 0) return writeOne(record, always)
     return row === undefined ? 'added' : 'changed'
   }
 

@@ -1,6 +1,6 @@
 /**
- * The tables of what the vault still has to tell others: revocations to providers, events to the application
- * (docs/events.md). Triggers write the events, so that no writer of an account can forget one, and so that an event is in
+ * The tables of how accounts come and go: connections that users are making (docs/connect.md), and what the vault still
+ * has to tell others: revocations to providers, events to the application (docs/events.md). Triggers write the events, so that no writer of an account can forget one, and so that an event is in
  * the transaction of its change.
  */
 
@@ -57,6 +57,29 @@ const eventColumns = ({ text, number, counter }: Parts): string => `
   delivered_at_ms ${number},
   dead_at_ms ${number}`
 
+/** `state_digest`, `cookie_digest` and `completion_digest` are of what browsers hold; the rest that is secret is sealed. */
+const requestColumns = ({ text, number, blob }: Parts): string => `
+  id ${text} PRIMARY KEY,
+  state_digest ${text} NOT NULL UNIQUE,
+  cookie_digest TEXT,
+  user_id ${text} NOT NULL,
+  provider ${text} NOT NULL,
+  client TEXT NOT NULL,
+  external_account_id TEXT,
+  scopes TEXT NOT NULL,
+  return_to TEXT NOT NULL,
+  challenge TEXT NOT NULL,
+  completion_digest TEXT,
+  completion_until_ms ${number},
+  status TEXT NOT NULL CHECK (status IN ('PENDING', 'RETURNED', 'FINISHING', 'FINISHED', 'DENIED', 'FAILED')),
+  code TEXT,
+  outcome TEXT,
+  key_id ${text} NOT NULL,
+  wrapped_key ${blob} NOT NULL,
+  sealed ${blob} NOT NULL,
+  created_at_ms ${number} NOT NULL,
+  expires_at_ms ${number} NOT NULL`
+
 interface Trigger {
   readonly name: string
   readonly table: 'accounts' | 'revocations'
@@ -111,6 +134,9 @@ function tables(parts: Parts, strict: string): readonly string[] {
   return [
     `CREATE TABLE ${schema}revocations (${revocationColumns(parts)})${strict}`,
     `CREATE TABLE ${schema}events (${eventColumns(parts)}, UNIQUE (row_id, generation, type))${strict}`,
+    `CREATE TABLE ${schema}connect_requests (${requestColumns(parts)})${strict}`,
+    `CREATE INDEX connect_requests_end ON ${schema}connect_requests (expires_at_ms)`,
+    `ALTER TABLE ${schema}accounts ADD COLUMN scopes_requested TEXT`,
     `CREATE INDEX revocations_due ON ${schema}revocations (next_attempt_ms) WHERE state = 'PENDING'`,
     `CREATE INDEX revocations_row ON ${schema}revocations (row_id)`,
     `CREATE INDEX events_due ON ${schema}events (next_attempt_ms) WHERE delivered_at_ms IS NULL AND dead_at_ms IS NULL`,
@@ -138,7 +164,7 @@ const postgresParts: Parts = {
   transaction: 'pg_current_xact_id()::text::bigint',
 }
 
-export const sqliteOutbox: readonly string[] = [
+export const sqliteKeeping: readonly string[] = [
   ...tables(sqliteParts, ' STRICT'),
   ...triggers.map(
     (trigger) => `CREATE TRIGGER ${trigger.name} AFTER ${trigger.on} ON ${trigger.table} WHEN ${trigger.when}
@@ -146,7 +172,7 @@ export const sqliteOutbox: readonly string[] = [
   ),
 ]
 
-export const postgresOutbox: readonly string[] = [
+export const postgresKeeping: readonly string[] = [
   ...tables(postgresParts, ''),
   ...triggers.flatMap((trigger) => [
     `CREATE FUNCTION tokengraph.${trigger.name}() RETURNS trigger LANGUAGE plpgsql AS
