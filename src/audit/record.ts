@@ -5,7 +5,7 @@
  */
 import { createHmac, createSecretKey, hash, hkdfSync } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import type { Decision, ReadableField } from '../auth/policy.ts'
+import type { Change, Decision, ReadableField } from '../auth/policy.ts'
 import { parseJson } from '../lib/json.ts'
 import { reveal } from '../lib/secret.ts'
 import type { Secret } from '../lib/secret.ts'
@@ -34,7 +34,8 @@ export interface OperationEntry extends Stamped {
 export interface RecordedDecision {
   /** `*`: the connected accounts at every provider that the viewer may know of; null: none was named. */
   readonly provider: string | null
-  readonly fields: readonly ReadableField[]
+  /** What was read, or the change that was asked for. */
+  readonly fields: readonly (ReadableField | Change)[]
   readonly decision: 'allowed' | 'denied'
   readonly reason: Decision['reason']
   readonly reads: readonly RecordedRead[]

@@ -1,6 +1,7 @@
 /** The decisions of one operation: collected while it runs, written as one batch before the answer is sent. */
 import { hash } from 'node:crypto'
-import type { Decision, ReadableField } from '../auth/policy.ts'
+import { changes } from '../auth/policy.ts'
+import type { Change, Decision, ReadableField } from '../auth/policy.ts'
 import type { Viewer } from '../auth/viewer.ts'
 import { isoNow } from '../lib/clock.ts'
 import { reveal } from '../lib/secret.ts'
@@ -21,6 +22,8 @@ export interface AuditedAccess {
 export interface AuditTrail {
   /** A decision about what is no secret, before an account is known. */
   record(access: AuditedAccess, decision: Decision): void
+  /** A decision about a change of an account; null where it is not known yet which. */
+  recordChange(access: AuditedAccess & { readonly account: string | null }, change: Change, decision: Decision): void
   /** A decision about secrets of a token: those that leave where it allows. */
   recordToken(token: SubjectToken, fields: FieldSet, decision: Decision): void
   /** Resolves when every decision so far is written. Nothing of the answer may be sent before. */
@@ -51,6 +54,15 @@ const secretsOf: readonly (readonly SecretField[])[] = fieldsOf.map((_, set) =>
   secretFields.filter((field) => (set & fieldSet(field)) !== 0),
 )
 
+/** A change is a bit of its own, after those of the secrets. */
+function changeSet(change: Change): FieldSet {
+  return 1 << (secretFields.length + changes.indexOf(change))
+}
+
+function namesOf(set: FieldSet): readonly (ReadableField | Change)[] {
+  return fieldsOf[set] ?? changes.filter((change) => set === changeSet(change))
+}
+
 /** The secrets of a set. */
 export function secretsIn(set: FieldSet): readonly SecretField[] {
   return secretsOf[set] ?? []
@@ -66,6 +78,8 @@ interface Row {
   readonly decision: Decision
   /** null: decided before an account was known. */
   readonly token: SubjectToken | null
+  /** Of a change; null: no account was named. */
+  readonly account: string | null
   fields: FieldSet
 }
 
@@ -87,8 +101,12 @@ export function createTrail(audit: Audit, operation: AuditedOperation): AuditTra
   return {
     record({ subject, provider }, decision) {
       const known = rowsOf(provider, subject)
-      for (const row of known) if (row.token === null && row.decision.reason === decision.reason) return
-      known.push({ decision, token: null, fields: 0 })
+      for (const row of known)
+        if (row.token === null && row.fields === 0 && row.decision.reason === decision.reason) return
+      known.push({ decision, token: null, account: null, fields: 0 })
+    },
+    recordChange({ subject, provider, account }, change, decision) {
+      rowsOf(provider, subject).push({ decision, token: null, account, fields: changeSet(change) })
     },
     recordToken(token, fields, decision) {
       const known = rowsOf(token.token.provider, token.subject)
@@ -97,7 +115,7 @@ export function createTrail(audit: Audit, operation: AuditedOperation): AuditTra
         row.fields |= fields
         return
       }
-      known.push({ decision, token, fields })
+      known.push({ decision, token, account: null, fields })
     },
     async commit() {
       if (rows.size === 0) return
@@ -170,14 +188,14 @@ function groupsOf(
   const groups: Group[] = []
   let last: Group | undefined
   for (const [subject, own] of bySubject)
-    for (const { decision, token, fields } of own) {
-      if (token === null && isImplied(decision, own)) continue
+    for (const { decision, token, account, fields } of own) {
+      if (token === null && fields === 0 && isImplied(decision, own)) continue
       if (last?.fieldSet !== fields || last.reason !== decision.reason) {
         last = groups.find((group) => group.fieldSet === fields && group.reason === decision.reason)
         if (last === undefined) groups.push((last = newGroup(provider, fields, decision)))
       }
       last.reads.push(
-        token === null ? JSON.stringify({ subject } satisfies RecordedRead) : readText(token, fields, decision, keys),
+        token === null ? JSON.stringify(toNamed(subject, account)) : readText(token, fields, decision, keys),
       )
     }
   return groups
@@ -191,7 +209,7 @@ function isImplied(decision: Decision, own: readonly Row[]): boolean {
 function newGroup(provider: string | null, fields: FieldSet, { allowed, reason }: Decision): Group {
   return {
     provider: provider === null || provider === '*' ? provider : wireProvider(provider),
-    fields: fieldsOf[fields] ?? [],
+    fields: namesOf(fields),
     decision: allowed ? 'allowed' : 'denied',
     reason,
     fieldSet: fields,
@@ -215,12 +233,22 @@ function fingerprintsOf({ token }: SubjectToken, fields: FieldSet, keys: AuditKe
   return fingerprints
 }
 
-function toRead({ subject, token, readAt }: SubjectToken, fingerprints: RecordedRead['fingerprints']): RecordedRead {
-  const account = token.external_account_id
+/** What was decided by names alone. */
+function toNamed(subject: string | null, account: string | null): RecordedRead {
+  return account === null ? { subject } : { subject, ...accountNames(account) }
+}
+
+function accountNames(account: string): Pick<RecordedRead, 'account' | 'account_sha256'> {
   return {
-    subject,
     account: account.slice(0, MAX_ACCOUNT_LENGTH),
     ...(account.length > MAX_ACCOUNT_LENGTH && { account_sha256: hash('sha256', account, 'hex') }),
+  }
+}
+
+function toRead({ subject, token, readAt }: SubjectToken, fingerprints: RecordedRead['fingerprints']): RecordedRead {
+  return {
+    subject,
+    ...accountNames(token.external_account_id),
     expires_at: token.expires_at,
     read_at: readAt,
     fingerprints,

@@ -58,6 +58,10 @@ const grant = z.strictObject({
     .array(z.union([z.enum(secretFields), wildcard]))
     .default(['token'])
     .describe('Secret fields, or `*`; an empty list grants only the metadata.'),
+  connect: z
+    .boolean()
+    .default(false)
+    .describe('Whether the service may connect and disconnect accounts of these users at these providers.'),
   users: z
     .array(z.string().min(1))
     .min(1)
@@ -92,9 +96,13 @@ export const authOptions = z.strictObject({
   services: z.array(service).default([]).describe('The services that may read, each with its own key.'),
   owner: z
     .strictObject({
-      fields: z.array(z.enum(secretFields)).describe('The secret fields that users may read of their own tokens.'),
+      fields: z
+        .array(z.enum(secretFields))
+        .default([...secretFields])
+        .describe('The secret fields that users may read of their own tokens.'),
+      connect: z.boolean().default(true).describe('Whether users may connect and disconnect their own accounts.'),
     })
-    .default({ fields: [...secretFields] }),
+    .prefault({}),
 })
 
 export type AuthOptions = z.output<typeof authOptions>

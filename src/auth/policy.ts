@@ -15,6 +15,10 @@ import type { CompiledGrant, ServiceViewer, Viewer } from './viewer.ts'
 /** `metadata` is everything about an account that is not a secret. */
 export type ReadableField = SecretField | 'metadata'
 
+/** What changes an account: one right for all of it. */
+export const changes = ['start_connection', 'finish_connection', 'disconnect_account'] as const
+export type Change = (typeof changes)[number]
+
 export interface AccessRequest {
   /** The user id of the account's owner. */
   readonly subject: string
@@ -35,6 +39,8 @@ export type Decision =
 
 export interface Access {
   decide(viewer: Viewer, request: AccessRequest): Decision
+  /** Decides whether the viewer may connect and disconnect the subject's accounts at the provider. */
+  decideChange(viewer: Viewer, subject: string, provider: string): Decision
   /** Decides whether the viewer may know of any account of the subject. */
   decideAccounts(viewer: Viewer, subject: string): Decision
   /** The providers at which the viewer may read the subject's metadata. Each secret still needs its own decision. */
@@ -46,6 +52,7 @@ export interface Access {
 /** What one viewer may read. A grant that ends while the operation goes on holds until its end. */
 export interface OperationAccess {
   decide(subject: string, provider: string, field: ReadableField): Decision
+  decideChange(subject: string, provider: string): Decision
   decideAccounts(subject: string): Decision
   readableProviders(subject: string): 'all' | ReadonlySet<string>
 }
@@ -63,8 +70,12 @@ const noProviders: ReadonlySet<string> = new Set()
  * Creates the policy. `owner.fields` lists the secrets that users may read of their own accounts. `now` returns
  * milliseconds since 1970; grants expire by it.
  */
-export function createAccess(auth: Pick<AuthOptions, 'owner'>, now: () => number = unixMs): Access {
+export function createAccess(
+  auth: { readonly owner: Pick<AuthOptions['owner'], 'fields'> & Partial<AuthOptions['owner']> },
+  now: () => number = unixMs,
+): Access {
   const ownerFields = new Set<ReadableField>(['metadata', ...auth.owner.fields])
+  const ownerConnects = auth.owner.connect ?? true
 
   function decide(viewer: Viewer, request: AccessRequest): Decision {
     switch (viewer.kind) {
@@ -75,6 +86,21 @@ export function createAccess(auth: Pick<AuthOptions, 'owner'>, now: () => number
         return ownerFields.has(request.field) ? allowedOwner : deniedOwnerField
       case 'service':
         return decideByGrants(viewer, (grant) => covers(grant, request))
+    }
+  }
+
+  function decideChange(viewer: Viewer, subject: string, provider: string): Decision {
+    switch (viewer.kind) {
+      case 'anonymous':
+        return deniedAnonymous
+      case 'user':
+        if (viewer.userId !== subject) return deniedNotOwner
+        return ownerConnects ? allowedOwner : deniedOwnerField
+      case 'service':
+        return decideByGrants(
+          viewer,
+          (grant) => grant.connect && coversUser(grant.users, subject) && coversField(grant, provider, 'metadata'),
+        )
     }
   }
 
@@ -122,6 +148,7 @@ export function createAccess(auth: Pick<AuthOptions, 'owner'>, now: () => number
         viewer.kind === 'service'
           ? createServiceDecisions(viewer)
           : (subject, provider, field) => decide(viewer, { subject, provider, field }),
+      decideChange: (subject, provider) => decideChange(viewer, subject, provider),
       decideAccounts: (subject) => decideAccounts(viewer, subject),
       readableProviders: (subject) => readableProviders(viewer, subject),
     }
@@ -147,7 +174,7 @@ export function createAccess(auth: Pick<AuthOptions, 'owner'>, now: () => number
     return isSame ? decideByGrants({ ...viewer, grants }, ({ users }) => users === 'all') : { ...viewer, grants }
   }
 
-  return { decide, decideAccounts, readableProviders, forOperation }
+  return { decide, decideChange, decideAccounts, readableProviders, forOperation }
 }
 
 /** One grant must cover the provider, the user and the field together. Parts of two grants do not add up. */
@@ -177,7 +204,8 @@ export function maySeeSchema(viewer: Viewer): boolean {
 
 /** Parses the grants of a service. Throws BAD_USER_INPUT for a provider name that is not valid. */
 export function compileGrants(grants: readonly Grant[]): readonly CompiledGrant[] {
-  return grants.map(({ providers, users, fields, expires_at }) => ({
+  return grants.map(({ providers, users, fields, connect, expires_at }) => ({
+    connect,
     providers: providers.includes('*')
       ? 'all'
       : new Set(providers.map((name) => checkProvider(name, 'grants.providers'))),

@@ -32,6 +32,8 @@ export interface CompiledGrant {
   readonly users: 'all' | { readonly ids: ReadonlySet<string>; readonly prefixes: readonly string[] }
   /** Secret fields. Every grant includes the metadata. */
   readonly fields: 'all' | ReadonlySet<SecretField>
+  /** Whether it covers connecting and disconnecting accounts. */
+  readonly connect: boolean
   /** Milliseconds since 1970, exclusive; Infinity for a grant without an end. */
   readonly expiresAtMs: number
 }

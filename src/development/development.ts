@@ -41,7 +41,7 @@ export async function prepareDevelopment(config: Config, folder: string): Promis
   const service = {
     id: DEVELOPMENT_SERVICE,
     key_sha256: hashServiceKey(key),
-    grants: [{ providers: ['*'], fields: ['*' as const], users: ['*'] }],
+    grants: [{ providers: ['*'], fields: ['*' as const], users: ['*'], connect: true }],
     schema: true,
   }
   const withKey = { ...config, auth: { ...config.auth, services: [...config.auth.services, service] } }

@@ -1,7 +1,16 @@
 /** Answers every request that needs no GraphQL: health probes, refusals, preflights and the page of development mode. */
 import { jsonResponse, RefusedError } from './error-response.ts'
 import type { HttpResponse, RequestHead } from './message.ts'
-import { asksForPage, checkRequest, GRAPHQL_PATH, isPreflight, isProbe, preflightHeaders } from './policy.ts'
+import {
+  asksForPage,
+  checkConnect,
+  checkRequest,
+  GRAPHQL_PATH,
+  isConnectPath,
+  isPreflight,
+  isProbe,
+  preflightHeaders,
+} from './policy.ts'
 import type { HttpPolicy } from './policy.ts'
 
 /** What the probes report. */
@@ -23,13 +32,15 @@ export interface Page {
 /** Null for a request that carries an operation. Throws `RefusedError`. */
 export type Edge = (request: RequestHead) => HttpResponse | Promise<HttpResponse> | null
 
-/** `page` is served to browsers; null serves none. */
-export function createEdge(policy: HttpPolicy, probes: Probes, page: Page | null): Edge {
+/** `page` is served to browsers; null serves none. `connects`: null also for a browser that connects an account. */
+export function createEdge(policy: HttpPolicy, probes: Probes, page: Page | null, connects: boolean): Edge {
   return (request) => {
     if (isProbe(request)) return answerProbe(request.path, probes)
     if (page !== null && request.path === '/' && asksForPage(request)) return toPage
-    const refusal = checkRequest(request, policy)
+    const isConnecting = connects && isConnectPath(request)
+    const refusal = isConnecting ? checkConnect(request, policy) : checkRequest(request, policy)
     if (refusal !== null) throw new RefusedError(refusal)
+    if (isConnecting) return null
     if (isPreflight(request, policy.cors)) return { status: 204, headers: preflightHeaders(policy.cors), body: null }
     // After the checks, which refuse every host name but this machine's: the page holds the development key.
     return page !== null && asksForPage(request) ? answerPage(page) : null

@@ -19,6 +19,7 @@ export function toFetchHandler(handle: HttpHandler): FetchHandler {
       ? await handle({
           method: request.method,
           path: url.pathname,
+          query: url.search.slice(1),
           host,
           // Requests come one by one: the embedding server has the connections.
           connection: request,

@@ -230,6 +230,7 @@ function send(outgoing: ServerResponse, { status, headers, body }: HttpResponse)
 export interface Target {
   /** Without the query. */
   readonly path: string
+  readonly query: string
   /** With the port; empty when the request names none. */
   readonly host: string
 }
@@ -241,9 +242,17 @@ const originForm = /^\/[^?#]*/
 function readTarget(target: string, host: string): Target | null {
   const [, authority, path] = absoluteForm.exec(target) ?? []
   if (!isHost(host) || !isHost(authority ?? '')) return null
-  if (authority !== undefined) return { path: path === undefined || path === '' ? '/' : path, host: authority }
+  if (authority !== undefined)
+    return { path: path === undefined || path === '' ? '/' : path, query: queryIn(target), host: authority }
   const [own] = originForm.exec(target) ?? []
-  return own === undefined ? null : { path: own, host }
+  return own === undefined ? null : { path: own, query: queryIn(target), host }
+}
+
+function queryIn(target: string): string {
+  const start = target.indexOf('?')
+  if (start === -1) return ''
+  const end = target.indexOf('#', start)
+  return target.slice(start + 1, end === -1 ? undefined : end)
 }
 
 // RFC 3986 section 3.2.2, with the zones of RFC 6874. Names of containers may end in a number, as no WHATWG URL may.

@@ -6,6 +6,8 @@ export interface HttpRequest {
   readonly method: string
   /** The path of the target as it was sent, without the query: nothing in it is decoded or resolved. */
   readonly path: string
+  /** What follows the `?` of the target, as it was sent; empty where nothing does. */
+  readonly query: string
   /** The Host header or the authority of an absolute target, with the port; empty when the request has none. */
   readonly host: string
   /** The same object for all requests of one connection. */

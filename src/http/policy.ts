@@ -30,13 +30,30 @@ export function isProbe({ method, path }: RequestHead): boolean {
   return (method === 'GET' || method === 'HEAD') && (path === '/health' || path === '/ready')
 }
 
+/** Whether a browser is on its way to or from a provider (`server/connect.ts`). */
+export function isConnectPath({ path }: Pick<RequestHead, 'path'>): boolean {
+  return path.startsWith('/connect/')
+}
+
+/** The refusal of such a request; null: it may be answered. Other origins lead here, so that none is refused. */
+export function checkConnect({ method, host }: RequestHead, { mode }: HttpPolicy): Refusal | null {
+  if (mode === 'development' && !isLoopback(hostnameOf(host))) return foreignHost
+  if (method === 'GET') return null
+  return { status: 405, code: 'BAD_USER_INPUT', message: 'Open this address in a browser.', headers: { allow: 'GET' } }
+}
+
+// Against DNS rebinding: a page whose host name resolves to this machine must not use the development key.
+const foreignHost = {
+  status: 403,
+  code: 'FORBIDDEN',
+  message: 'Development mode answers to localhost alone.',
+} as const satisfies Refusal
+
 /** The refusal of a request that is no operation; null when it may be answered. */
 export function checkRequest(request: RequestHead, policy: HttpPolicy): Refusal | null {
   const { method, host } = request
   const inDevelopment = policy.mode === 'development'
-  if (inDevelopment && !isLoopback(hostnameOf(host)))
-    // Against DNS rebinding: a page whose host name resolves to this machine must not use the development key.
-    return { status: 403, code: 'FORBIDDEN', message: 'Development mode answers to localhost alone.' }
+  if (inDevelopment && !isLoopback(hostnameOf(host))) return foreignHost
   if (request.path !== GRAPHQL_PATH)
     return { status: 404, code: 'BAD_USER_INPUT', message: `There is nothing here; the graph is at ${GRAPHQL_PATH}.` }
   if (inDevelopment && asksForPage(request)) return null

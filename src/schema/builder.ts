@@ -6,7 +6,7 @@ import type { OperationAccess } from '../auth/policy.ts'
 import type { JsonObject } from '../lib/json.ts'
 import type { Viewer } from '../auth/viewer.ts'
 import type { Loaders } from '../tokens/loaders.ts'
-import type { ServedProvider } from '../tokens/source.ts'
+import type { ServedProvider, TokenSource } from '../tokens/source.ts'
 import type { SubgraphOptions } from './options.ts'
 
 /** What a resolver may reach: who asks, what they may read, and this request's loaders. */
@@ -18,6 +18,8 @@ export interface GraphContext {
   readonly audit: AuditTrail
   readonly load: Loaders
   readonly providers: readonly ServedProvider[]
+  readonly keeperOf: TokenSource['keeperOf']
+  readonly keepers: TokenSource['keepers']
   /** Whether the viewer may read the schema: always in development, by grant in production. */
   readonly maySeeSchema: boolean
   /** What `_service` prints. */
@@ -45,4 +47,5 @@ export const builder = new SchemaBuilder<{
   directives: { useGraphQLToolsUnorderedDirectives: true },
 })
 
-builder.queryType({ description: 'Reads; nothing in this graph changes an account or a token.' })
+builder.queryType({ description: 'Reads; nothing here changes an account or a token.' })
+builder.mutationType({ description: 'Connects accounts and gives them up, where this server keeps them itself.' })

@@ -4,9 +4,9 @@ import type { GraphQLResolveInfo, SelectionNode } from 'graphql'
 import { fieldSet, secretsIn } from '../audit/trail.ts'
 import type { FieldSet } from '../audit/trail.ts'
 import { allowOrThrow } from '../auth/policy.ts'
-import type { Decision } from '../auth/policy.ts'
-import { badUserInput } from '../errors.ts'
-import { checkAccountId, checkProvider, wireProvider } from '../tokens/ids.ts'
+import type { Change, Decision } from '../auth/policy.ts'
+import { badUserInput, CodedError } from '../errors.ts'
+import { checkAccountId, checkId, checkProvider, wireProvider } from '../tokens/ids.ts'
 import type { SecretField, SubjectToken, TokenRequest } from '../tokens/types.ts'
 import { builder } from './builder.ts'
 import type { GraphContext } from './builder.ts'
@@ -156,6 +156,33 @@ export function authorizeAccounts({ access, audit }: GraphContext, subject: stri
   audit.record({ subject, provider: '*' }, decision)
   allowOrThrow(decision)
   return access.readableProviders(subject)
+}
+
+/** Whose account an argument names: a user's own where it is left out. Throws BAD_USER_INPUT. */
+export function subjectOf(context: GraphContext, userId: string | null | undefined): string {
+  requireAuthenticated(context)
+  const { viewer } = context
+  if (userId != null) return checkId(userId, 'user_id')
+  if (viewer.kind !== 'user') throw badUserInput('user_id is missing: a service says whose account it is.')
+  return viewer.userId
+}
+
+/**
+ * Refuses a change where access does not allow it. The decision is kept in the audit before anything changes, and a
+ * change counts as a key of the caller's allowance.
+ */
+export async function authorizeChange(
+  { access, audit, load }: GraphContext,
+  of: { readonly subject: string; readonly provider: string; readonly account: string | null },
+  change: Change,
+): Promise<void> {
+  const decision = access.decideChange(of.subject, of.provider)
+  audit.recordChange(of, change, decision)
+  if (!decision.allowed && decision.code === 'FORBIDDEN')
+    throw new CodedError('FORBIDDEN', 'The caller may not change this.')
+  allowOrThrow(decision)
+  load.consume()
+  await audit.commit()
 }
 
 /** What `@authenticated` announces. */

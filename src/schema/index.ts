@@ -2,6 +2,9 @@
 import './fields.ts'
 import './user.ts'
 import './provider.ts'
+import './connect-account.ts'
+import './disconnect-account.ts'
+import './connection-events.ts'
 import './entities.ts'
 import { builder } from './builder.ts'
 

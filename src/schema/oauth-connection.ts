@@ -1,7 +1,8 @@
 /** `OAuthConnection`: where a user stands with a provider, as data. */
 import { providerId } from './fields.ts'
 import { builder } from './builder.ts'
-import { errorCodes } from '../errors.ts'
+import type { GraphContext } from './builder.ts'
+import { CodedError, errorCodes } from '../errors.ts'
 import { reasons, statuses } from './connection.ts'
 import type { Connection } from './connection.ts'
 import { OAuthAccessTokenRef } from './oauth-access-token.ts'
@@ -58,6 +59,11 @@ export const OAuthConnectionRef = builder.objectRef<Connection>('OAuthConnection
       description: 'Since when the account is in this state, where the platform keeps that.',
       resolve: ({ since }) => since,
     }),
+    can_connect: t.boolean({
+      nullable: false,
+      description: 'Whether `start_connection` can begin one here.',
+      resolve: ({ provider }, _, context) => canConnect(context, provider),
+    }),
     last_failure: t.exposeString('last_failure', {
       description:
         'The kind of the last refresh that failed, such as `grant_dead`, `client_bad`, `rate` or `unreachable`; it may have succeeded since.',
@@ -72,3 +78,13 @@ export const OAuthConnectionRef = builder.objectRef<Connection>('OAuthConnection
     }),
   }),
 })
+
+function canConnect({ keeperOf }: GraphContext, provider: string): boolean {
+  try {
+    const { keeper, name } = keeperOf(provider)
+    return keeper.connector?.canConnect(name) ?? false
+  } catch (error) {
+    if (error instanceof CodedError) return false
+    throw error
+  }
+}

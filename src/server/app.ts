@@ -11,10 +11,11 @@ import type { Refusal } from '../http/error-response.ts'
 import { toFetchHandler } from '../http/fetch.ts'
 import type { FetchHandler } from '../http/fetch.ts'
 import type { HttpHandler, HttpRequest, HttpResponse } from '../http/message.ts'
-import { bodyTimeout, headersFor, isProbe, tooLarge } from '../http/policy.ts'
+import { bodyTimeout, headersFor, isConnectPath, isProbe, tooLarge } from '../http/policy.ts'
 import { within } from '../lib/abort.ts'
 import type { Log } from '../log.ts'
 import { createAuthenticate } from './authenticate.ts'
+import { createConnectRoutes } from './connect.ts'
 import { createGraph } from './graph.ts'
 import type { GraphDeps } from './graph.ts'
 import { countResponse } from './observability/metrics.ts'
@@ -52,10 +53,12 @@ export function createApp(config: AppConfig, deps: AppDeps): App {
   const { mode, limits, cors, request_timeout_ms: timeoutMs } = config
   const { log, metrics, tracing, source, documents } = deps
   const policy = { mode, cors, bodyBytes: limits.body_bytes }
+  const connect = createConnectRoutes(source, log)
   const answerWithoutGraph = createEdge(
     policy,
     { isReady: deps.isReady, port: deps.port, states: source.states },
     deps.page,
+    connect !== null,
   )
   const disposal = new AbortController()
   const reasons = createReasonLog(log)
@@ -110,11 +113,16 @@ export function createApp(config: AppConfig, deps: AppDeps): App {
     return respond(defect)
   }
 
+  function answerAtLength(request: HttpRequest, state: RequestState): Promise<HttpResponse> {
+    if (connect === null || !isConnectPath(request)) return answerOperation(request, state)
+    return gate.run(request, () => connect(request))
+  }
+
   async function handle(request: HttpRequest): Promise<HttpResponse> {
     const state = startRequest(request, tracing)
     let response: HttpResponse
     try {
-      response = (await answerWithoutGraph(request)) ?? (await answerOperation(request, state))
+      response = (await answerWithoutGraph(request)) ?? (await answerAtLength(request, state))
     } catch (error) {
       response = explain(error, request, state)
     }

@@ -11,7 +11,7 @@ import { CodedError } from '../errors.ts'
 import { RefusedError } from '../http/error-response.ts'
 import { REQUEST_ID_HEADER, requestIdOf } from '../http/error-response.ts'
 import type { HttpRequest } from '../http/message.ts'
-import { GRAPHQL_PATH } from '../http/policy.ts'
+import { GRAPHQL_PATH, isConnectPath } from '../http/policy.ts'
 import { secret } from '../lib/secret.ts'
 import type { GraphContext } from '../schema/builder.ts'
 import { createLoaders } from '../tokens/loaders.ts'
@@ -54,6 +54,12 @@ export interface AnsweredError {
 
 const knownPaths: ReadonlySet<string> = new Set([GRAPHQL_PATH, '/', '/health', '/ready'])
 
+/** Of a browser that connects an account: its path names the request or the client. */
+function routeOf(path: string): string {
+  if (!isConnectPath({ path })) return 'other'
+  return path.startsWith('/connect/callback/') ? '/connect/callback' : '/connect'
+}
+
 export function startRequest(
   { method, path, header }: Pick<HttpRequest, 'method' | 'path' | 'header'>,
   tracing: Tracing | null,
@@ -64,7 +70,7 @@ export function startRequest(
     id: requestIdOf(header(REQUEST_ID_HEADER)),
     traceId: span?.link.traceId ?? parseTraceId(traceparent),
     method,
-    path: knownPaths.has(path) ? path : 'other',
+    path: knownPaths.has(path) ? path : routeOf(path),
     startedAt: performance.now(),
     span,
     gateway: null,
@@ -118,6 +124,8 @@ export function createContextFactory(
       createReadLimit(limits.token_reads, callerOf(viewer), viewer.kind === 'user' ? consume.user : consume.service),
     ),
     providers: source.providers,
+    keeperOf: source.keeperOf,
+    keepers: source.keepers,
     maySeeSchema: mode === 'development' || maySeeSchema(viewer),
     subgraph,
   })

@@ -22,6 +22,7 @@ const grant: fc.Arbitrary<Grant> = fc.record({
     minLength: 1,
   }),
   fields: fc.uniqueArray(fc.constantFrom(...secretFields, '*' as const)),
+  connect: fc.boolean(),
   users: fc.uniqueArray(fc.constantFrom(...subjects, 'acme_*', 'acme_1*', '*'), { minLength: 1 }),
 })
 

@@ -93,6 +93,7 @@ describe('a valid file', () => {
       providers: ['oauth_google', '*'],
       fields: ['*'],
       users: ['*'],
+      connect: false,
     })
   })
 

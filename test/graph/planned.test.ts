@@ -37,6 +37,9 @@ const values: Readonly<Record<string, readonly unknown[]>> = {
   providers: [['google', 'github'], ['google', 'google'], [], ['']],
   required_scopes: [['openid'], ['nothing', 'email'], []],
   external_account_id: [null, 'eac_user_1_oauth_google_0', 'another'],
+  after: [null, '1.5', 'no cursor'],
+  first: [null, 0, 1, 100, 101],
+  upstream: [null, 'clerk', 'another'],
   min_validity_seconds: [0, 60, -1, 31_536_000, 400_000_000],
   representations: [
     [{ __typename: 'User', id: 'user_1' }],

@@ -51,7 +51,7 @@ export interface TestService {
 const ASKS_BEFORE_PLAN = process.env.TEST_PLANNED === 'yes' ? 0 : undefined
 
 /** May read everything. */
-export const everything: ServiceOptions['grants'] = [{ providers: ['*'], fields: ['*'], users: ['*'] }]
+export const everything: ServiceOptions['grants'] = [{ providers: ['*'], fields: ['*'], users: ['*'], connect: true }]
 
 export interface TestServerOptions {
   /** Parts of the configuration file, as its YAML would say them. */
@@ -134,7 +134,7 @@ export async function startTestServer({
   }
 }
 
-/** The configuration that a file with this content gives, listening on a free port of this machine. */
+/** The configuration that a file with this content gives, listening on this machine: on a free port, unless it names one. */
 export function configOf(file: Readonly<Record<string, unknown>>): Config {
   using folder = makeFolder()
   // JSON is YAML: the test takes the same way as an operator's file.
@@ -142,5 +142,6 @@ export function configOf(file: Readonly<Record<string, unknown>>): Config {
   const limits = { loop_delay_ms: 0, ...(file.limits as object | undefined) }
   const content = JSON.stringify({ audit: { sink: 'none' }, ...file, limits })
   const config = loadConfig({ file: folder.write('tokengraph.yaml', content), env: {} })
-  return { ...config, listen: { host: '127.0.0.1', port: 0 } }
+  const { port = 0 } = (file.listen ?? {}) as { readonly port?: number }
+  return { ...config, listen: { host: '127.0.0.1', port } }
 }

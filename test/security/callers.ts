@@ -19,6 +19,8 @@ export interface Caller {
   readonly service: Readonly<Record<string, unknown>> | null
   bearer(issuer: Issuer): Promise<string | null>
   mayRead(cell: Cell): boolean
+  /** Whether the caller may connect and disconnect the subject's accounts at the provider. */
+  mayChange(cell: Omit<Cell, 'field'>): boolean
 }
 
 const anybody: readonly string[] = ['*']
@@ -30,19 +32,39 @@ function user(name: string, user_id: string): Caller {
     service: null,
     bearer: (issuer) => issuer.sign({ sub: user_id }),
     mayRead: ({ subject }) => subject === user_id,
+    mayChange: ({ subject }) => subject === user_id,
   }
 }
 
-function service(name: string, grants: readonly object[], mayRead: Caller['mayRead']): Caller {
+function service(
+  name: string,
+  grants: readonly object[],
+  mayRead: Caller['mayRead'],
+  mayChange: Caller['mayChange'] = () => false,
+): Caller {
   const { key, key_sha256 } = newServiceKey()
   const id = name.replaceAll(/[^a-z]+/g, '-')
-  return { name, user_id: null, service: { id, key_sha256, grants }, bearer: () => Promise.resolve(key), mayRead }
+  return {
+    name,
+    user_id: null,
+    service: { id, key_sha256, grants },
+    bearer: () => Promise.resolve(key),
+    mayRead,
+    mayChange,
+  }
 }
 
 const all = { providers: anybody, fields: anybody, users: anybody }
 
 export const callers: readonly Caller[] = [
-  { name: 'nobody', user_id: null, service: null, bearer: () => Promise.resolve(null), mayRead: () => false },
+  {
+    name: 'nobody',
+    user_id: null,
+    service: null,
+    bearer: () => Promise.resolve(null),
+    mayRead: () => false,
+    mayChange: () => false,
+  },
   user('the owner', 'acme_1'),
   user('a user of neither', 'stranger_1'),
   service('a service without a grant', [], () => false),
@@ -70,4 +92,30 @@ export const callers: readonly Caller[] = [
   service('a service whose grant has ended', [{ ...all, expires_at: '2020-01-01T00:00:00Z' }], () => false),
   service('a service whose grant will end', [{ ...all, expires_at: '2100-01-01T00:00:00Z' }], () => true),
   service('a service for everything', [all], () => true),
+  service(
+    'a service that connects, and reads nothing',
+    [{ ...all, fields: [], connect: true }],
+    () => false,
+    () => true,
+  ),
+  service(
+    'a service that connects for a prefix at one provider',
+    [{ providers: ['google'], fields: ['token'], users: ['acme_*'], connect: true }],
+    (c) => c.provider === 'oauth_google' && c.field === 'token' && c.subject === 'acme_1',
+    (c) => c.provider === 'oauth_google' && c.subject === 'acme_1',
+  ),
+  service(
+    'a service whose right to connect has ended',
+    [{ ...all, connect: true, expires_at: '2020-01-01T00:00:00Z' }],
+    () => false,
+  ),
+  service(
+    'a service with a right to read here and to connect there',
+    [
+      { providers: ['google'], fields: [], users: ['acme_*'], connect: true },
+      { providers: ['github'], fields: ['token'], users: ['other_*'] },
+    ],
+    (c) => c.provider === 'oauth_github' && c.field === 'token' && c.subject === 'other_1',
+    (c) => c.provider === 'oauth_google' && c.subject === 'acme_1',
+  ),
 ]

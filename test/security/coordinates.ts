@@ -35,6 +35,7 @@ export const openLeaves = [
     'scopes',
   ].map((field) => `OAuthAccessToken.${field}`),
   ...[
+    'can_connect',
     'last_failure',
     'last_failure_at',
     'missing_scopes',
@@ -45,6 +46,14 @@ export const openLeaves = [
     'status',
   ].map((field) => `OAuthConnection.${field}`),
   ...['id', 'platform', 'upstream'].map((field) => `OAuthProvider.${field}`),
+  ...['error_code', 'expires_at', 'id', 'provider', 'status'].map((field) => `ConnectionRequest.${field}`),
+  ...['authorization_url', 'connection_request_id', 'expires_at'].map((field) => `StartConnectionPayload.${field}`),
+  ...['error_code', 'missing_scopes', 'status', 'warnings'].map((field) => `FinishConnectionPayload.${field}`),
+  ...['effect', 'provider_revocation'].map((field) => `DisconnectAccountPayload.${field}`),
+  ...['created_at', 'external_account_id', 'generation', 'id', 'provider', 'reason', 'type', 'user_id'].map(
+    (field) => `ConnectionEvent.${field}`,
+  ),
+  ...['cursor', 'has_more'].map((field) => `ConnectionEventPage.${field}`),
   'User.id',
   '_Service.sdl',
 ]

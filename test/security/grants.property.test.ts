@@ -15,10 +15,11 @@ const grant: fc.Arbitrary<Grant> = fc.record(
   {
     providers: fc.subarray(['*', 'google', ...providers], { minLength: 1 }),
     fields: fc.subarray(['*', ...fields] as const),
+    connect: fc.boolean(),
     users: fc.subarray(['*', 'acme_*', 'acme_1', 'other_1', 'other_'], { minLength: 1 }),
     expires_at: fc.constantFrom(...instants.map((ms) => new Date(ms).toISOString()), '2026-01-01T03:30:00+02:00'),
   },
-  { requiredKeys: ['providers', 'fields', 'users'] },
+  { requiredKeys: ['providers', 'fields', 'connect', 'users'] },
 )
 
 const cells = subjects.flatMap((subject) =>
@@ -66,7 +67,13 @@ it('only loses rights as time goes on', () => {
 })
 
 it('tells the audit, and not the caller, that a grant has ended', () => {
-  const ended = { providers: ['*'], fields: ['*' as const], users: ['*'], expires_at: '2026-01-01T00:00:00Z' }
+  const ended = {
+    providers: ['*'],
+    fields: ['*' as const],
+    connect: true,
+    users: ['*'],
+    expires_at: '2026-01-01T00:00:00Z',
+  }
   const access = createAccess(authOptions.parse({}), () => Date.UTC(2026, 0, 1))
   const viewer: Viewer = { kind: 'service', id: 'a', grants: compileGrants([ended]), schema: false }
   expect(access.decide(viewer, cells[0]!)).toEqual({ allowed: false, code: 'FORBIDDEN', reason: 'grant_expired' })

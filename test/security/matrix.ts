@@ -37,6 +37,7 @@ export interface Matrix extends AsyncDisposable {
 }
 
 const CONCURRENCY = 8
+export const RETURN_TO = 'https://app.example.invalid/settings'
 
 /** A user who is known, but not at the providers of the matrix. */
 export const elsewhere = {
@@ -52,6 +53,10 @@ export async function startMatrix(): Promise<Matrix> {
   const vault = {
     path: join(folder.path, 'vault.sqlite'),
     keys: [{ id: 'k1', secret: 'invented-ring-secret-0123456789-abcdef' }],
+    clients: Object.fromEntries(
+      ['google', 'github'].map((name) => [name, { client_id: 'invented', client_secret: 'invented-client-secret' }]),
+    ),
+    connect: { public_url: 'https://tokens.example.invalid', return_to: [RETURN_TO] },
   }
   await fill(vault)
   const auditPath = join(folder.path, 'audit.ndjson')

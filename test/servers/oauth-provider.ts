@@ -16,6 +16,8 @@ export interface OAuthProviderServer extends LocalServer {
   /** What the token endpoint adds, or takes away where it is undefined. */
   extra: Readonly<Record<string, unknown>>
   user: ProviderUser
+  /** What its ID tokens say beside the truth, or in its place. */
+  claims: Readonly<Record<string, unknown>>
   /** The answers of the token endpoint, in order. */
   readonly issued: readonly Readonly<Record<string, unknown>>[]
   /** The client may be sent back to these alone. */
@@ -27,6 +29,7 @@ interface Grant {
   readonly redirect_uri: string
   readonly challenge: string
   readonly scope: string
+  readonly nonce: string | null
 }
 
 export async function startOAuthProvider(): Promise<OAuthProviderServer> {
@@ -55,7 +58,13 @@ export async function startOAuthProvider(): Promise<OAuthProviderServer> {
     if (!isComplete || !/^[\w-]{43}$/.test(challenge) || query.get('code_challenge_method') !== 'S256')
       return failure('invalid_request')
     const code = randomUUID()
-    grants.set(code, { user: server.user, redirect_uri, challenge, scope: query.get('scope') ?? '' })
+    grants.set(code, {
+      user: server.user,
+      redirect_uri,
+      challenge,
+      scope: query.get('scope') ?? '',
+      nonce: query.get('nonce'),
+    })
     const back = new URL(redirect_uri)
     back.searchParams.set('code', code)
     back.searchParams.set('state', query.get('state') ?? '')
@@ -80,7 +89,7 @@ export async function startOAuthProvider(): Promise<OAuthProviderServer> {
       token_type: 'Bearer',
       refresh_token: `invented-refresh-token-${randomUUID()}`,
       scope: grant.scope,
-      id_token: idToken(grant.user),
+      id_token: idToken(grant.user, grant.nonce),
       ...(server.expires_in !== null && { expires_in: server.expires_in }),
       ...server.extra,
     }
@@ -101,10 +110,19 @@ export async function startOAuthProvider(): Promise<OAuthProviderServer> {
     return { status: 200, body: { id, sub: id, email, email_verified: true, name: 'Invented Person' } }
   }
 
-  function idToken({ id, email }: ProviderUser): string {
+  function idToken({ id, email }: ProviderUser, nonce: string | null): string {
     const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
     const exp = Math.floor(Date.now() / 1000) + 300
-    const claims = { iss: server.url, aud: client.client_id, sub: id, email, email_verified: true, exp }
+    const claims = {
+      iss: server.url,
+      aud: client.client_id,
+      sub: id,
+      email,
+      email_verified: true,
+      exp,
+      ...(nonce !== null && { nonce }),
+      ...server.claims,
+    }
     const signed = `${encode({ alg: 'ES256', typ: 'JWT' })}.${encode(claims)}`
     return `${signed}.${sign('sha256', Buffer.from(signed), { key: privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
   }
@@ -115,6 +133,7 @@ export async function startOAuthProvider(): Promise<OAuthProviderServer> {
     expires_in: 3600,
     extra: {},
     user: { id: 'invented-provider-user', email: 'person@example.invalid' },
+    claims: {},
     issued,
     redirect_uris,
   })

@@ -69,8 +69,8 @@ test.each([
   ],
   [
     'an operation that the schema has not',
-    documentMap('mutation { a }'),
-    `FILE  ${sha256('mutation { a }')}  The schema has no mutation.`,
+    documentMap('subscription { a }'),
+    `FILE  ${sha256('subscription { a }')}  The schema has no subscription.`,
   ],
   [
     'no operation',

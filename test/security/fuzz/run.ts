@@ -23,7 +23,7 @@ export interface FuzzDoor extends Door {
 export async function startFuzzDoor(): Promise<FuzzDoor> {
   const door = await startDoor({}, [
     { id: 'without-grants', grants: [] },
-    { id: 'other-user', grants: [{ providers: ['*'], fields: ['*'], users: ['user_2'] }] },
+    { id: 'other-user', grants: [{ providers: ['*'], fields: ['*'], users: ['user_2'], connect: true }] },
   ])
   const callers = [null, ...door.keys]
   for (let round = 0; round < 5; round++)
