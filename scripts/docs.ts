@@ -1,7 +1,7 @@
 /**
- * Fills the generated parts of the docs from the code and prints `tokengraph.schema.json`: `npm run generate`. With
- * `--check` it changes nothing and fails where a part has drifted. A part is between `<!-- generated: NAME -->` and
- * `<!-- end -->`.
+ * Fills the generated parts of the docs from the code, prints `tokengraph.schema.json`, and composes the supergraph of
+ * deploy/compose: `npm run generate`. With `--check` it changes nothing and fails where a part has drifted. A part is
+ * between `<!-- generated: NAME -->` and `<!-- end -->`.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { format, resolveConfig } from 'prettier'
 import { chartThemes, renderChart } from '../bench/chart.ts'
 import { performanceParts, readResult } from '../bench/report.ts'
+import { compose } from '../examples/supergraph/compose.ts'
 import { publishedSchema } from '../src/config/json-schema.ts'
 import { describeConfig } from '../src/config/reference.ts'
 import { errorCodes } from '../src/errors.ts'
@@ -166,6 +167,12 @@ const schemaFile = fileURLToPath(new URL('tokengraph.schema.json', root))
 const options = { ...(await resolveConfig(schemaFile)), filepath: schemaFile }
 const schema = await format(JSON.stringify(publishedSchema(platforms)), options)
 update('tokengraph.schema.json', readFile(new URL('tokengraph.schema.json', root)), schema)
+
+// The codegen has just printed the subgraph.
+const supergraph = 'deploy/compose/gateway/supergraph.graphql'
+const sdl = readFile(new URL('subgraph.graphql', root))
+const composed = compose([{ name: 'tokengraph', url: 'http://tokengraph:4000/graphql', sdl }])
+update(supergraph, readFile(new URL(supergraph, root)), `${composed.trimEnd()}\n`)
 
 const unused = Object.keys(generators).filter((generator) => !used.has(generator))
 if (unused.length > 0) throw new Error(`docs: nothing shows ${unused.join(', ')}`)

@@ -71,11 +71,11 @@ describe('the compose file', () => {
 })
 
 describe('what it mounts', () => {
-  it('is a supergraph of the current subgraph', async () => {
+  it('is a supergraph of the current subgraph: otherwise `npm run generate`', () => {
     const supergraph = composeSupergraph([
       { name: 'tokengraph', url: 'http://tokengraph:4000/graphql', sdl: subgraphSdl },
     ])
-    await expect(supergraph).toMatchFileSnapshot(join(composeFolder, 'gateway/supergraph.graphql'))
+    expect(readDeploy('compose/gateway/supergraph.graphql')).toBe(`${supergraph.trimEnd()}\n`)
   })
 
   it('lets Prometheus scrape the port of the configuration, and Grafana ask Prometheus', () => {

@@ -21,6 +21,8 @@ export const skipped: Readonly<Record<string, string>> = {
   'npm test': 'it is what runs this test',
   'curl elsewhere': 'tests talk to this machine alone',
   docker: 'no container engine runs here; test/supply-chain and test/deploy hold what it would build and run',
+  helm: 'not installed; test/deploy holds what it rendered',
+  kubectl: 'no cluster runs here; test/deploy holds the manifests',
   'graphql-inspector': 'not installed; its core is, and test/tools compares with that',
   'hive-gateway': 'not installed; its runtime is, and examples/supergraph runs that',
 }
