@@ -20,6 +20,8 @@ export interface SceneOptions {
   readonly client?: Readonly<Record<string, unknown>>
   /** Over those of a plain one; null: the vault connects no accounts. */
   readonly connect?: Readonly<Record<string, unknown>> | null
+  /** Left out: a free one. */
+  readonly port?: number
   /** Parts of the configuration file. */
   readonly file?: Readonly<Record<string, unknown>>
 }
@@ -35,7 +37,7 @@ export function newVerifier(): Verifier {
 }
 
 /** A port that was free a moment ago: redirect URIs name it before the server listens. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
@@ -51,11 +53,11 @@ export async function openConnectScene(options: SceneOptions = {}) {
 
 export async function openSceneAt(
   provider: Pick<OAuthProviderServer, 'url' | 'client_id' | 'client_secret' | 'redirect_uris'>,
-  { provider: record = {}, client = {}, connect = {}, file = {} }: SceneOptions = {},
+  { provider: record = {}, client = {}, connect = {}, file = {}, port: chosen }: SceneOptions = {},
 ) {
+  const port = chosen ?? (await freePort())
   const folder = makeFolder()
   const issuer = await startIssuer()
-  const port = await freePort()
   const publicUrl = `http://127.0.0.1:${String(port)}`
   provider.redirect_uris.add(`${publicUrl}/connect/callback/acme`)
   const plain = {
