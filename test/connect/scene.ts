@@ -17,6 +17,8 @@ const ring = [{ id: 'k1', secret: 'invented-ring-secret-0123456789-abcdef' }]
 export interface SceneOptions {
   /** Keys of the provider's record, over those of a plain one. */
   readonly provider?: Readonly<Record<string, unknown>>
+  /** The whole record, in the place of the plain one. */
+  readonly record?: Readonly<Record<string, unknown>>
   readonly client?: Readonly<Record<string, unknown>>
   /** Over those of a plain one; null: the vault connects no accounts. */
   readonly connect?: Readonly<Record<string, unknown>> | null
@@ -53,7 +55,7 @@ export async function openConnectScene(options: SceneOptions = {}) {
 
 export async function openSceneAt(
   provider: Pick<OAuthProviderServer, 'url' | 'client_id' | 'client_secret' | 'redirect_uris'>,
-  { provider: record = {}, client = {}, connect = {}, file = {}, port: chosen }: SceneOptions = {},
+  { provider: changes = {}, record, client = {}, connect = {}, file = {}, port: chosen }: SceneOptions = {},
 ) {
   const port = chosen ?? (await freePort())
   const folder = makeFolder()
@@ -76,7 +78,7 @@ export async function openSceneAt(
           clients: {
             acme: { client_id: provider.client_id, client_secret: provider.client_secret, scopes: ['read'], ...client },
           },
-          providers: { acme: { ...plain, ...record } },
+          providers: { acme: record === undefined ? { ...plain, ...changes } : { ...record, id: undefined } },
           ...(connect !== null && { connect: { public_url: publicUrl, return_to: [RETURN_TO], ...connect } }),
         },
       },
