@@ -127,7 +127,7 @@ const disconnectQuery = `mutation Disconnect($input: DisconnectAccountInput!) {
   disconnect_account(input: $input) { provider_revocation effect } }`
 
 /** An application that calls the graph as one caller. */
-export function openApp(server: TestServer, bearer: () => Promise<string>) {
+export function openApp(server: Pick<TestServer, 'ask'>, bearer: () => Promise<string>) {
   const ask = async <Data>(query: string, variables: object): Promise<Answer<Data>> =>
     server.ask<Data>(query, { variables, bearer: await bearer() })
   return {
