@@ -72,8 +72,12 @@ test('pushes the request where the server takes no other (RFC 9126): the browser
 test('an `iss` that was changed, or taken away, ends the connection', async () => {
   const scene = await openScene()
   for (const edit of [
-    (url: URL) => { url.searchParams.set('iss', 'https://lying.example.invalid'); },
-    (url: URL) => { url.searchParams.delete('iss'); },
+    (url: URL) => {
+      url.searchParams.set('iss', 'https://lying.example.invalid')
+    },
+    (url: URL) => {
+      url.searchParams.delete('iss')
+    },
   ]) {
     const app = scene.app('user_1')
     const begun = (await app.start({ code_challenge: 'x'.repeat(43) })).data!.start_connection

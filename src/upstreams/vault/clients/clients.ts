@@ -32,6 +32,12 @@ export interface PrivateKey {
   readonly algorithm: 'RS256' | 'PS256' | 'ES256'
 }
 
+/** Of OAuth 1.0a: a token and its secret, of a request and later of the account. */
+export interface TokenPair {
+  readonly token: string
+  readonly secret: Secret
+}
+
 /** What is known of an account when it is refreshed. */
 export interface Grant {
   readonly refreshToken: Secret | null

@@ -8,7 +8,7 @@ import * as oauth from 'oauth4webapi'
 import { reveal } from '../../kit.ts'
 import type { Secret } from '../../kit.ts'
 import { templateForms } from '../providers/provider.ts'
-import type { Grant, OAuthClient } from './clients.ts'
+import type { Grant, OAuthClient, TokenPair } from './clients.ts'
 
 /** What goes over the wire. */
 export interface TokenRequest {
@@ -56,6 +56,8 @@ export interface CodeGrant {
   readonly redirectUri: string
   /** null: none was announced. */
   readonly verifier: Secret | null
+  /** Of OAuth 1.0a, whose verifier is `code`; null: of OAuth 2.0. */
+  readonly requestToken: TokenPair | null
   /** Parameters of the callback that the account keeps. */
   readonly kept: Readonly<Record<string, string>>
 }

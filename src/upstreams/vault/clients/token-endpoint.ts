@@ -3,14 +3,16 @@
  * refresh or an exchange that fails must say whether the provider may have acted on it, so nothing here is repeated and no
  * error is thrown.
  */
-import * as oauth from 'oauth4webapi'
 import { monotonicMs, openPool, parseJson, reveal } from '../../kit.ts'
 import type { HttpPool, RawAnswer, Secret, UpstreamDeps } from '../../kit.ts'
 import { firstKind, judgeRevocation, revocationRequest } from '../disconnect/request.ts'
 import type { Revoked } from '../disconnect/request.ts'
 import { readAnswer } from '../read-answer.ts'
 import type { AnswerOutcome } from '../read-answer.ts'
-import type { Grant, OAuthClient } from './clients.ts'
+import type { Grant, OAuthClient, TokenPair } from './clients.ts'
+import { createDiscovery, issuerOf } from './discovery.ts'
+import type { Limits, Resolved } from './discovery.ts'
+import { readAccountToken, readTemporary, temporaryRequest, tokenRequest, verifierRequest } from './oauth1.ts'
 import { asMembers, parseMembers } from '../answer-members.ts'
 import type { Members } from '../answer-members.ts'
 import { authenticationOf, codeRequest, fillUrl, MissingValue, refreshRequest } from './requests.ts'
@@ -19,10 +21,18 @@ import type { CodeGrant, TokenRequest } from './requests.ts'
 /** `not_sent`: nothing that the provider could have acted on has left this machine. */
 export type Exchanged = AnswerOutcome | { readonly kind: 'not_sent'; readonly reason: string }
 
+export interface AccountToken {
+  readonly accessToken: Secret
+  /** Of OAuth 1.0a; null: of OAuth 2.0. */
+  readonly tokenSecret: Secret | null
+}
+
 export interface ExchangedCode {
   readonly outcome: Exchanged
   /** Of an answer with tokens; null: there is none. They hold secrets. */
   readonly members: Members | null
+  /** Of OAuth 1.0a; null: of OAuth 2.0. */
+  readonly tokenSecret: Secret | null
 }
 
 export interface Issuer {
@@ -39,10 +49,12 @@ export interface TokenEndpoint {
   exchange(grant: CodeGrant, nowSeconds: number, timeoutMs: number): Promise<ExchangedCode>
   /** Where the user's browser asks for consent. Rejects with `MissingValue`, or where the issuer does not answer. */
   authorize(parameters: URLSearchParams, timeoutMs: number): Promise<URL>
+  /** The same by OAuth 1.0a, with the token of the request that it begins. Rejects where the provider does not answer. */
+  begin(callback: string, timeoutMs: number): Promise<{ readonly url: URL; readonly requestToken: TokenPair }>
   /** Who callbacks and ID tokens are from. Rejects where the issuer does not answer. */
   issuer(timeoutMs: number): Promise<Issuer>
   /** What the provider says of the user whose token it is; null: nothing, or the record does not say how to ask. */
-  identify(token: Secret, kept: Grant['kept'], timeoutMs: number): Promise<Members | null>
+  identify(token: AccountToken, kept: Grant['kept'], timeoutMs: number): Promise<Members | null>
   /** Gives up what the grant holds, at the endpoint for that. Never rejects; may be repeated. */
   revoke(grant: Grant, timeoutMs: number): Promise<Revoked>
   close(): Promise<void>
@@ -52,12 +64,9 @@ export interface TokenEndpoint {
 const MAX_POOLS = 64
 /** Bytes of an answer; the longest real one is a few kilobytes. */
 const MAX_ANSWER_BYTES = 262_144
-/** Milliseconds for which the endpoints that an issuer named are used. */
-const DISCOVERY_MS = 3_600_000
 
 export function openTokenEndpoint(client: OAuthClient, { plainHttp = false, observe }: UpstreamDeps): TokenEndpoint {
   const pools = new Map<string, HttpPool>()
-  let discovered: (Resolved & { readonly until: number }) | null = null
 
   function poolFor(url: URL, timeoutMs: number): HttpPool {
     const known = pools.get(url.origin)
@@ -73,42 +82,12 @@ export function openTokenEndpoint(client: OAuthClient, { plainHttp = false, obse
     return pool
   }
 
-  async function resolve(signal: AbortSignal, timeoutMs: number): Promise<OAuthClient> {
-    return (await discover(signal, timeoutMs)).client
-  }
-
-  /** The client with the endpoints that the issuer names. Rejects where it does not answer as it should. */
-  async function discover(signal: AbortSignal, timeoutMs: number): Promise<Resolved> {
-    const { provider, isDiscovered } = client
-    if (!isDiscovered || provider.issuer === null) return { client, metadata: null }
-    if (discovered !== null && monotonicMs() < discovered.until) return discovered
-    const issuer = new URL(provider.issuer)
-    const fetching: oauth.DiscoveryRequestOptions = {
-      // eslint-disable-next-line @typescript-eslint/no-deprecated -- only for loopback addresses: the options see to that
-      [oauth.allowInsecureRequests]: issuer.protocol === 'http:',
-      [oauth.customFetch]: async (address, { headers }) => {
-        const url = new URL(address)
-        const request = { method: 'GET' as const, path: url.pathname + url.search, headers, body: null }
-        const { status, body } = await poolFor(url, timeoutMs).exchange(request, signal)
-        return new Response(new Uint8Array(body), { status, headers: { 'content-type': 'application/json' } })
-      },
-    }
-    const metadata = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, fetching))
-    const { token_endpoint: token, revocation_endpoint: revocation } = metadata
-    if (token === undefined || (issuer.protocol === 'https:' && !token.startsWith('https://')))
-      throw new Error('the issuer names no token endpoint')
-    const isUsable = revocation !== undefined && (issuer.protocol === 'http:' || revocation.startsWith('https://'))
-    const revoke = provider.revoke ?? (isUsable ? plainRevocation(revocation) : null)
-    const isNamed = provider.authorize_url !== provider.issuer
-    const authorize = isNamed ? provider.authorize_url : (metadata.authorization_endpoint ?? '')
-    const named = { authorize_url: authorize, token_url: token, revoke }
-    discovered = {
-      client: { ...client, provider: { ...provider, ...named } },
-      metadata,
-      until: monotonicMs() + DISCOVERY_MS,
-    }
-    return discovered
-  }
+  const discover = createDiscovery(client, async (url, headers, signal, timeoutMs) => {
+    const request = { method: 'GET' as const, path: url.pathname + url.search, headers, body: null }
+    const { status, body } = await poolFor(url, timeoutMs).exchange(request, signal)
+    return new Response(new Uint8Array(body), { status, headers: { 'content-type': 'application/json' } })
+  })
+  const resolve = async (...limits: Limits): Promise<OAuthClient> => (await discover(...limits)).client
 
   /** Sends the parameters ahead (RFC 9126), so that the browser carries none of them. */
   async function push(
@@ -139,15 +118,15 @@ export function openTokenEndpoint(client: OAuthClient, { plainHttp = false, obse
   interface TokenExchange {
     readonly operation: 'refresh' | 'exchange'
     readonly timeoutMs: number
-    readonly when: AnswerTime
     request(resolved: OAuthClient): Promise<TokenRequest>
+    read(resolved: OAuthClient, answer: RawAnswer): Omit<ExchangedCode, 'members'>
   }
 
-  async function exchange({ operation, timeoutMs, when, request: make }: TokenExchange): Promise<ExchangedCode> {
+  async function exchange({ operation, timeoutMs, request: make, read }: TokenExchange): Promise<ExchangedCode> {
     const started = monotonicMs()
     const signal = AbortSignal.timeout(timeoutMs)
     const sent = { started: false }
-    const done = (outcome: Exchanged, answer?: RawAnswer): ExchangedCode => {
+    const done = (outcome: Exchanged, answer?: RawAnswer, tokenSecret: Secret | null = null): ExchangedCode => {
       const isTokens = outcome.kind === 'tokens'
       const reason =
         outcome.kind === 'not_sent' ? outcome.reason : outcome.kind === 'error' ? outcome.class : outcome.kind
@@ -157,7 +136,8 @@ export function openTokenEndpoint(client: OAuthClient, { plainHttp = false, obse
         ...(answer !== undefined && { status: answer.status }),
         ...(!isTokens && { reason }),
       })
-      return { outcome, members: isTokens && answer !== undefined ? parseMembers(answer.body) : null }
+      const members = isTokens && answer !== undefined ? parseMembers(answer.body) : null
+      return { outcome, members, tokenSecret }
     }
     try {
       const resolved = await resolve(signal, timeoutMs)
@@ -165,7 +145,8 @@ export function openTokenEndpoint(client: OAuthClient, { plainHttp = false, obse
       const answer = await send(request, signal, timeoutMs, () => {
         sent.started = true
       })
-      return done(judge(resolved, answer, when), answer)
+      const { outcome, tokenSecret } = read(resolved, answer)
+      return done(outcome, answer, tokenSecret)
     } catch (error) {
       if (sent.started) return done({ kind: 'ambiguous', code: codeOf(error), retryAfterMs: null, refreshToken: null })
       return done({ kind: 'not_sent', reason: codeOf(error) })
@@ -175,11 +156,21 @@ export function openTokenEndpoint(client: OAuthClient, { plainHttp = false, obse
   return {
     async refresh(grant, timeoutMs) {
       const request = (resolved: OAuthClient) => refreshRequest(resolved, grant)
-      return (await exchange({ operation: 'refresh', timeoutMs, when: grant, request })).outcome
+      return (await exchange({ operation: 'refresh', timeoutMs, request, read: readBy(grant) })).outcome
     },
     exchange(grant, nowSeconds, timeoutMs) {
-      const when = { nowSeconds, earlierLifetimeSeconds: null }
-      return exchange({ operation: 'exchange', timeoutMs, when, request: (resolved) => codeRequest(resolved, grant) })
+      const { requestToken, code } = grant
+      if (requestToken === null) {
+        const request = (resolved: OAuthClient) => codeRequest(resolved, grant)
+        return exchange({
+          operation: 'exchange',
+          timeoutMs,
+          request,
+          read: readBy({ nowSeconds, earlierLifetimeSeconds: null }),
+        })
+      }
+      const request = (resolved: OAuthClient) => Promise.resolve(verifierRequest(resolved, requestToken, reveal(code)))
+      return exchange({ operation: 'exchange', timeoutMs, request, read: (_, answer) => readAccountToken(answer) })
     },
     async authorize(parameters, timeoutMs) {
       const limits: Limits = [AbortSignal.timeout(timeoutMs), timeoutMs]
@@ -191,6 +182,19 @@ export function openTokenEndpoint(client: OAuthClient, { plainHttp = false, obse
       for (const [name, value] of sent) url.searchParams.set(name, value)
       return url
     },
+    async begin(callback, timeoutMs) {
+      const answer = await send(
+        temporaryRequest(client, callback),
+        AbortSignal.timeout(timeoutMs),
+        timeoutMs,
+        () => undefined,
+      )
+      const requestToken = readTemporary(answer)
+      if (requestToken === null) throw new Error('the provider gave no token for the request')
+      const url = fillUrl(client.provider.authorize_url, client, { kept: {} })
+      url.searchParams.set('oauth_token', requestToken.token)
+      return { url, requestToken }
+    },
     async issuer(timeoutMs) {
       const found = await discover(AbortSignal.timeout(timeoutMs), timeoutMs)
       return {
@@ -198,7 +202,7 @@ export function openTokenEndpoint(client: OAuthClient, { plainHttp = false, obse
         sendsIssuer: found.metadata?.authorization_response_iss_parameter_supported === true,
       }
     },
-    async identify(token, kept, timeoutMs) {
+    async identify({ accessToken, tokenSecret }, kept, timeoutMs) {
       const signal = AbortSignal.timeout(timeoutMs)
       const started = monotonicMs()
       let status: number | undefined
@@ -208,16 +212,16 @@ export function openTokenEndpoint(client: OAuthClient, { plainHttp = false, obse
         if (identity?.from !== 'request' || identity.url === null) return null
         const headers = {
           accept: 'application/json',
-          authorization: `Bearer ${reveal(token)}`,
+          authorization: `Bearer ${reveal(accessToken)}`,
           'user-agent': 'tokengraph',
         }
         const url = fillUrl(identity.url, resolved, { kept })
-        const answer = await send(
-          { method: identity.method, url, headers, body: null },
-          signal,
-          timeoutMs,
-          () => undefined,
-        )
+        const plain = { method: identity.method, url, headers, body: null }
+        const request =
+          tokenSecret === null
+            ? plain
+            : tokenRequest(resolved, url, identity.method, { token: reveal(accessToken), secret: tokenSecret })
+        const answer = await send(request, signal, timeoutMs, () => undefined)
         status = answer.status
         return status === 200 ? parseMembers(answer.body) : null
       } catch {
@@ -272,32 +276,9 @@ export function openTokenEndpoint(client: OAuthClient, { plainHttp = false, obse
   }
 }
 
-/** What RFC 8414 says of an endpoint: its URL. */
-function plainRevocation(url: string): NonNullable<OAuthClient['provider']['revoke']> {
-  return {
-    ...{ url, method: 'POST', style: 'rfc7009', effect: 'grant', token: 'refresh_token', token_param: 'token' },
-    ...{ identifies_client: false, host_from: null },
-  }
-}
-
-type Limits = readonly [signal: AbortSignal, timeoutMs: number]
-
-interface Resolved {
-  readonly client: OAuthClient
-  /** Of an issuer that was asked; null: the record has everything. */
-  readonly metadata: oauth.AuthorizationServer | null
-}
-
-/** Who the ID tokens and callbacks of the provider are from; null: its record does not say, or a value is missing. */
-function issuerOf({ client, metadata }: Resolved): string | null {
-  const { issuer } = client.provider
-  if (metadata !== null || issuer === null) return metadata?.issuer ?? null
-  try {
-    const { href } = fillUrl(issuer, client, { kept: {} })
-    return issuer.endsWith('/') ? href : href.replace(/\/$/, '')
-  } catch {
-    return null
-  }
+/** Reads an answer of OAuth 2.0. */
+function readBy(when: AnswerTime) {
+  return (resolved: OAuthClient, answer: RawAnswer) => ({ outcome: judge(resolved, answer, when), tokenSecret: null })
 }
 
 type AnswerTime = Pick<Grant, 'nowSeconds' | 'earlierLifetimeSeconds'>

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { badUserInput, CodedError, secret } from '../../kit.ts'
 import type { ConnectionFinish, Connector, FinishedConnection, UpstreamDeps } from '../../kit.ts'
 import { missingScopes, requestedScopes, usesPkce } from '../clients/authorization.ts'
-import type { OAuthClient } from '../clients/clients.ts'
+import type { OAuthClient, TokenPair } from '../clients/clients.ts'
 import type { Exchanged, TokenEndpoint } from '../clients/token-endpoint.ts'
 import type { VaultOptions } from '../options.ts'
 import type { Store } from '../store/store.ts'
@@ -54,11 +54,12 @@ export function createFinish(
     if (client === undefined || secrets.code === undefined) return end(row, refused('no_client'))
     const { kept = {} } = secrets
     const nowSeconds = Math.floor(row.now_ms / 1000)
-    const { outcome, members } = await endpointOf(client).exchange(
+    const { outcome, members, tokenSecret } = await endpointOf(client).exchange(
       {
         code: secret(secrets.code),
         redirectUri: redirectUriOf(options.public_url, client.name),
         verifier: usesPkce(client) ? secret(secrets.verifier) : null,
+        requestToken: secrets.requestToken === undefined ? null : pairOf(secrets.requestToken),
         kept,
       },
       nowSeconds,
@@ -66,8 +67,8 @@ export function createFinish(
     )
     if (outcome.kind !== 'tokens' || members === null) return giveUp(row, client, outcome)
     const { tokens } = outcome
-    const answered = { ...tokens, members, kept: { ...kept, ...outcome.kept } }
-    const base = { request: row, client, tokens, tokenSecret: null, kept: answered.kept, nowSeconds }
+    const answered = { ...tokens, tokenSecret, members, kept: { ...kept, ...outcome.kept } }
+    const base = { request: row, client, tokens, tokenSecret, kept: answered.kept, nowSeconds }
     const consent = { ...base, asked: scopesOf(row), allowsDifferentAccount: given.allowsDifferentAccount }
     const { issuer } = await endpointOf(client).issuer(timeoutMs)
     const fault = findFault(client, tokens.idToken, { nonce: secrets.nonce, issuer, nowSeconds })
@@ -172,6 +173,10 @@ function isProven(row: RequestRow, { completionCode, codeVerifier }: ConnectionF
   const challenge = createHash('sha256').update(codeVerifier).digest('base64url')
   const isBeginner = isSame(challenge, row.challenge)
   return isBeginner && (row.completion_digest === null || isDigestOf(completionCode, row.completion_digest))
+}
+
+function pairOf([token, tokenSecret]: readonly [string, string]): TokenPair {
+  return { token, secret: secret(tokenSecret) }
 }
 
 const nothing = { externalAccountId: null, missingScopes: [], warnings: [], code: null } as const

@@ -4,10 +4,11 @@
  * the application. Only then is the code exchanged, so that an abandoned or stolen callback connects nothing.
  */
 import { createHash } from 'node:crypto'
-import { badUserInput, CodedError, wireProvider } from '../../kit.ts'
+import { badUserInput, CodedError, reveal, wireProvider } from '../../kit.ts'
 import type { BrowserStep, Connector } from '../../kit.ts'
 import { authorizationParameters } from '../clients/authorization.ts'
 import { findClient } from '../clients/clients.ts'
+import { fillUrl } from '../clients/requests.ts'
 import type { OAuthClient } from '../clients/clients.ts'
 import { createFinish } from './finish.ts'
 import type { ConnectorDeps } from './finish.ts'
@@ -71,25 +72,37 @@ export function createConnector(deps: ConnectorDeps): Connector {
     if (row === null || client === undefined) return page('unknown')
     if (statusOf(row) !== 'PENDING') return page('over')
     const secrets = requests.secretsOf(row)
-    let url: string
+    let begun: Begun
     try {
-      url = await authorizationUrl(client, row, secrets)
+      begun = await authorizationOf(client, row, secrets)
     } catch (error) {
       const reason = error instanceof Error ? error.message : 'unknown'
       warn('a connection could not be opened at the provider', { client: client.name, reason })
       return page('unavailable')
     }
+    const { url } = begun
     const name = cookieName(id)
     // The same browser again: the cookie stays, so that a double click or the back button breaks nothing.
     const held = cookieOf(name)
     if (held !== null && isDigestOf(held, row.cookie_digest)) return { kind: 'redirect', url, cookie: null }
     const value = randomText()
     // The last browser counts: scanners of mails and chats open links first.
-    if (!(await requests.bind(row, digestOf(value), null))) return page('over')
+    if (!(await requests.bind(row, digestOf(value), begun.secrets))) return page('over')
     return { kind: 'redirect', url, cookie: { name, value, maxAgeSeconds: COOKIE_SECONDS } }
   }
 
-  async function authorizationUrl(client: OAuthClient, row: RequestRow, secrets: RequestSecrets): Promise<string> {
+  async function authorizationOf(client: OAuthClient, row: RequestRow, secrets: RequestSecrets): Promise<Begun> {
+    if (client.provider.oauth1 !== null) {
+      // The link again: the same token of the request, so that a page of the provider that is open stays good.
+      const known = secrets.requestToken
+      if (known !== undefined) {
+        const url = fillUrl(client.provider.authorize_url, client, { kept: {} })
+        url.searchParams.set('oauth_token', known[0])
+        return { url: url.href, secrets }
+      }
+      const { url, requestToken } = await endpointOf(client).begin(redirectUriOf(publicUrl, client.name), timeoutMs)
+      return { url: url.href, secrets: { ...secrets, requestToken: [requestToken.token, reveal(requestToken.secret)] } }
+    }
     const parameters = authorizationParameters(client, {
       redirectUri: redirectUriOf(publicUrl, client.name),
       scopes: scopesOf(row),
@@ -98,15 +111,17 @@ export function createConnector(deps: ConnectorDeps): Connector {
       nonce: secrets.nonce,
       loginHint: secrets.loginHint ?? null,
     })
-    return (await endpointOf(client).authorize(parameters, timeoutMs)).href
+    return { url: (await endpointOf(client).authorize(parameters, timeoutMs)).href, secrets }
   }
 
   const callback: Connector['callback'] = async (clientName, query, cookieOf) => {
-    const state = query.get('state')
+    const state = query.get('state') ?? query.get('oauth_token') ?? query.get('denied')
     const row = state === null || state.length > 128 ? null : await requests.findByState(state)
     const client = row === null ? undefined : clients.get(row.client)
     // A distinct redirect URI for each client: what one provider sends never counts for another (RFC 9700 section 4.4.2).
     if (row === null || client?.name !== clientName) return null
+    const isFirst = client.provider.oauth1 !== null
+    if (isFirst === query.has('state')) return null
     if (statusOf(row) !== 'PENDING') return page('over')
     const name = cookieName(row.id)
     if (!isDigestOf(cookieOf(name) ?? '', row.cookie_digest)) return page('other_browser')
@@ -123,7 +138,8 @@ export function createConnector(deps: ConnectorDeps): Connector {
       return back({ error: status === 'DENIED' ? 'access_denied' : 'connection_failed' })
     }
     if (!(await isOfIssuer(client, query))) return refuse('FAILED', 'issuer')
-    const [error, code] = [query.get('error'), query.get('code')]
+    const error = isFirst && query.has('denied') ? 'access_denied' : query.get('error')
+    const code = query.get(isFirst ? 'oauth_verifier' : 'code')
     if (error !== null) {
       const isDenied = deniedCodes.has(error)
       return refuse(isDenied ? 'DENIED' : 'FAILED', shortCode(error) ?? 'provider_error')
@@ -162,6 +178,11 @@ export function createConnector(deps: ConnectorDeps): Connector {
     callback,
     finish: createFinish(deps, requests),
   }
+}
+
+interface Begun {
+  readonly url: string
+  readonly secrets: RequestSecrets
 }
 
 /** What providers answer where the user said no. */

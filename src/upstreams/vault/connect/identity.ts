@@ -25,6 +25,7 @@ export interface Expected {
 
 export interface Answered {
   readonly accessToken: Secret
+  readonly tokenSecret: Secret | null
   readonly idToken: Secret | null
   /** Of the answer to the code. */
   readonly members: Members
@@ -41,10 +42,11 @@ const LEEWAY_SECONDS = 300
 export async function readIdentity(
   { provider }: OAuthClient,
   endpoint: Pick<TokenEndpoint, 'identify'>,
-  { accessToken, idToken, members, kept }: Answered,
+  answered: Answered,
   timeoutMs: number,
 ): Promise<Identity | null> {
   const { identity } = provider
+  const { idToken, members, kept } = answered
   const claims = idToken === null ? null : claimsOf(idToken)
   // An issuer that a configuration describes has ID tokens, whose `sub` is the user (section 2).
   if (identity === null) return claims === null ? null : identityIn(claims, 'sub', 'email')
@@ -53,7 +55,7 @@ export async function readIdentity(
       ? members
       : identity.from === 'id_token'
         ? claims
-        : await endpoint.identify(accessToken, kept, timeoutMs)
+        : await endpoint.identify(answered, kept, timeoutMs)
   return source === null ? null : identityIn(source, identity.id, identity.label)
 }
 

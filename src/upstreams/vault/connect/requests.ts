@@ -68,7 +68,7 @@ export interface Requests {
   find(id: string): Promise<RequestRow | null>
   findByState(state: string): Promise<RequestRow | null>
   /** Binds a request that is open to the browser that opened it last. */
-  bind(row: RequestRow, cookieDigest: string, secrets: RequestSecrets | null): Promise<boolean>
+  bind(row: RequestRow, cookieDigest: string, secrets: RequestSecrets): Promise<boolean>
   /** The browser is back with a code, which the holder of `completion` may use. */
   returned(row: RequestRow, secrets: RequestSecrets, completion: string): Promise<boolean>
   /** The browser is back without one, or the code was refused. */
@@ -107,6 +107,11 @@ export function isDigestOf(text: string, digest: string | null): boolean {
 /** Each client has its own, so that what one provider sends never counts for another (RFC 9700 section 4.4.2). */
 export function redirectUriOf(publicUrl: string, client: string): string {
   return `${publicUrl}/connect/callback/${client}`
+}
+
+/** What the callback names the request by: of OAuth 1.0a, the token of the request. */
+function stateOf({ state, requestToken }: RequestSecrets): string {
+  return requestToken?.[0] ?? state
 }
 
 export function scopesOf({ scopes }: Pick<RequestRow, 'scopes'>): readonly string[] {
@@ -175,10 +180,10 @@ export function createRequests({ sql, keyring }: Pick<Store, 'sql' | 'keyring'>)
       return row
     },
     bind(row, cookieDigest, secrets) {
-      const sealed = secrets === null ? row : seal(row, secrets, keyring)
+      const sealed = seal(row, secrets, keyring)
       return changes(
-        `UPDATE ${table} SET cookie_digest = $2, key_id = $3, wrapped_key = $4, sealed = $5 WHERE id = $1 AND ${isOpen}`,
-        [row.id, cookieDigest, sealed.key_id, sealed.wrapped_key, sealed.sealed],
+        `UPDATE ${table} SET cookie_digest = $2, key_id = $3, wrapped_key = $4, sealed = $5, state_digest = $6 WHERE id = $1 AND ${isOpen}`,
+        [row.id, cookieDigest, sealed.key_id, sealed.wrapped_key, sealed.sealed, digestOf(stateOf(secrets))],
       )
     },
     returned(row, secrets, completion) {

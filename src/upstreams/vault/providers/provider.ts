@@ -145,6 +145,14 @@ const fields = {
   id_token_issuer: z.enum(['exact', 'tenant_template']).default('exact'),
   authorize_url: endpoint,
   token_url: endpoint,
+  oauth1: z
+    .strictObject({
+      request_token_url: endpoint.describe('Where a connection begins (RFC 5849 section 2.1).'),
+      signature: z.enum(['HMAC-SHA1', 'HMAC-SHA256']).default('HMAC-SHA1'),
+    })
+    .nullable()
+    .default(null)
+    .describe('Of a provider that speaks OAuth 1.0a; null: it speaks OAuth 2.0.'),
   revoke: revocation.nullable().default(null),
   client_auth: z
     .array(z.enum(['basic', 'basic_raw', 'post', 'secret_as_user', 'private_key_jwt', 'tls', 'none']))
@@ -232,12 +240,14 @@ export type Provider = z.output<typeof providerRecord>
 /** A record as it is written. */
 export type ProviderInput = z.input<typeof providerRecord>
 
-type Endpoints = Pick<Provider, 'issuer' | 'authorize_url' | 'token_url' | 'revoke' | 'refresh' | 'identity'>
+type Endpoints = Pick<Provider, 'issuer' | 'authorize_url' | 'token_url' | 'revoke' | 'refresh' | 'identity' | 'oauth1'>
 
 /** Every URL of a record, with its placeholders. */
 export function urlsOf(record: Endpoints): readonly string[] {
-  const { issuer, authorize_url: authorize, token_url: token, revoke, refresh: renewal, identity: who } = record
-  return [issuer, authorize, token, revoke?.url, renewal.url, who?.url].filter((url) => typeof url === 'string')
+  const { issuer, authorize_url: authorize, token_url: token, revoke, refresh: renewal, identity: who, oauth1 } = record
+  return [issuer, authorize, token, revoke?.url, renewal.url, who?.url, oauth1?.request_token_url].filter(
+    (url) => typeof url === 'string',
+  )
 }
 
 /** The names in braces. */
@@ -257,6 +267,7 @@ function checkRecord(record: z.output<z.ZodObject<typeof fields>>, context: z.Re
   const { expiry, missing_expiry: missing } = record.answer
   if (expiry === 'none' && (missing !== 'never' || record.access_seconds !== null))
     report('without an expiry, tokens never expire')
+  if (record.oauth1 !== null && record.refresh.uses !== 'nothing') report('tokens of OAuth 1.0a are not renewed')
   if (record.client_auth.includes('none') && record.pkce !== 'required' && record.pkce !== 'supported')
     report('a client without a secret needs PKCE')
 }
