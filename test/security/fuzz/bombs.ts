@@ -48,5 +48,9 @@ export const seeds: readonly string[] = [
   'query ($r: [_Any!]!) { _entities(representations: $r) { ... on User { id oauth_connections { provider status } } } }',
   '{ providers { id upstream platform } __typename }',
   '{ a: user(id: """user_1""") @include(if: true) { id @skip(if: false) } }',
+  'mutation { start_connection(input: {provider: "google", user_id: "user_1", return_to: "https://app.example.invalid/", code_challenge: "a"}) { connection_request_id authorization_url } }',
+  'mutation { finish_connection(input: {connection_request_id: "a", completion_code: "b", code_verifier: "c"}) { status account { id } } }',
+  'mutation { a: disconnect_account(input: {provider: "google", external_account_id: "eac_1", user_id: "user_1"}) { provider_revocation effect } }',
+  '{ connection_events(after: "1.2", first: 3) { events { type } cursor } connection_request(id: "a") { status } }',
   ...Object.values(bombs).filter((bomb) => bomb.length < 5000),
 ]

@@ -1,13 +1,17 @@
 /** Operations out of a grammar of GraphQL, half of them with the names of the schema; variables to go with them. */
 import fc from 'fast-check'
-import { isObjectType } from 'graphql'
+import { isInputObjectType, isObjectType } from 'graphql'
 import { schema } from '../../../src/schema/index.ts'
 import { seeds } from './bombs.ts'
 import { mutated } from './mutate.ts'
 
 const types = Object.values(schema.getTypeMap()).filter((type) => isObjectType(type))
 const fields = types.flatMap((type) => Object.values(type.getFields()))
-const argumentsOf = fields.flatMap((field) => field.args.map((argument) => argument.name))
+const inputs = Object.values(schema.getTypeMap()).filter((type) => isInputObjectType(type))
+const argumentsOf = [
+  ...fields.flatMap((field) => field.args.map((argument) => argument.name)),
+  ...inputs.flatMap((type) => Object.keys(type.getFields())),
+]
 
 const invented = fc.stringMatching(/^[_A-Za-z][_0-9A-Za-z]{0,12}$/)
 const fieldName = fc.oneof(fc.constantFrom(...fields.map((field) => field.name)), fc.constant('__typename'), invented)

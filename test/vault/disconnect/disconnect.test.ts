@@ -1,7 +1,10 @@
 /** Accounts that are given up, against a strict revocation endpoint. */
 import { expect, onTestFinished, test } from 'vitest'
 import { removeAccounts } from '../../../src/commands/vault.ts'
+import { vaultOptions } from '../../../src/upstreams/vault/options.ts'
 import { accountRecord } from '../../../src/upstreams/vault/store/record.ts'
+import { rotateKeys } from '../../../src/upstreams/vault/store/rotate.ts'
+import { openStore } from '../../../src/upstreams/vault/store/store.ts'
 import { writeAccounts } from '../../../src/upstreams/vault/store/write.ts'
 import { captureOutput } from '../../kit/output.ts'
 import { startLocal } from '../../servers/local.ts'
@@ -142,4 +145,45 @@ test('`vault remove` leaves the revocation to the server, and says so', async ()
   await eventually(() => {
     expect(revoked).toEqual([refreshToken])
   })
+})
+
+test('an endpoint that takes live access tokens alone gets one: the old one is over, and is refreshed for it', async () => {
+  const { connect, disconnect, endpoint, fail, server } = await openRevocationScene({
+    revoke: { style: 'bearer', effect: 'token', token: 'access_token' },
+  })
+  const { accessToken } = await connect('u1')
+  const seen: string[] = []
+  fail(() => {
+    seen.push(endpoint.calls.at(-1)?.headers.authorization ?? '')
+    return seen.length === 1
+      ? { status: 200, body: { ok: false, error: 'token_expired' } }
+      : { status: 200, body: { ok: true, revoked: true } }
+  })
+  expect(await disconnect('u1')).toEqual({ state: 'REVOKED', effect: 'token' })
+  expect(seen[0]).toBe(`Bearer ${accessToken}`)
+  expect(seen[1]).toMatch(/^Bearer at-/)
+  expect(seen[1]).not.toBe(seen[0])
+  expect(server.posts).toBe(1)
+})
+
+test('the key of the vault may be rotated while a revocation waits', async () => {
+  const { connect, disconnect, fail, options, revoked, store, upstream } = await openRevocationScene()
+  const { refreshToken } = await connect('u1')
+  fail(() => ({ status: 503, raw: 'busy' }))
+  await disconnect('u1')
+  await upstream.close()
+  const keys = [
+    { id: 'k2', secret: 'another-ring-secret-0123456789-abcdefgh' },
+    ...(options as unknown as { readonly keys: readonly object[] }).keys,
+  ]
+  const both = await openStore(vaultOptions.parse({ ...options, keys }))
+  expect(await rotateKeys(both)).toMatchObject({ damaged: [], unused: ['k1'] })
+  await both.close()
+  fail(null)
+  openReader({ ...options, keys: keys.slice(0, 1) })
+  await goBy(store, HOUR_MS)
+  await eventually(async () => {
+    expect(await revocationsOf(store)).toMatchObject([{ state: 'REVOKED' }])
+  })
+  expect(revoked).toEqual([refreshToken])
 })

@@ -35,6 +35,7 @@ export async function openRevocationScene({ revoke = {}, ...given }: EndpointOpt
   return {
     ...scene,
     endpoint,
+    upstream,
     revoked,
     keeper,
     fail(reply: (() => Reply) | null) {

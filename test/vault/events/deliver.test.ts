@@ -1,5 +1,6 @@
 /** Events on their way to a strict receiver. */
 import { expect, onTestFinished, test } from 'vitest'
+import { createEventOutbox } from '../../../src/upstreams/vault/events/outbox.ts'
 import { vaultOptions } from '../../../src/upstreams/vault/options.ts'
 import { startLocal } from '../../servers/local.ts'
 import { eventually, goBy } from '../disconnect/scene.ts'
@@ -153,4 +154,24 @@ test.each([
   const keys = [{ id: 'k1', secret: 'invented-ring-secret-0123456789-abcdef' }]
   const parsed = vaultOptions.safeParse({ path: 'x', keys, events })
   expect(parsed.error?.issues.map((issue) => issue.message).join()).toContain(message)
+})
+
+test('the end of a refresh token is told a fortnight before, once for each', async () => {
+  const scene = await openWith({})
+  for (const user of ['u1', 'u2', 'u3', 'u4']) await scene.connect(user)
+  const endsIn = (user: string, days: number) =>
+    scene.store.sql.run('UPDATE accounts SET refresh_expires_at = unixepoch() + $2 * 86400 + 60 WHERE user_id = $1', [
+      user,
+      days,
+    ])
+  await endsIn('u1', 3)
+  await endsIn('u2', 15)
+  await endsIn('u3', -1)
+  const outbox = createEventOutbox(scene.store.sql)
+  expect(await outbox.announceEndings()).toBe(1)
+  expect(await outbox.announceEndings()).toBe(0)
+  const { events } = await scene.keeper.events(null, 100, null)
+  expect(events.filter(({ type }) => type !== 'CREATED')).toMatchObject([
+    { type: 'REFRESH_TOKEN_EXPIRING', user_id: 'u1', reason: 'in_3_days', generation: 1 },
+  ])
 })

@@ -5,7 +5,7 @@
  */
 import { monotonicMs, openPool, parseJson, reveal } from '../../kit.ts'
 import type { HttpPool, RawAnswer, Secret, UpstreamDeps } from '../../kit.ts'
-import { firstKind, judgeRevocation, revocationRequest } from '../disconnect/request.ts'
+import { firstKind, isDead, judgeRevocation, revocationRequest } from '../disconnect/request.ts'
 import type { Revoked } from '../disconnect/request.ts'
 import { readAnswer } from '../read-answer.ts'
 import type { AnswerOutcome } from '../read-answer.ts'
@@ -252,8 +252,8 @@ export function openTokenEndpoint(client: OAuthClient, { plainHttp = false, obse
         if (revoke === null) return done({ kind: 'unsupported', code: 'no_endpoint' })
         const first = firstKind(revoke, grant)
         if (first === null) return done({ kind: 'unsupported', code: 'no_token' })
-        const present = async (kind: typeof first) => {
-          const request = await revocationRequest(resolved, grant, revoke, kind)
+        const present = async (kind: typeof first, held = grant) => {
+          const request = await revocationRequest(resolved, held, revoke, kind)
           const answer = await send(request, signal, timeoutMs, () => undefined)
           const isWhole = kind === 'refresh_token' || grant.refreshToken === null
           return { status: answer.status, outcome: judgeRevocation(answer, revoke, isWhole) }
@@ -262,6 +262,24 @@ export function openTokenEndpoint(client: OAuthClient, { plainHttp = false, obse
         // RFC 7009 section 2.2.1: a server may take access tokens alone.
         if (outcome.kind === 'unsupported' && first === 'refresh_token')
           ({ status, outcome } = await present('access_token'))
+        // What takes access tokens alone takes live ones.
+        if (
+          outcome.kind === 'retry' &&
+          isDead(outcome.code) &&
+          first === 'access_token' &&
+          grant.refreshToken !== null
+        ) {
+          const renewed = await this.refresh(grant, timeoutMs)
+          if (renewed.kind === 'error' && renewed.class === 'grant_dead') return done({ kind: 'revoked' })
+          if (renewed.kind === 'tokens') {
+            const held = {
+              ...grant,
+              accessToken: renewed.tokens.accessToken,
+              refreshToken: renewed.tokens.refreshToken,
+            }
+            ;({ status, outcome } = await present('access_token', held))
+          }
+        }
         return done(outcome, status)
       } catch (error) {
         const code = codeOf(error)

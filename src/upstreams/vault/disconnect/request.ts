@@ -108,7 +108,13 @@ function rename(form: URLSearchParams, from: string, to: string): void {
 }
 
 /** Codes for a token that is dead already: what was wanted. */
-const dead: ReadonlySet<string> = new Set(['invalid_token', 'token_revoked', 'token_expired', 'invalid_refresh_token'])
+const dead: ReadonlySet<string> = new Set([
+  ...['invalid_token', 'token_revoked', 'token_expired', 'invalid_refresh_token', 'invalid_auth'],
+])
+
+export function isDead(code: string): boolean {
+  return dead.has(code) || code === 'http_401'
+}
 
 /**
  * What an answer means. A redirect is not followed: the token would go where nobody said. `isWhole`: nothing lives on

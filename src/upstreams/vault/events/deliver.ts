@@ -98,6 +98,7 @@ export function createDeliverer({ outbox, options, observe, warn }: DelivererDep
       try {
         if ((await round()) > 0) pauseMs = 0
         if (monotonicMs() >= purgeAt) {
+          await outbox.announceEndings()
           await outbox.purge(days)
           purgeAt = monotonicMs() + PURGE_MS
         }

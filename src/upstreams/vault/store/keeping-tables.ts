@@ -137,6 +137,7 @@ function tables(parts: Parts, strict: string): readonly string[] {
     `CREATE TABLE ${schema}connect_requests (${requestColumns(parts)})${strict}`,
     `CREATE INDEX connect_requests_end ON ${schema}connect_requests (expires_at_ms)`,
     `ALTER TABLE ${schema}accounts ADD COLUMN scopes_requested TEXT`,
+    `CREATE INDEX accounts_ending ON ${schema}accounts (refresh_expires_at) WHERE refresh_expires_at IS NOT NULL`,
     `CREATE INDEX revocations_due ON ${schema}revocations (next_attempt_ms) WHERE state = 'PENDING'`,
     `CREATE INDEX revocations_row ON ${schema}revocations (row_id)`,
     `CREATE INDEX events_due ON ${schema}events (next_attempt_ms) WHERE delivered_at_ms IS NULL AND dead_at_ms IS NULL`,

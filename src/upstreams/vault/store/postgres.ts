@@ -27,6 +27,7 @@ const postgresDialect: Dialect = {
   wanted:
     '(SELECT ordinality - 1 AS position, value FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY) AS wanted CROSS JOIN',
   skipLocked: 'FOR UPDATE SKIP LOCKED',
+  transactionId: 'pg_current_xact_id()::text::bigint',
   lockName: 'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))',
   // Numbers of transactions are those of a cluster: a database that was restored into another one has greater ones.
   isSettled: `(tx < pg_snapshot_xmin(pg_current_snapshot())::text::bigint

@@ -51,6 +51,7 @@ export async function rotateKeys(
       onProgress(rewrapped)
       batch = await rewrapBatch(store, keyId, batch.after)
     }
+    for (const row of await rewrapRevocations(store, keyId)) damaged.push(row)
   }
   return { rewrapped, damaged, ...(await dropUnusedKeys(store)) }
 }
@@ -76,14 +77,33 @@ export function rewrapBatch(store: Store, keyId: string, after: string, size = B
   )
 }
 
-async function rewrap(row: WrappedRow, keyring: Keyring, run: Run, accounts: string): Promise<boolean> {
+/** The same for what still has to be revoked, which is little. Returns the rows that could not be unwrapped. */
+function rewrapRevocations(store: Store, keyId: string): Promise<readonly RowIdentity[]> {
+  const { sql, keyring } = store
+  const revocations = sql.dialect.table('revocations')
+  return writing(sql, () =>
+    sql.transaction(async (run) => {
+      await registerActiveKey(run, sql.dialect, keyring)
+      const rows = await run<WrappedRow>(
+        `SELECT row_id, user_id, provider, external_account_id, generation, key_id, wrapped_key FROM ${revocations}
+         WHERE key_id = $1 AND wrapped_key IS NOT NULL`,
+        [keyId],
+      )
+      const damaged: RowIdentity[] = []
+      for (const row of rows) if (!(await rewrap(row, keyring, run, revocations))) damaged.push(row)
+      return damaged
+    }),
+  )
+}
+
+async function rewrap(row: WrappedRow, keyring: Keyring, run: Run, table: string): Promise<boolean> {
   const old = keyring.byId.get(row.key_id)
   if (old === undefined) throw new Error(`Key ${row.key_id} is not in \`keys\`.`)
   try {
     const wrapped = wrapRowKey(keyring.active, row, unwrapRowKey(old, row, row.wrapped_key))
     // A refresh in between wrote a key of its own, which this one must not replace.
     await run(
-      `UPDATE ${accounts} SET key_id = $1, wrapped_key = $2 WHERE row_id = $3 AND generation = $4 AND key_id = $5`,
+      `UPDATE ${table} SET key_id = $1, wrapped_key = $2 WHERE row_id = $3 AND generation = $4 AND key_id = $5`,
       [keyring.active.id, wrapped, row.row_id, row.generation, row.key_id],
     )
     return true

@@ -20,6 +20,8 @@ export interface Dialect {
   readonly skipLocked: string
   /** A statement that no two transactions pass with the same text `$1`, each until its end; null: none is needed. */
   readonly lockName: string | null
+  /** The number of the transaction, as events have it. */
+  readonly transactionId: string
   /** Whether no transaction that began before the one of an event can still write one. */
   readonly isSettled: string
 }

@@ -37,6 +37,7 @@ export const sqliteDialect: Dialect = {
   // (https://www.sqlite.org/optoverview.html#manual_control_of_query_plans_using_cross_join).
   wanted: '(SELECT key AS position, value FROM json_each($1)) AS wanted CROSS JOIN',
   skipLocked: '',
+  transactionId: '0',
   // A transaction that writes is alone: BEGIN IMMEDIATE.
   lockName: null,
   // One connection writes at a time.
