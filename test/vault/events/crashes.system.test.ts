@@ -31,7 +31,7 @@ test('a process that is killed at any moment loses no event and repeats some', a
     let seen = 0
     await new Promise<void>((resolve) => {
       child.on('message', (user) => {
-        committed.push(String(user))
+        committed.push(user as string)
         seen += 1
         if (seen === changes) resolve()
       })
