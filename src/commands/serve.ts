@@ -44,7 +44,7 @@ async function loadDevelopment(configured: Config) {
     import('../server/graphiql.ts'),
   ])
   const added = await prepareDevelopment(configured, DATA_FOLDER)
-  return { added, page: createPage(demoTabs, added.key), welcome: (url: string) => welcome(added, url) }
+  return { added, page: createPage(demoTabs(added.returnTo), added.key), welcome: (url: string) => welcome(added, url) }
 }
 
 /** Milliseconds that idle connections stay open, for requests that are on the wire when the port closes. */

@@ -108,8 +108,53 @@ export const demoQuery = `query Read {
 }
 `
 
-/** What the page of development mode opens with. */
-export const demoTabs = [
-  { query: demoQuery },
-  { query: batchQuery, variables: JSON.stringify({ ids: [DEMO_USER, 'user_unknown'] }, null, 2) },
-]
+/** Connects an account at the demo provider, in two steps with the browser between them. */
+function connectQuery(returnTo: string): string {
+  return `# 1. Run Start, and open authorization_url in this browser: a provider that exists on this machine alone.
+mutation Start {
+  start_connection(
+    input: {
+      provider: "github"
+      user_id: "${DEMO_USER}"
+      return_to: "${returnTo}"
+      # Of the verifier below. An application makes a new one each time, and keeps it.
+      code_challenge: "${DEMO_CHALLENGE}"
+    }
+  ) {
+    connection_request_id
+    authorization_url
+  }
+}
+
+# 2. The browser comes back here: put both values of its address into the variables, within a minute, and run Finish.
+mutation Finish($id: ID!, $code: String!) {
+  finish_connection(
+    input: {
+      connection_request_id: $id
+      completion_code: $code
+      code_verifier: "${DEMO_VERIFIER}"
+    }
+  ) {
+    status
+    account {
+      external_account_id
+      label
+    }
+    missing_scopes
+  }
+}
+`
+}
+
+const DEMO_VERIFIER = 'a-verifier-that-everybody-knows-is-good-for-a-demo'
+const DEMO_CHALLENGE = '4TCiV7RNzkevAWb9Ab6w0Jq4BdHZP88_96Z6LepYj5c'
+
+/** What the page of development mode opens with; `returnTo` null: accounts are not connected here. */
+export function demoTabs(returnTo: string | null) {
+  const connect = returnTo === null ? [] : [{ query: connectQuery(returnTo), variables: '{ "id": "", "code": "" }' }]
+  return [
+    { query: demoQuery },
+    { query: batchQuery, variables: JSON.stringify({ ids: [DEMO_USER, 'user_unknown'] }, null, 2) },
+    ...connect,
+  ]
+}

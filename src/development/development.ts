@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { hashServiceKey, newServiceKey } from '../auth/service-keys.ts'
 import type { Config } from '../config/load.ts'
+import { GRAPHQL_PATH } from '../http/policy.ts'
 import type { UpstreamDeps } from '../upstreams/platform.ts'
 import { vault as vaultPlatform } from '../upstreams/vault/index.ts'
 import { vaultOptions } from '../upstreams/vault/options.ts'
@@ -23,6 +24,13 @@ export const DATA_FOLDER = './data'
 const DEVELOPMENT_SERVICE = 'development'
 const VAULT = 'vault'
 
+export interface DevelopmentOptions {
+  /** Further addresses that a connection may come back to. */
+  readonly returnTo?: readonly string[]
+  /** Seconds that tokens of the demo provider live. */
+  readonly accessSeconds?: number
+}
+
 export interface Development {
   /** The configuration with the additions. */
   readonly config: Config
@@ -31,10 +39,16 @@ export interface Development {
   readonly keyFile: string
   /** The vault that was added; null where upstreams are configured. */
   readonly vault: { readonly path: string; readonly created: boolean } | null
+  /** Where a connection of the demo comes back to; null: none can begin. */
+  readonly returnTo: string | null
 }
 
 /** Creates `folder` with the mode 0700, and keeps what is already in it. */
-export async function prepareDevelopment(config: Config, folder: string): Promise<Development> {
+export async function prepareDevelopment(
+  config: Config,
+  folder: string,
+  { returnTo = [], accessSeconds }: DevelopmentOptions = {},
+): Promise<Development> {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const keyFile = join(folder, 'dev.key')
   const key = readOrCreate(keyFile, () => newServiceKey().key)
@@ -45,9 +59,15 @@ export async function prepareDevelopment(config: Config, folder: string): Promis
     schema: true,
   }
   const withKey = { ...config, auth: { ...config.auth, services: [...config.auth.services, service] } }
-  if (config.upstreams.length > 0) return { config: withKey, key, keyFile, vault: null }
+  if (config.upstreams.length > 0) return { config: withKey, key, keyFile, vault: null, returnTo: null }
 
-  const options = developmentVault(folder, demoProviderOptions(await startDemoProvider()))
+  const { port } = config.listen
+  const publicUrl = `http://127.0.0.1:${String(port)}`
+  // Browsers have to find the way back: with any free port they cannot.
+  const page = port === 0 ? null : `${publicUrl}${GRAPHQL_PATH}`
+  const connect = page === null ? {} : { connect: { public_url: publicUrl, return_to: [page, ...returnTo] } }
+  const provider = await startDemoProvider(accessSeconds === undefined ? {} : { accessSeconds })
+  const options = developmentVault(folder, { ...demoProviderOptions(provider), ...connect })
   const { path } = options
   const created = !existsSync(path)
   if (created) await fillVault(options)
@@ -59,6 +79,7 @@ export async function prepareDevelopment(config: Config, folder: string): Promis
     key,
     keyFile,
     vault: { path, created },
+    returnTo: page,
   }
 }
 

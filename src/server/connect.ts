@@ -101,7 +101,7 @@ const words: Readonly<Record<Problem, Words>> = {
   },
 }
 
-const style = `:root{color-scheme:light dark}body{margin:0;min-height:100vh;display:grid;place-items:center;font:1rem/1.5 system-ui,sans-serif}main{max-width:32rem;padding:1.5rem}h1{font-size:1.375rem;line-height:1.25;margin:0 0 .75rem}p{margin:0}`
+const style = `:root{color-scheme:light dark;--ground:#fff;--ink:#1b1b1f}@media (prefers-color-scheme:dark){:root{--ground:#1b1b1f;--ink:#e6e6ea}}body{background:var(--ground);color:var(--ink);margin:0;min-height:100vh;display:grid;place-items:center;font:1rem/1.5 system-ui,sans-serif}main{max-width:32rem;padding:1.5rem}h1{font-size:1.375rem;line-height:1.25;margin:0 0 .75rem}p{margin:0}`
 
 const policy = [
   "default-src 'none'",

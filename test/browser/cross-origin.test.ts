@@ -15,6 +15,11 @@ import { watchTraffic } from './watch-traffic.ts'
 /** Of polls; the machine may be busy. */
 const patient = { timeout: 20_000 }
 
+const start = JSON.stringify({
+  query:
+    'mutation Stolen { start_connection(input: {provider: "slack", return_to: "http://127.0.0.1:1/", code_challenge: "a"}) { authorization_url } }',
+})
+
 const sites = ['sameSite', 'crossSite'] as const
 
 let browser: Browser
@@ -131,18 +136,20 @@ describe('the backend of the example page, to a browser that is signed in', () =
     expect(cookies.some((cookie) => cookie?.startsWith('session='))).toBe(site === 'sameSite')
   })
 
-  test.each(sites)('neither ends the session nor gives consent for another origin: %s', async (site) => {
+  test.each(sites)('neither ends the session nor connects an account for another origin: %s', async (site) => {
     const page = await signIn()
     const cookies = await page.context().cookies()
-    for (const path of ['/session', '/consent']) {
+    const begun = requestsIn(example.logged).length
+    for (const path of ['/session', '/graphql']) {
       const url = `${example.url}${path}`
       await page.goto(hostile[site])
       const traffic = watchTraffic(page, url)
-      await attack(page, { url, body: '{"provider":"oauth_slack"}' })
+      await attack(page, { url, body: start })
       await page.evaluate((address) => fetch(address, { method: 'DELETE', credentials: 'include' }).catch(() => 0), url)
       await expect.poll(() => traffic.open, patient).toBe(0)
     }
     expect(await page.context().cookies()).toEqual(cookies)
+    expect(requestsIn(example.logged).length).toBe(begun)
     const query = '{ me { oauth_connection(provider: "slack") { status } } }'
     expect(await (await send(page, '/graphql', { query })).json()).toEqual({
       data: { me: { oauth_connection: { status: 'REAUTHORIZATION_REQUIRED' } } },
@@ -151,7 +158,7 @@ describe('the backend of the example page, to a browser that is signed in', () =
 
   test('the same attempts succeed from its own origin, so that the attempts mean something', async () => {
     const page = await signIn()
-    await page.goto(`${example.url}/consent`)
+    await page.goto(`${example.url}/src/style.css`)
     const read = await attack(page, target)
     expect(read['fetch, JSON']).toContain('demo-google-work-token')
     expect(countStolen(example.logged)).toBeGreaterThan(0)

@@ -9,9 +9,9 @@ export interface ExampleServer extends AsyncDisposable {
   readonly logged: readonly string[]
 }
 
-export async function startExampleServer(): Promise<ExampleServer> {
+export async function startExampleServer(accessSeconds?: number): Promise<ExampleServer> {
   const logged: string[] = []
   const log = writeLog('debug', { write: (line) => void logged.push(line) })
-  const { url, stop } = await startExample({ port: 0, log })
+  const { url, stop } = await startExample({ port: 0, log, ...(accessSeconds !== undefined && { accessSeconds }) })
   return { url, logged, [Symbol.asyncDispose]: stop }
 }

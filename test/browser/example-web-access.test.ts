@@ -54,6 +54,8 @@ test('works with the keyboard alone, and the focus is always to be seen', async 
     'Reconnect Slack',
     'Show the token of GitHub, demo',
     'Copy the token of GitHub, demo',
+    'Disconnect GitHub, demo',
+    'Connect another account at GitHub',
     'Show the token of Google, demo@home.example',
     'Copy the token of Google, demo@home.example',
     'Show the token of Google, demo@work.example',

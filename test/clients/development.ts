@@ -20,10 +20,13 @@ export interface DevelopmentServer extends AsyncDisposable {
 export async function startDevelopment(port = 0): Promise<DevelopmentServer> {
   const folder = makeFolder()
   const configured = loadConfig({ env: {} })
-  const { config, key } = await prepareDevelopment({ ...configured, listen: { host: '127.0.0.1', port } }, folder.path)
+  const { config, key, returnTo } = await prepareDevelopment(
+    { ...configured, listen: { host: '127.0.0.1', port } },
+    folder.path,
+  )
   const logged: string[] = []
   const log = writeLog('debug', { write: (line) => void logged.push(line) })
-  const running = await startServer(config, { log, page: createPage(demoTabs, key) })
+  const running = await startServer(config, { log, page: createPage(demoTabs(returnTo), key) })
   return {
     graph: `${running.url}/graphql`,
     key,

@@ -50,7 +50,7 @@ export async function freePort(): Promise<number> {
 export async function openConnectScene(options: SceneOptions = {}) {
   const provider = await startOAuthProvider()
   onTestFinished(() => provider.close())
-  return openSceneAt(provider, options)
+  return { ...(await openSceneAt(provider, options)), provider }
 }
 
 export async function openSceneAt(
@@ -209,7 +209,7 @@ export async function connect(app: App, input: object = {}, browser = openBrowse
   return finished.data!.finish_connection
 }
 
-export type Scene = Awaited<ReturnType<typeof openConnectScene>>
+export type Scene = Awaited<ReturnType<typeof openSceneAt>>
 
 /** A connection that a user has begun; throws where it is refused. */
 export async function begin(scene: Scene, user: string) {

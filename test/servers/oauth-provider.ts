@@ -16,6 +16,8 @@ export interface OAuthProviderServer extends LocalServer {
   /** What the token endpoint adds, or takes away where it is undefined. */
   extra: Readonly<Record<string, unknown>>
   user: ProviderUser
+  /** Whether the person sees a page first, with a link that leads back. */
+  showsPage: boolean
   /** What its ID tokens say beside the truth, or in its place. */
   claims: Readonly<Record<string, unknown>>
   /** The answers of the token endpoint, in order. */
@@ -68,6 +70,12 @@ export async function startOAuthProvider(): Promise<OAuthProviderServer> {
     const back = new URL(redirect_uri)
     back.searchParams.set('code', code)
     back.searchParams.set('state', query.get('state') ?? '')
+    if (server.showsPage)
+      return {
+        status: 200,
+        raw: `<!doctype html><title>Provider</title><a href="${back.href.replaceAll('&', '&amp;')}">Allow</a>`,
+        headers: { 'content-type': 'text/html' },
+      }
     return { status: 302, body: {}, headers: { location: back.href } }
   }
 
@@ -133,6 +141,7 @@ export async function startOAuthProvider(): Promise<OAuthProviderServer> {
     expires_in: 3600,
     extra: {},
     user: { id: 'invented-provider-user', email: 'person@example.invalid' },
+    showsPage: false,
     claims: {},
     issued,
     redirect_uris,

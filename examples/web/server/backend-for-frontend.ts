@@ -18,16 +18,11 @@ export interface BackendOptions {
   issueToken(user_id: string): Promise<string>
   /** Whom the sign-in button signs in. A real application redirects to its identity provider instead. */
   readonly signInUser: string
-  /** Pages for those who are signed in, by path. */
-  readonly pages: Readonly<Record<string, Page>>
 }
-
-/** Writes the answer. */
-export type Page = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void
 
 /** Answers the backend's own paths; every other one is `next`'s. */
 export function createBackend(options: BackendOptions) {
-  const { origin, graph, issueToken, signInUser, pages } = options
+  const { origin, graph, issueToken, signInUser } = options
   const { host } = new URL(origin)
   const sessions = createSessions(() => randomBytes(32).toString('base64url'))
 
@@ -39,8 +34,6 @@ export function createBackend(options: BackendOptions) {
       response.setHeader('set-cookie', sessions.end(request.headers.cookie)).writeHead(204).end()
     } else if (path === '/graphql' && request.method === 'POST') {
       await passOn(request, response)
-    } else if (Object.hasOwn(pages, path) && sessions.user(request.headers.cookie) !== null) {
-      await pages[path]?.(request, response)
     } else {
       response.writeHead(404).end()
     }
@@ -66,7 +59,7 @@ export function createBackend(options: BackendOptions) {
     // Another name that resolves to this machine is another origin (DNS rebinding).
     if (request.headers.host !== host) return void response.writeHead(403).end(`This page is at ${origin} alone.`)
     const { pathname } = new URL(request.url ?? '/', origin)
-    if (!['/session', '/graphql', ...Object.keys(pages)].includes(pathname)) {
+    if (!['/session', '/graphql'].includes(pathname)) {
       next()
       return
     }

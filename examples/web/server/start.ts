@@ -11,11 +11,13 @@ import { join } from 'node:path'
 import { createServer as createVite } from 'vite'
 import { startServer } from '../../../src/main.ts'
 import { loadConfig } from '../../../src/config/load.ts'
-import { DEMO_USER } from '../../../src/development/demo.ts'
+import { DEMO_USER, demoAccounts } from '../../../src/development/demo.ts'
 import { developmentVault, prepareDevelopment } from '../../../src/development/development.ts'
 import type { Log } from '../../../src/log.ts'
+import { openStore } from '../../../src/upstreams/vault/store/store.ts'
+import type { VaultOptions } from '../../../src/upstreams/vault/options.ts'
+import { writeAccounts } from '../../../src/upstreams/vault/store/write.ts'
 import { createBackend } from './backend-for-frontend.ts'
-import { openConsent } from './consent.ts'
 import { startIdentityProvider } from './identity-provider.ts'
 
 export interface Example {
@@ -24,13 +26,21 @@ export interface Example {
   stop(): Promise<void>
 }
 
+export interface ExampleOptions {
+  /** 0: any free one. */
+  readonly port: number
+  /** Of the graph. */
+  readonly log: Log
+  /** Seconds that tokens of the demo provider live. */
+  readonly accessSeconds?: number
+}
+
 // The page may load from here alone, and nobody may frame it. Vite needs the inline parts while it develops.
 const contentSecurityPolicy =
   "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
   "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-/** `port` 0: any free port. `log` is the graph's. */
-export async function startExample({ port, log }: { readonly port: number; readonly log: Log }): Promise<Example> {
+export async function startExample({ port, log, accessSeconds }: ExampleOptions): Promise<Example> {
   const server = createServer()
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -40,11 +50,13 @@ export async function startExample({ port, log }: { readonly port: number; reado
   // Fresh at every start, and outside of what Vite serves.
   const folder = mkdtempSync(join(tmpdir(), 'tokengraph-example-'))
   const identityProvider = await startIdentityProvider()
-  const configured = { ...loadConfig({ env: {} }), listen: { host: '127.0.0.1', port: 0 } }
-  const { config } = await prepareDevelopment(configured, folder)
+  // Browsers come back from the demo provider to this port.
+  const configured = { ...loadConfig({ env: {} }), listen: { host: '127.0.0.1', port: await findPort() } }
+  const more = accessSeconds === undefined ? {} : { accessSeconds }
+  const { config } = await prepareDevelopment(configured, folder, { returnTo: [`${url}/`], ...more })
   const auth = { ...config.auth, issuers: [identityProvider.options] }
   const graph = await startServer({ ...config, auth }, { log })
-  const consent = await openConsent(developmentVault(folder), DEMO_USER)
+  await shortenLife(developmentVault(folder))
 
   const vite = await createVite({
     configFile: join(import.meta.dirname, '../vite.config.ts'),
@@ -57,7 +69,6 @@ export async function startExample({ port, log }: { readonly port: number; reado
     graph: `${graph.url}/graphql`,
     issueToken: identityProvider.issueToken,
     signInUser: DEMO_USER,
-    pages: consent.pages,
   })
   server.on('request', (request, response) => {
     response.setHeader('content-security-policy', contentSecurityPolicy)
@@ -75,9 +86,25 @@ export async function startExample({ port, log }: { readonly port: number; reado
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
       await graph.stop()
-      void consent.close()
       await identityProvider.stop()
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** Gives one of the demo accounts a token that lives an hour, so that something counts down. */
+async function shortenLife(vault: VaultOptions): Promise<void> {
+  const store = await openStore(vault)
+  const home = demoAccounts.find(({ external_account_id }) => external_account_id === 'eac_demo_google_home')
+  const inAnHour = Math.floor(Date.now() / 1000) + 3600
+  if (home !== undefined) await writeAccounts(store, [{ ...home, expires_at: inAnHour }])
+  await store.close()
+}
+
+async function findPort(): Promise<number> {
+  const probe = createServer()
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
+  const { port } = probe.address() as AddressInfo
+  await new Promise((resolve) => probe.close(resolve))
+  return port
 }

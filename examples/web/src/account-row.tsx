@@ -1,5 +1,6 @@
 /** One connected account: whose, what it may do, how long, and its token on request. */
 import { useEffect, useEffectEvent } from 'react'
+import { AccountActions } from './account-actions.tsx'
 import type { Connection } from './accounts.tsx'
 import type { ExternalAccount } from './connection-card.tsx'
 import { formatDate, formatRemaining } from './expiry.ts'
@@ -14,12 +15,14 @@ interface Props {
   readonly provider: string
   readonly token: Connection['oauth_access_tokens'][number]
   readonly account: ExternalAccount | undefined
+  /** Whether it was connected here. */
+  readonly isOurs: boolean
   readonly reload: () => void
 }
 
-export function AccountRow({ provider, token, account, reload }: Props) {
+export function AccountRow({ provider, token, account, isOurs, reload }: Props) {
   const { external_account_id, label, scopes, expires_at } = token
-  const name = account?.email_address ?? account?.username ?? external_account_id
+  const name = account?.email_address ?? account?.username ?? account?.label ?? external_account_id
   return (
     <li className="account">
       <h3>
@@ -53,6 +56,14 @@ export function AccountRow({ provider, token, account, reload }: Props) {
           <TokenField provider={provider} account={external_account_id} name={`${nameProvider(provider)}, ${name}`} />
         </dd>
       </dl>
+      {isOurs && (
+        <AccountActions
+          provider={provider}
+          account={external_account_id}
+          name={`${nameProvider(provider)}, ${name}`}
+          reload={reload}
+        />
+      )}
     </li>
   )
 }

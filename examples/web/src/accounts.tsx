@@ -1,10 +1,20 @@
 /** The connections of one user: what needs attention first. */
-import { useEffect, useRef } from 'react'
+import { useEffect, useEffectEvent, useRef, useState } from 'react'
 import { useApolloClient } from '@apollo/client/react'
 import { useAnnounce } from './announcer.tsx'
+import { finishConnection, takeReturned } from './connect.ts'
+import type { Outcome, Returned } from './connect.ts'
 import { ConnectionCard } from './connection-card.tsx'
 import type { AccountsQuery } from './gql/graphql.ts'
+import { ConnectionOutcome } from './outcome.tsx'
 import { endSession } from './session.ts'
+
+/** Once for the page: React may mount a component twice while it develops. */
+let taken: Returned | null | undefined
+
+function takeReturnedOnce(): Returned | null {
+  return (taken ??= takeReturned())
+}
 
 export type SignedIn = NonNullable<AccountsQuery['me']>
 
@@ -19,6 +29,19 @@ export function Accounts({ user, isPartial, reload }: Props) {
   const client = useApolloClient()
   const announce = useAnnounce()
   const heading = useRef<HTMLHeadingElement>(null)
+  const [returned] = useState(takeReturnedOnce)
+  const [outcome, setOutcome] = useState<Outcome | null>(null)
+  const isFinishing = useRef(false)
+  const onFinished = useEffectEvent((finished: Outcome) => {
+    setOutcome(finished)
+    reload()
+  })
+
+  useEffect(() => {
+    if (returned === null || isFinishing.current) return
+    isFinishing.current = true
+    void finishConnection(client, returned).then(onFinished)
+  }, [client, returned])
 
   useEffect(() => {
     // The sign-in button is gone, and the focus with it; whoever came back from consent goes on at that card.
@@ -56,6 +79,21 @@ export function Accounts({ user, isPartial, reload }: Props) {
           </button>
         </div>
       </header>
+      {returned !== null && outcome === null && (
+        <p className="notice" role="status">
+          Connecting the account …
+        </p>
+      )}
+      {outcome !== null && (
+        <ConnectionOutcome
+          outcome={outcome}
+          dismiss={() => {
+            setOutcome(null)
+            taken = null
+            heading.current?.focus()
+          }}
+        />
+      )}
       {isPartial && <p className="notice">Some of your accounts cannot be read right now.</p>}
       <div className="cards">
         {connections.map((connection) => (

@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react'
 import type { Connection, SignedIn } from './accounts.tsx'
 import { AccountRow } from './account-row.tsx'
+import { ConnectButton } from './connect-button.tsx'
 import { nameProvider } from './provider-name.ts'
 import { WhatToDo } from './what-to-do.tsx'
 
@@ -48,10 +49,18 @@ export function ConnectionCard({ connection, accounts, reload }: Props) {
               provider={provider}
               token={token}
               account={accounts.find((each) => each.external_account_id === token.external_account_id)}
+              isOurs={connection.can_connect}
               reload={reload}
             />
           ))}
         </ul>
+      )}
+      {status === 'CONNECTED' && connection.can_connect && (
+        <p className="another">
+          <ConnectButton provider={provider} account={null} isPrimary={false}>
+            Connect another account<span className="visually-hidden"> at {name}</span>
+          </ConnectButton>
+        </p>
       )}
       {status !== 'CONNECTED' && <WhatToDo connection={connection} accounts={accounts} reload={reload} />}
     </section>

@@ -1,6 +1,7 @@
 /** A connection without a token that can be used: why, and the one step that helps. */
 import type { Connection } from './accounts.tsx'
 import type { ExternalAccount } from './connection-card.tsx'
+import { ConnectButton } from './connect-button.tsx'
 import { nameProvider } from './provider-name.ts'
 
 interface Props {
@@ -17,11 +18,15 @@ export function WhatToDo({ connection, accounts, reload }: Props) {
         <p key={sentence}>{sentence}</p>
       ))}
       <p className="step">
-        {connection.status === 'REAUTHORIZATION_REQUIRED' || connection.status === 'NOT_CONNECTED' ? (
-          // A real application starts the connect flow of its platform here, such as Clerk's `reauthorize`.
-          <a className="button primary" href={`/consent?provider=${encodeURIComponent(connection.provider)}`}>
+        {connection.can_connect &&
+        (connection.status === 'REAUTHORIZATION_REQUIRED' || connection.status === 'NOT_CONNECTED') ? (
+          <ConnectButton
+            provider={connection.provider}
+            account={accounts[0]?.external_account_id ?? null}
+            isPrimary={true}
+          >
             {connection.status === 'NOT_CONNECTED' ? `Connect ${name}` : `Reconnect ${name}`}
-          </a>
+          </ConnectButton>
         ) : (
           <button type="button" className="primary" onClick={reload}>
             Try again<span className="visually-hidden"> to read {name}</span>
