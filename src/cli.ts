@@ -6,6 +6,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Store } from './upstreams/vault/store/store.ts'
 import type { SchemaForm } from './commands/schema.ts'
 import type * as VaultCommands from './commands/vault.ts'
+import type { SourceFlags } from './commands/vault-sources.ts'
 import { VERSION } from './version.ts'
 
 // Beside the dependencies, and not in the shared temporary folder, where another user could plant code.
@@ -163,12 +164,22 @@ const vault = program
   .description('the embedded vault: the configured one, or that of development mode')
 
 vault
-  .command('import <file>')
+  .command('import [file]')
   .description('write accounts from a JSON array or NDJSON; - reads standard input; all or nothing')
   .option(...config)
   .option(...upstream)
-  .action(async (file: string, flags: VaultFlags) => {
-    await withVault(flags, ({ importAccounts, openImport }, store) => importAccounts(store, openImport(file), output))
+  .option('--from <upstream>', 'in the place of a file: what an upstream of better-auth, Clerk or Nango holds')
+  .option('--client <name...>', 'with --from: which client the tokens belong to; their-name=name for one of theirs')
+  .option('--dry-run', 'with --from: say what would be written')
+  .action(async (file: string | undefined, flags: VaultFlags & { from?: string } & SourceFlags) => {
+    const { from } = flags
+    if ((from === undefined) === (file === undefined)) throw new Error('vault import: give a file, or --from.')
+    await withVault(flags, async ({ importAccounts, openImport }, store) => {
+      if (from === undefined) return importAccounts(store, openImport(file ?? ''), output)
+      const { importFrom, openSource } = await import('./commands/vault-sources.ts')
+      const source = openSource({ file: flags.config ?? null, from, env: await environment() })
+      return importFrom(store, source, flags, output)
+    })
   })
 
 vault

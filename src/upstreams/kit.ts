@@ -41,22 +41,19 @@ export { retryAfterMs } from './http/retry.ts'
 export { httpOptionFields, httpTuning } from './http/types.ts'
 export { checkPathSegment } from './http/url.ts'
 export type { Authorize, Http, HttpAnswer, HttpTuning, RequestSpec } from './http/types.ts'
-export type { All, Call, Census, Grouped, Many, One, Platform, PlatformEvent, UpstreamDeps } from './platform.ts'
 export type {
-  AccountKeeper,
-  AccountKey,
-  BrowserStep,
-  ConnectionFinish,
-  ConnectionRequest,
-  ConnectionStart,
-  ConnectionStatus,
-  ConnectionWarning,
-  Connector,
-  Disconnected,
-  EventPage,
-  FinishedConnection,
-  StartedConnection,
-} from '../tokens/keeper.ts'
+  All,
+  Call,
+  Census,
+  Exported,
+  Grouped,
+  Many,
+  One,
+  Platform,
+  PlatformEvent,
+  UpstreamDeps,
+} from './platform.ts'
+export type * from '../tokens/keeper.ts'
 export {
   isUnreadable,
   optionalRows,

@@ -3,6 +3,7 @@
  * records, throws `CodedError`, and knows nothing of GraphQL, configuration files or callers.
  */
 import type { ZodType } from 'zod'
+import type { Secret } from '../lib/secret.ts'
 import type { SpanLink } from '../lib/singleflight.ts'
 import type { AccountKeeper } from '../tokens/keeper.ts'
 import type { ExternalAccount, OAuthAccessToken, TokenKey } from '../tokens/types.ts'
@@ -62,6 +63,33 @@ export interface All<K, V, Row = unknown> {
 /** How an endpoint is called: everything about batching follows from it. */
 export type Fetcher<K, V> = One<K, V> | Grouped<K, V> | Many<K, V> | All<K, V>
 
+/** An account with everything that its platform gives of it, to be kept elsewhere. */
+export interface ExportedAccount {
+  readonly userId: string
+  readonly token: OAuthAccessToken
+  /** null: there is none, or the platform keeps it to itself. */
+  readonly refreshToken: Secret | null
+  /** What the platform calls the OAuth client of the tokens; null: it does not say. */
+  readonly client: string | null
+  /** Names and pictures; null: it has none. */
+  readonly profile: Pick<
+    ExternalAccount,
+    'email_address' | 'username' | 'first_name' | 'last_name' | 'image_url'
+  > | null
+}
+
+/** An account that could not be had, as far as it has a name. */
+export interface Unexported {
+  readonly userId: string | null
+  /** The bare name. */
+  readonly provider: string | null
+  readonly account: string | null
+  /** A code of `errorCodes`. */
+  readonly code: string
+}
+
+export type Exported = ExportedAccount | Unexported
+
 /** What a platform opens: how its endpoints want to be called, and how it behaves. */
 export interface OpenPlatform {
   /** Whether the platform refreshes expired tokens by itself when it is asked for them. */
@@ -83,6 +111,8 @@ export interface OpenPlatform {
   readonly inProcess?: boolean
   /** The rate limit of the credential that reads tokens; null or left out: none is known. */
   readonly rate?: RateOptions | null
+  /** Everything that it holds, page by page, for `vault import --from`. Left out: it cannot be listed. */
+  exportAll?(call: Call): AsyncIterable<readonly Exported[]>
   /** Left out: accounts are connected and disconnected elsewhere. */
   readonly keeper?: AccountKeeper
   /** Resolves once the platform can be asked; rejects with `Error` for the operator. Left out: it can be at once. */

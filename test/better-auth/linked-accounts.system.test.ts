@@ -1,5 +1,15 @@
 /** better-auth itself links the accounts, over HTTP and at a real provider; the graph reads what it stored. */
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { importFrom } from '../../src/commands/vault-sources.ts'
+import { reveal } from '../../src/lib/secret.ts'
+import { betterAuth } from '../../src/upstreams/better-auth/index.ts'
+import { vaultOptions } from '../../src/upstreams/vault/options.ts'
+import { openSecrets } from '../../src/upstreams/vault/store/rows.ts'
+import type { FullRow } from '../../src/upstreams/vault/store/rows.ts'
+import { openStore } from '../../src/upstreams/vault/store/store.ts'
+import { testFolder } from '../kit/folder.ts'
+import { captureOutput } from '../kit/output.ts'
 import { startOAuthProvider } from '../servers/oauth-provider.ts'
 import { startPostgres } from '../servers/postgres.ts'
 import type { PostgresServer } from '../servers/postgres.ts'
@@ -168,5 +178,49 @@ describe.each(cases)('$name, encryption $encryption', ({ create, encrypted }) =>
     const { access_token } = await anna.link('github', { id: 'gh-1', email: 'one@example.invalid' })
     const { data } = await at.server.ask<{ users: UserAnswer[] }>(query, { variables: { ids: [anna.id] } })
     expect(data?.users[0]?.github).toMatchObject([{ token: access_token, expires_at: null, id_token: null }])
+  })
+})
+
+describe.each(cases)('an import out of $name, encryption $encryption', ({ create, encrypted }) => {
+  test('has every account with its refresh token', async () => {
+    const provider = await startOAuthProvider()
+    const database = await create()
+    const app = await startApp({
+      database: database.forApp,
+      provider,
+      providerIds: ['github', 'gitlab'],
+      given: { account: { encryptOAuthTokens: encrypted } },
+    })
+    const folder = testFolder()
+    const store = await openStore(
+      vaultOptions.parse({ path: join(folder.path, 'vault.sqlite'), keys: [{ id: 'k1', secret: 'x'.repeat(40) }] }),
+    )
+    try {
+      const anna = await app.signUp('anna@example.invalid')
+      const ben = await app.signUp('ben@example.invalid')
+      await anna.link('github', { id: 'gh-1', email: 'one@example.invalid' })
+      await ben.link('gitlab', { id: 'gl-1', email: 'two@example.invalid' })
+      const options = { database: database.forUs, encrypted, ...(encrypted && { secret: appSecret }) }
+      const opened = betterAuth.open(betterAuth.options.parse(options), { observe: () => undefined })
+      const { exportAll } = opened
+      const printed = captureOutput()
+      expect(await importFrom(store, { ...opened, exportAll: exportAll! }, {}, printed)).toBe(0)
+      expect(printed.out.text()).toContain('oauth_github               1, 1 with a refresh token\n')
+      expect(printed.err.text()).toBe('')
+      const rows = await store.sql.run<FullRow>('SELECT * FROM accounts ORDER BY provider')
+      expect(rows.map(({ user_id, provider: at, provider_user_id }) => [user_id, at, provider_user_id])).toEqual([
+        [anna.id, 'oauth_github', 'gh-1'],
+        [ben.id, 'oauth_gitlab', 'gl-1'],
+      ])
+      const held = rows.map((row) => openSecrets(row, store.keyring))
+      expect(held.map(({ token, refresh_token }) => [reveal(token), reveal(refresh_token!)])).toEqual(
+        provider.issued.map(({ access_token, refresh_token }) => [access_token, refresh_token]),
+      )
+    } finally {
+      await store.close()
+      await app[Symbol.asyncDispose]()
+      await database[Symbol.asyncDispose]()
+      await provider.close()
+    }
   })
 })

@@ -45,7 +45,7 @@ export async function startClerk(options: ClerkServerOptions = {}): Promise<Cler
   }
 
   function listUsers(query: URLSearchParams): Reply {
-    const page = readPage(query, ['user_id', 'limit', 'offset'])
+    const page = readPage(query, ['user_id', 'limit', 'offset', 'order_by'])
     if (page === null) return failure(422, 'form_param_value_invalid')
     const ids = query.getAll('user_id')
     if (ids.length > 100) return failure(422, 'form_param_value_invalid')
@@ -53,7 +53,9 @@ export async function startClerk(options: ClerkServerOptions = {}): Promise<Cler
     const wanted = new Set(ids.filter((id) => !id.startsWith('-')).map((id) => id.replace(/^\+/, '')))
     const found = [...users.values()]
       .filter(({ id }) => (wanted.size === 0 || wanted.has(id)) && !without.has(id))
-      .sort((a, b) => b.created_at - a.created_at)
+      .sort((a, b) =>
+        query.get('order_by') === '+created_at' ? a.created_at - b.created_at : b.created_at - a.created_at,
+      )
     return { status: 200, body: found.slice(page.offset, page.offset + page.limit) }
   }
 

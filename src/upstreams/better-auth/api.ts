@@ -9,7 +9,7 @@ import type { BetterAuthOptions, Columns, UserIdType } from './options.ts'
 
 export interface Query {
   /** The statement; also its name in logs and metrics. */
-  readonly operation: 'better-auth.tokens' | 'better-auth.accounts'
+  readonly operation: 'better-auth.tokens' | 'better-auth.accounts' | 'better-auth.export'
   /** How many keys the statement answers for. */
   readonly keys: number
   /** The parameters: the user ids, and the names of the providers for tokens. */
@@ -37,17 +37,24 @@ export interface Dialect {
   text(column: string): string
   /** The value of a time column in a form that `instant` accepts. */
   time(column: string): string
+  /** The column as text that is ordered by its bytes. */
+  ordered(column: string): string
+  /** The one value of the parameter at `position`. */
+  value(position: number): string
   /** Whether the column has one of the values of the parameter at `position`, counted from 1. */
   among(column: string, position: number, type: UserIdType): string
 }
 
-/** Refresh tokens are not selected, and for accounts no secret is: only whether there is one. */
+/** Rows of one page of an export. */
+export const EXPORT_PAGE = 500
+
+/** Refresh tokens are selected for an export alone, and for accounts no secret is: only whether there is one. */
 export function statementsFor({ schema, table, columns, userIdType }: Table, dialect: Dialect): Statements {
   // The names are matched against an allow-list of characters (options.ts), so that quotes are enough.
   const quote = (name: string): string => `"${name}"`
   const column = (name: keyof Columns): string => `${quote(table)}.${quote(columns[name])}`
   const from = schema === undefined ? quote(table) : `${quote(schema)}.${quote(table)}`
-  const { text, time, among } = dialect
+  const { text, time, among, ordered, value } = dialect
   const has = (name: keyof Columns): string => `CASE WHEN ${column(name)} <> '' THEN 1 ELSE 0 END`
   const identity = `${text(column('id'))} AS id, ${text(column('user_id'))} AS user_id,
       ${column('provider_id')} AS provider, ${text(column('account_id'))} AS provider_user_id,
@@ -63,6 +70,10 @@ export function statementsFor({ schema, table, columns, userIdType }: Table, dia
     'better-auth.accounts': `SELECT ${identity}, ${has('access_token')} AS has_access_token, ${has('refresh_token')} AS has_refresh_token,
         ${time(column('created_at'))} AS created_at, ${time(column('updated_at'))} AS updated_at
       FROM ${from} WHERE ${ofUsers} AND ${isConnection} ${order}`,
+    'better-auth.export': `SELECT ${identity}, ${column('access_token')} AS access_token, ${column('id_token')} AS id_token,
+        ${column('refresh_token')} AS refresh_token
+      FROM ${from} WHERE ${isConnection} AND ${ordered(column('id'))} > ${value(1)}
+      ORDER BY ${ordered(column('id'))} LIMIT ${String(EXPORT_PAGE)}`,
   }
 }
 
@@ -84,6 +95,8 @@ export const tokenRow = connectionRow.extend({
   id_token: text,
   expires_at: expiry,
 })
+
+export const exportRow = tokenRow.extend({ refresh_token: z.string().nullable() })
 
 const flag = z.literal([0, 1]).transform((value) => value === 1)
 

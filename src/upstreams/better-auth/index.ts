@@ -11,7 +11,7 @@ import { betterAuthOptions } from './options.ts'
 import type { BetterAuthOptions } from './options.ts'
 import { openPostgres } from './postgres.ts'
 import { openSqlite } from './sqlite.ts'
-import { MAX_KEYS, tokensFetcher } from './tokens.ts'
+import { exportAll, MAX_KEYS, tokensFetcher } from './tokens.ts'
 
 export const betterAuth: Platform<BetterAuthOptions> = {
   options: betterAuthOptions,
@@ -40,6 +40,7 @@ export const betterAuth: Platform<BetterAuthOptions> = {
       inProcess: !isPostgres,
       tokens: tokensFetcher(database, storable, readStored),
       accounts: accountsFetcher(database, storable),
+      exportAll: (call) => exportAll(database, readStored, call),
       close: () => database.close(),
     }
   },

@@ -38,6 +38,8 @@ const dialect: Dialect = {
   text: (column) => `${column}::text`,
   // A timestamp without a time zone counts as UTC.
   time: (column) => `extract(epoch FROM ${column})::float8`,
+  ordered: (column) => `(${column}::text COLLATE "C")`,
+  value: (position) => `($${position}::text[])[1]`,
   among: (column, position, type) => `${column} = ANY($${position}::${columnTypes[type]}[])`,
 }
 

@@ -18,6 +18,8 @@ const dialect: Dialect = {
   text: (column) => `CAST(${column} AS TEXT)`,
   time: (column) => column,
   // SQLite may look the values up in an index or scan the table once; it never scans once for each value.
+  ordered: (column) => `CAST(${column} AS TEXT)`,
+  value: () => '(? ->> 0)',
   among: (column) => `${column} IN (SELECT value FROM json_each(?))`,
 }
 

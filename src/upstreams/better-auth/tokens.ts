@@ -1,4 +1,5 @@
 /** The tokens of up to 1000 keys out of one statement. */
+import { z } from 'zod'
 import {
   bareProvider,
   CodedError,
@@ -10,8 +11,8 @@ import {
   valueOrError,
   wireProvider,
 } from '../kit.ts'
-import type { Many, OAuthAccessToken, Secret, TokenKey } from '../kit.ts'
-import { ownerRow, tokenRow } from './api.ts'
+import type { Call, Exported, Many, OAuthAccessToken, Secret, TokenKey } from '../kit.ts'
+import { EXPORT_PAGE, exportRow, ownerRow, tokenRow } from './api.ts'
 import type { Database, StorableIds } from './api.ts'
 import { isCiphertext } from './decrypt.ts'
 import type { ReadStored } from './decrypt.ts'
@@ -56,6 +57,36 @@ export function tokensFetcher(
 /** Accounts without a token are left out, unless there is no other; a row that cannot be read is an error of its own. */
 function toTokens(rows: readonly unknown[], readStored: ReadStored): Promise<readonly OAuthAccessToken[]> {
   return settleAccounts(rows.map((row) => toToken(row, readStored)))
+}
+
+/** Every account, with its refresh token. */
+export async function* exportAll(
+  database: Database,
+  readStored: ReadStored,
+  call: Call,
+): AsyncGenerator<readonly Exported[]> {
+  for (let after = '', isLast = false; !isLast;) {
+    const query = { operation: 'better-auth.export', keys: EXPORT_PAGE, values: [[after]] } as const
+    const rows = await database.select(query, call)
+    yield await Promise.all(rows.map((row) => exportOne(row, readStored)))
+    const last = lastId.safeParse(rows.at(-1)).data?.id
+    isLast = last === undefined || rows.length < EXPORT_PAGE
+    after = last ?? after
+  }
+}
+
+const lastId = z.object({ id: z.string() })
+
+async function exportOne(given: unknown, readStored: ReadStored): Promise<Exported> {
+  const { user_id: userId = null, provider = null } = ownerRow.safeParse(given).data ?? {}
+  const account = lastId.safeParse(given).data?.id ?? null
+  const found = await valueOrError(async () => {
+    const { refresh_token: stored, user_id: owner } = parsePart(exportRow, given)
+    const refreshToken = stored === null || stored === '' ? null : parsePart(requiredSecret, await readStored(stored))
+    return { userId: owner, token: await toToken(given, readStored), refreshToken, client: null, profile: null }
+  })
+  if (!(found instanceof Error)) return found
+  return { userId, provider: provider === null ? null : bareProvider(provider), account, code: found.code }
 }
 
 async function toToken(given: unknown, readStored: ReadStored): Promise<OAuthAccessToken> {

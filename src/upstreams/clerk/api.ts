@@ -30,8 +30,12 @@ export interface ClerkApi {
   /** One page of the tokens of a user at a provider; `provider` is Clerk's name, `oauth_google`. */
   tokens(userId: string, provider: string, offset: number, call: Call): Promise<TokenPage>
   /** By user id, in whatever order Clerk answers. Unknown users are absent; a malformed user is an error of its own. */
-  users(ids: readonly string[], call: Call): Promise<ReadonlyMap<string, readonly AccountRow[] | CodedError>>
+  users(ids: readonly string[], call: Call): Promise<AccountsByUser>
+  /** The accounts of a page of all users, the oldest first. */
+  page(offset: number, call: Call): Promise<{ readonly accounts: AccountsByUser; readonly isLast: boolean }>
 }
+
+type AccountsByUser = ReadonlyMap<string, readonly AccountRow[] | CodedError>
 
 export function openApi(http: Http): ClerkApi {
   return {
@@ -61,6 +65,18 @@ export function openApi(http: Http): ClerkApi {
         },
         call,
       ),
+    async page(offset, call) {
+      const query = [
+        ['limit', String(MAX_USERS)],
+        ['offset', String(offset)],
+        ['order_by', '+created_at'],
+      ] as const
+      const answer = await http.request({ operation: 'clerk.users', keys: 1, template: '/users', query }, call)
+      const users = readAnswer(answer, { shape: z.array(z.unknown()), toError, traceOf })
+      const ids = users.flatMap((user) => userId.safeParse(user).data?.id ?? [])
+      const accounts = byUser(users, ids, answerError('UPSTREAM_PROTOCOL_ERROR', answer, { traceId: traceOf(answer) }))
+      return { accounts, isLast: users.length < MAX_USERS }
+    },
     async users(ids, call) {
       const query = [...ids.map((id) => ['user_id', id] as const), ['limit', String(MAX_USERS)] as const]
       const answer = await http.request({ operation: 'clerk.users', keys: ids.length, template: '/users', query }, call)

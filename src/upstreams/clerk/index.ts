@@ -20,7 +20,17 @@ import {
   valueOrError,
   wireProvider,
 } from '../kit.ts'
-import type { Call, ExternalAccount, Many, OAuthAccessToken, One, Platform, TokenKey, UnreadableRow } from '../kit.ts'
+import type {
+  Call,
+  Exported,
+  ExternalAccount,
+  Many,
+  OAuthAccessToken,
+  One,
+  Platform,
+  TokenKey,
+  UnreadableRow,
+} from '../kit.ts'
 import { MAX_USERS, openApi } from './api.ts'
 import type { AccountRow, ClerkApi, TokenRow } from './api.ts'
 
@@ -65,12 +75,14 @@ export const clerk: Platform<ClerkOptions> = {
       ...deps,
     })
     const api = openApi(http)
+    const tokens = tokensFetcher(api)
     return {
       autoRefreshes: true,
       uniqueAccountIds: true,
       ignoresPrefix: true,
-      tokens: tokensFetcher(api),
+      tokens,
       accounts: accountsFetcher(api),
+      exportAll: (call) => exportAll(api, tokens, call),
       rate: http.rate,
       state: () => http.state(),
       close: () => http.close(),
@@ -81,6 +93,37 @@ export const clerk: Platform<ClerkOptions> = {
 /** The limit of an instance, which all users of its keys share (docs/platforms/clerk.md section 6). */
 function documentedRate(secretKey: string): { requests: number; perSeconds: number } {
   return { requests: secretKey.startsWith('sk_test_') ? 100 : 1000, perSeconds: 10 }
+}
+
+/** Every connected account of every user; Clerk keeps refresh tokens to itself. */
+async function* exportAll(
+  api: ClerkApi,
+  tokens: One<TokenKey, readonly OAuthAccessToken[]>,
+  call: Call,
+): AsyncGenerator<readonly Exported[]> {
+  async function exportUser(userId: string, rows: readonly AccountRow[] | CodedError): Promise<readonly Exported[]> {
+    if (rows instanceof CodedError) return [{ userId, provider: null, account: null, code: rows.code }]
+    const accounts = rows.filter(({ isConnection }) => isConnection).map(toAccount)
+    const providers = [...new Set(accounts.map(({ provider }) => provider))]
+    const found = await Promise.all(
+      providers.map(async (provider): Promise<readonly Exported[]> => {
+        const key = { userId, provider, credential: null, minValiditySeconds: 0 }
+        const own = await valueOrError(() => tokens.one(key, call))
+        if (own instanceof Error) return [{ userId, provider, account: null, code: own.code }]
+        return (own ?? []).map((each) => {
+          const profile = accounts.find(({ id }) => id === each.external_account_id) ?? null
+          return { userId, token: each, refreshToken: null, client: null, profile }
+        })
+      }),
+    )
+    return found.flat()
+  }
+
+  for (let offset = 0, isLast = false; !isLast; offset += MAX_USERS) {
+    const page = await api.page(offset, call)
+    yield (await Promise.all([...page.accounts].map(([userId, rows]) => exportUser(userId, rows)))).flat()
+    ;({ isLast } = page)
+  }
 }
 
 function tokensFetcher(api: ClerkApi): One<TokenKey, readonly OAuthAccessToken[]> {

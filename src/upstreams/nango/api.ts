@@ -35,24 +35,36 @@ const COOLDOWN_MS = 30_000
 const SHORTEST_WAIT_MS = 1000
 
 export interface NangoApi {
+  /** One page of all connections, without credentials; `next` null: the last one. */
+  page(
+    page: number,
+    call: Call,
+  ): Promise<{
+    readonly rows: readonly (Connection | UnreadableRow)[]
+    readonly next: number | null
+  }>
+  /** Whose connection it is; null: it says nothing. */
+  ownerOf(connection: Connection): string | null
   /** All connections of a user, without credentials. Callers at the same time share the calls. */
   connections(userId: string, call: Call): Promise<readonly (Connection | UnreadableRow)[]>
   /**
    * The credentials of a connection; null: it went away after it was listed. Rejects with UNSUPPORTED_CREDENTIAL where
    * they are no OAuth token, and with UPSTREAM_REJECTED where the key may not read them.
    */
-  credentials(connection: Connection, call: Call): Promise<OAuthCredentials | null>
+  credentials(connection: Connection, call: Call, withRefreshToken?: boolean): Promise<OAuthCredentials | null>
 }
 
 /** `userTag` is the tag that holds the user id. */
 export function openApi(http: Http, userTag: string): NangoApi {
-  async function readPage(userId: string, page: number, call: Call) {
+  /** `userId` null: of every user. */
+  async function readPage(userId: string | null, page: number, call: Call) {
     const query = [
-      [`tags[${userTag}]`, userId],
+      ...(userId === null ? [] : [[`tags[${userTag}]`, userId] as const]),
       ['limit', String(PAGE_SIZE)],
       ['page', String(page)],
     ] as const
-    const spec = { operation: 'nango.connections', keys: 1, template: '/connections', query, user: userId }
+    const plain = { operation: 'nango.connections', keys: 1, template: '/connections', query }
+    const spec = userId === null ? plain : { ...plain, user: userId }
     const toError = (answer: HttpAnswer): CodedError => errorOfList(answer, userTag)
     const { connections } = await read(http, spec, { shape: connectionList, toError }, call)
     return { rows: connections, next: connections.length < PAGE_SIZE ? null : page + 1 }
@@ -65,8 +77,13 @@ export function openApi(http: Http, userTag: string): NangoApi {
   }
 
   return {
+    page: (page, call) => readPage(null, page, call),
+    ownerOf({ tags: given, endUserId }) {
+      const tag = given.get(userTag)
+      return typeof tag === 'string' ? tag : userTag === 'end_user_id' ? endUserId : null
+    },
     connections: shareCalls(readAll, (userId) => userId),
-    async credentials({ id, integration }, call) {
+    async credentials({ id, integration }, call, withRefreshToken = false) {
       const answer = await http.request(
         {
           operation: 'nango.connection',
@@ -78,7 +95,10 @@ export function openApi(http: Http, userTag: string): NangoApi {
           scope: integration,
           user: id,
           blame: blameOf(ofCredentials),
-          query: [['provider_config_key', integration]],
+          query: [
+            ['provider_config_key', integration],
+            ...(withRefreshToken ? ([['refresh_token', 'true']] as const) : []),
+          ],
         },
         call,
       )
@@ -163,20 +183,29 @@ export interface OAuthCredentials {
   /** Whole Unix seconds. */
   readonly expiresAt: number | null
   readonly scopes: readonly string[] | null
+  /** null unless it was asked for. */
+  readonly refreshToken: Secret | null
 }
 
 // The provider's own answer, in whatever form it was.
 const raw = decorative(z.object({ scope: listedScopes, id_token: decorativeSecret }))
 
-// Refresh tokens, client secrets and unknown members are dropped here.
+// Client secrets and unknown members are dropped here.
 const oauth2 = z
-  .object({ type: z.enum(['OAUTH2', 'APP']), access_token: requiredSecret, expires_at: expiry, raw })
+  .object({
+    type: z.enum(['OAUTH2', 'APP']),
+    access_token: requiredSecret,
+    expires_at: expiry,
+    refresh_token: decorativeSecret,
+    raw,
+  })
   .transform((given): OAuthCredentials => ({
     token: given.access_token,
     tokenSecret: null,
     idToken: given.raw?.id_token ?? null,
     expiresAt: given.expires_at,
     scopes: given.raw?.scope ?? null,
+    refreshToken: given.refresh_token,
   }))
 
 const oauth1 = z
@@ -187,6 +216,7 @@ const oauth1 = z
     idToken: null,
     expiresAt: null,
     scopes: null,
+    refreshToken: null,
   }))
 
 // An API key, a password, a machine's client credentials …

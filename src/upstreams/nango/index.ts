@@ -15,10 +15,20 @@ import {
   settle,
   settleAccounts,
   token,
+  valueOrError,
 } from '../kit.ts'
-import type { Call, ExternalAccount, OAuthAccessToken, One, Platform, TokenKey, UnreadableRow } from '../kit.ts'
+import type {
+  Call,
+  Exported,
+  ExternalAccount,
+  OAuthAccessToken,
+  One,
+  Platform,
+  TokenKey,
+  UnreadableRow,
+} from '../kit.ts'
 import { openApi } from './api.ts'
-import type { Connection, NangoApi } from './api.ts'
+import type { Connection, OAuthCredentials, NangoApi } from './api.ts'
 
 /** The limit of most plans; larger ones have up to 275 times as much (docs/platforms/nango.md, section 6). */
 const DEFAULT_RATE = { requests: 200, perSeconds: 60 }
@@ -68,11 +78,53 @@ export const nango: Platform<NangoOptions> = {
       ignoresPrefix: true,
       tokens: tokensFetcher(api),
       accounts: accountsFetcher(api),
+      exportAll: (call) => exportAll(api, call),
       rate: http.rate,
       state: () => http.state(),
       close: () => http.close(),
     }
   },
+}
+
+/** Every connection that names its user, with its refresh token. */
+async function* exportAll(api: NangoApi, call: Call): AsyncGenerator<readonly Exported[]> {
+  for (let page: number | null = 0; page !== null;) {
+    const { rows, next } = await api.page(page, call)
+    yield await Promise.all(rows.map((row) => exportOne(api, row, call)))
+    page = next
+  }
+}
+
+async function exportOne(api: NangoApi, row: Connection | UnreadableRow, call: Call): Promise<Exported> {
+  if (isUnreadable(row)) return { userId: null, provider: row.provider, account: null, code: row.unreadable.code }
+  const userId = api.ownerOf(row)
+  const provider = bareProvider(row.integration)
+  const named = { userId, provider, account: row.id }
+  if (userId === null) return { ...named, code: 'USER_NOT_FOUND' }
+  const found = await valueOrError(() => api.credentials(row, call, true))
+  if (found instanceof Error) return { ...named, code: found.code }
+  if (found === null) return { ...named, code: 'REAUTHORIZATION_REQUIRED' }
+  return {
+    userId,
+    token: toToken(row, found),
+    refreshToken: found.refreshToken,
+    client: row.integration,
+    profile: null,
+  }
+}
+
+function toToken(connection: Connection, credentials: OAuthCredentials): OAuthAccessToken {
+  return token({
+    external_account_id: connection.id,
+    token: credentials.token,
+    expires_at: credentials.expiresAt,
+    provider: bareProvider(connection.integration),
+    public_metadata: connection.metadata,
+    label: connection.label,
+    scopes: credentials.scopes,
+    token_secret: credentials.tokenSecret,
+    id_token: credentials.idToken,
+  })
 }
 
 function tokensFetcher(api: NangoApi): One<TokenKey, readonly OAuthAccessToken[]> {
@@ -81,18 +133,7 @@ function tokensFetcher(api: NangoApi): One<TokenKey, readonly OAuthAccessToken[]
     if (isUnreadable(connection)) throw connection.unreadable
     if (connection.isBroken) throw new CodedError('REAUTHORIZATION_REQUIRED')
     const credentials = await api.credentials(connection, call)
-    if (credentials === null) return null
-    return token({
-      external_account_id: connection.id,
-      token: credentials.token,
-      expires_at: credentials.expiresAt,
-      provider: bareProvider(connection.integration),
-      public_metadata: connection.metadata,
-      label: connection.label,
-      scopes: credentials.scopes,
-      token_secret: credentials.tokenSecret,
-      id_token: credentials.idToken,
-    })
+    return credentials === null ? null : toToken(connection, credentials)
   }
 
   return {

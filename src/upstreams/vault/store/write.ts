@@ -50,11 +50,28 @@ function statements(dialect: Dialect) {
   }
 }
 
+/** Adds the accounts that are not there, in one transaction: what the vault has may have been refreshed since. */
+export function addAccounts(store: Store, records: readonly AccountRecord[]): Promise<WriteCounts> {
+  return writeAll(store, records, 'missing', () => undefined)
+}
+
 /** One transaction. `onProgress` gets the number of records written so far, after each. */
 export function writeAccounts(
   store: Store,
   records: readonly AccountRecord[],
   onProgress: (done: number) => void = () => undefined,
+): Promise<WriteCounts> {
+  return writeAll(store, records, 'changed', onProgress)
+}
+
+/** Which records are written: those that change something, those of accounts that are not there, or each. */
+type Which = 'changed' | 'missing' | 'each'
+
+function writeAll(
+  store: Store,
+  records: readonly AccountRecord[],
+  which: Which,
+  onProgress: (done: number) => void,
 ): Promise<WriteCounts> {
   const { sql, keyring } = store
   return writing(sql, () =>
@@ -65,7 +82,7 @@ export function writeAccounts(
       const writeOne = prepareWrite(run, store)
       const counts = { added: 0, changed: 0, unchanged: 0 }
       for (const [index, record] of records.entries()) {
-        counts[await writeOne(record)] += 1
+        counts[await writeOne(record, which)] += 1
         onProgress(index + 1)
       }
       return counts
@@ -73,24 +90,25 @@ export function writeAccounts(
   )
 }
 
-/** `always`: also where nothing changes, because the tokens are from a consent and the account is well again. */
+/** `each`: also where nothing changes, because the tokens are from a consent and the account is well again. */
 export function prepareWrite(
   run: Run,
   { sql, keyring }: Pick<Store, 'sql' | 'keyring'>,
-): (record: AccountRecord, always?: boolean) => Promise<keyof WriteCounts> {
+): (record: AccountRecord, which: Which) => Promise<keyof WriteCounts> {
   const { select, upsert } = statements(sql.dialect)
 
-  return async function writeOne(record, always = false) {
+  return async function writeOne(record, which) {
     const [row] = await run<FullRow>(select, primaryKeyOf(record))
     const stored = row === undefined ? null : decodeUndamaged(row)
     const merged = { ...stored, ...withoutUndefined(record) }
-    if (!always && stored !== null && fingerprint(stored) === fingerprint(merged)) return 'unchanged'
+    if (which === 'missing' && stored !== null) return 'unchanged'
+    if (which === 'changed' && stored !== null && fingerprint(stored) === fingerprint(merged)) return 'unchanged'
     const identity = identify(merged, row?.row_id ?? randomUUID(), (row?.generation ?? 0) + 1)
     const encoded = encodeRecord(merged, identity, keyring)
     const values = columns.map((column) => encoded[column])
     const written = await run(upsert, [...values, dueAfterImport(merged)])
     // A refresh moved the generation in between: what it wrote is merged, too.
-    if (written.length === 0) return writeOne(record, always)
+    if (written.length === 0) return writeOne(record, which)
     return row === undefined ? 'added' : 'changed'
   }
 
