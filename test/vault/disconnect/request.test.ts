@@ -21,6 +21,8 @@ interface Expected {
   readonly authorization?: string
   readonly form?: Readonly<Record<string, string>>
   readonly json?: unknown
+  /** Of `Notion-Version`. */
+  readonly version?: string
 }
 
 const expected: Readonly<Record<string, Expected>> = {
@@ -45,7 +47,12 @@ const expected: Readonly<Record<string, Expected>> = {
   hubspot: { method: 'DELETE', url: `https://api.hubapi.com/oauth/v1/refresh-tokens/${REFRESH}` },
   linear: { url: 'https://api.linear.app/oauth/revoke', ...rfcPost },
   linkedin: { url: 'https://www.linkedin.com/oauth/v2/revoke', ...rfcPost },
-  notion: { url: 'https://api.notion.com/v1/oauth/revoke', authorization: rawBasic, json: { token: ACCESS } },
+  notion: {
+    url: 'https://api.notion.com/v1/oauth/revoke',
+    authorization: rawBasic,
+    json: { token: ACCESS },
+    version: '2025-09-03',
+  },
   pipedrive: { url: 'https://oauth.pipedrive.com/oauth/revoke', ...rfcBasic },
   quickbooks: {
     url: 'https://developer.api.intuit.com/v2/oauth2/tokens/revoke',
@@ -71,7 +78,11 @@ const expected: Readonly<Record<string, Expected>> = {
   x: { url: 'https://api.x.com/2/oauth2/revoke', ...rfcBasic },
   xero: { url: 'https://identity.xero.com/connect/revocation', ...rfcBasic },
   zoho: { url: `https://accounts.zoho.eu/oauth/v2/token/revoke?token=${REFRESH}` },
-  zoom: { url: 'https://zoom.us/oauth/revoke', ...rfcBasic },
+  zoom: {
+    url: 'https://zoom.us/oauth/revoke',
+    authorization: rfcBasic.authorization,
+    form: { token: ACCESS, token_type_hint: 'access_token' },
+  },
 }
 
 const grantOf = (changes: Partial<Grant> = {}): Grant => ({
@@ -106,6 +117,7 @@ test.each(Object.entries(expected))('the request of %s', async (id, { method = '
   expect(request.method).toBe(method)
   expect(request.url.href).toBe(url)
   expect(request.headers.authorization).toBe(rest.authorization)
+  expect(request.headers['Notion-Version']).toBe(rest.version)
   const type = request.headers['content-type'] ?? null
   if (rest.form !== undefined) {
     expect(type).toMatch(/^application\/x-www-form-urlencoded/)

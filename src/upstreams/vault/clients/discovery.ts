@@ -66,6 +66,6 @@ export function createDiscovery(client: OAuthClient, ask: AskIssuer): (...limits
 function plainRevocation(url: string): NonNullable<OAuthClient['provider']['revoke']> {
   return {
     ...{ url, method: 'POST', style: 'rfc7009', effect: 'grant', token: 'refresh_token', token_param: 'token' },
-    ...{ identifies_client: false, host_from: null },
+    ...{ identifies_client: false, headers: {}, host_from: null },
   }
 }

@@ -32,6 +32,16 @@ export async function revocationRequest(
   revocation: Revocation,
   kind: TokenKind,
 ): Promise<TokenRequest> {
+  const request = await requestOf(client, grant, revocation, kind)
+  return { ...request, headers: { ...request.headers, ...revocation.headers } }
+}
+
+async function requestOf(
+  client: OAuthClient,
+  grant: Grant,
+  revocation: Revocation,
+  kind: TokenKind,
+): Promise<TokenRequest> {
   const { style, method, token_param: name, identifies_client: identifies } = revocation
   const token = kind === 'access_token' ? grant.accessToken : grant.refreshToken
   if (token === null) throw new MissingValue(kind)

@@ -43,6 +43,10 @@ const revocation = z.strictObject({
     .describe('What is presented first; bearer and client_header present the access token, path the refresh token.'),
   token_param: words.default('token').describe('The parameter or member that takes the token.'),
   identifies_client: z.boolean().default(false).describe('form_token: whether the form names the client.'),
+  headers: z
+    .record(z.string().regex(/^[A-Za-z-]+$/), words)
+    .default({})
+    .describe('What the request has beside.'),
   host_from: memberPath
     .nullable()
     .default(null)
