@@ -175,8 +175,10 @@ export default [
       ],
       '@graphql-eslint/strict-id-in-types': [
         'error',
-        // a token is a value and a connection a state: neither is a node
-        { exceptions: { types: ['OAuthAccessToken', 'OAuthConnection'] } },
+        // a token is a value, a connection a state, and payloads and pages are answers: none of them is a node
+        {
+          exceptions: { types: ['OAuthAccessToken', 'OAuthConnection', 'ConnectionEventPage'], suffixes: ['Payload'] },
+        },
       ],
     },
   },

@@ -1,6 +1,7 @@
 /** The composition root: opens what the configuration names, connects it, and closes it in order. */
 import type { Audit } from './audit/log.ts'
 import { openAudit } from './audit/open.ts'
+import { compareConfigs } from './config/differences.ts'
 import { plainHttpWarning } from './config/rules.ts'
 import type { Config } from './config/load.ts'
 import type { Page } from './http/edge.ts'
@@ -36,6 +37,12 @@ export interface Running {
   readonly url: string
   /** Of the metrics; null where none are configured. */
   readonly metricsUrl: string | null
+  /**
+   * Takes over what `compareConfigs` says can change; requests in flight end with what they began with. Returns the paths
+   * that changed. Throws `ConfigError` for documents that do not fit, and `Error` that names the paths that need a restart:
+   * then nothing has changed.
+   */
+  reload(config: Config): readonly string[]
   /** Drains and closes, at once unless times are given. A second call waits for the first. */
   stop(times?: DrainTimes): Promise<void>
 }
@@ -61,7 +68,19 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Run
       log.info(server.audit.head(), 'audit ends')
     }
     let stopping: Promise<void> | null = null
-    return { url: listening.url, metricsUrl: scraped?.url ?? null, stop: (times) => (stopping ??= stop(times)) }
+    let present = config
+    return {
+      url: listening.url,
+      metricsUrl: scraped?.url ?? null,
+      reload(next) {
+        const { changed, needRestart } = compareConfigs(present, next)
+        if (needRestart.length > 0) throw new Error(`a restart is needed for ${needRestart.join(', ')}`)
+        server.reload(next)
+        present = next
+        return changed
+      },
+      stop: (times) => (stopping ??= stop(times)),
+    }
   } catch (error) {
     await scraped?.drain(0)
     await server.close()
@@ -81,6 +100,8 @@ export interface OpenServer {
   readonly source: TokenSource
   /** Where it listens, for `/ready` to say. */
   listensOn(url: string): void
+  /** The app of another configuration takes the place of the present one. Throws `ConfigError` where it cannot. */
+  reload(config: Config): void
   /** From now on `/ready` answers 503. */
   setUnready(): void
   /** Call it when no request is in flight. Takes no longer than `withinMs` milliseconds, or one second where that is more. */
@@ -138,11 +159,18 @@ export async function openServer(
     parts.push({ name: 'refreshes', close: () => source.finish() })
     let ready = true
     let port: number | null = null
-    const app = createApp(config, {
-      ...{ source, audit, log, documents, metrics, tracing, page, asksBeforePlan },
-      isReady: () => ready,
-      port: () => port,
-    })
+    const appOf = (of: Config, registered: typeof documents): App =>
+      createApp(of, {
+        ...{ source, audit, log, documents: registered, metrics, tracing, page, asksBeforePlan },
+        isReady: () => ready,
+        port: () => port,
+      })
+    let current = appOf(config, documents)
+    const app: App = {
+      handle: (request) => current.handle(request),
+      fetch: (request) => current.fetch(request),
+      dispose: () => current.dispose(),
+    }
     parts.push({ name: 'app', close: app.dispose })
     return {
       app,
@@ -151,6 +179,12 @@ export async function openServer(
       source,
       listensOn(url) {
         port = Number(new URL(url).port)
+      },
+      reload(next) {
+        const before = current
+        current = appOf(next, openDocuments(next))
+        // Whatever it still answers is over by then.
+        setTimeout(() => void before.dispose(), config.request_timeout_ms + CLOSE_MS).unref()
       },
       setUnready: () => {
         ready = false

@@ -19,7 +19,8 @@ export interface ServeOptions {
 
 /** Resolves when the server listens; rejects with a message for the operator when it cannot start. */
 export async function serve({ file, port, env }: ServeOptions, { out }: Output): Promise<void> {
-  const configured = loadConfig({ file, env, port })
+  const load = (): Config => loadConfig({ file, env, port })
+  const configured = load()
   const isDevelopment = configured.mode === 'development'
   const log = await createLog({
     level: configured.log.level,
@@ -32,8 +33,11 @@ export async function serve({ file, port, env }: ServeOptions, { out }: Output):
   const development = isDevelopment ? await loadDevelopment(configured) : null
   const running = await startServer(development?.added.config ?? configured, { log, page: development?.page ?? null })
   if (development !== null) out.write(development.welcome(running.url))
-  log.info({ url: running.url, mode: configured.mode, version: VERSION }, 'listening')
   stopOnSignals(running, configured.unready_seconds, log)
+  if (isDevelopment) process.on('SIGHUP', () => process.kill(process.pid, 'SIGTERM'))
+  else reloadOnSignal(running, load, log)
+  // Last: who reads it may send a signal.
+  log.info({ url: running.url, mode: configured.mode, version: VERSION }, 'listening')
 }
 
 /** Imports the page and the demo in development mode only; production does not load them. */
@@ -55,8 +59,8 @@ const LOG_MS = 1000
 
 /**
  * The first signal drains and exits with 0; a second one exits at once. Ctrl-C (SIGINT) does not wait `unreadySeconds`
- * for load balancers to look away. SIGHUP is what a terminal or an old supervisor sends: by default it would cut
- * requests. Node ignores SIGPIPE.
+ * for load balancers to look away. In development mode SIGHUP, which a terminal sends that is closed, is as SIGTERM. Node
+ * ignores SIGPIPE.
  */
 function stopOnSignals(running: Running, unreadySeconds: number, log: ProcessLog): void {
   let stopping = false
@@ -67,7 +71,21 @@ function stopOnSignals(running: Running, unreadySeconds: number, log: ProcessLog
     const times = signal === 'SIGINT' ? {} : { noticeMs: unreadySeconds * 1000, idleMs: IDLE_MS }
     void running.stop(times).then(() => endProcess(log))
   }
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, onSignal)
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, onSignal)
+}
+
+/** SIGHUP: all of the configuration that can change without a restart, or nothing of it. */
+function reloadOnSignal(running: Running, load: () => Config, log: Log): void {
+  process.on('SIGHUP', () => {
+    try {
+      const changed = running.reload(load())
+      log.info({ changed }, 'configuration reloaded')
+    } catch (error) {
+      // The words of `check-config`: keys and lines, never a value.
+      const reason = error instanceof Error ? error.message : 'unknown'
+      log.error({ reason }, 'configuration not reloaded; what was loaded before stays')
+    }
+  })
 }
 
 async function endProcess(log: ProcessLog): Promise<void> {

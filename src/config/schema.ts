@@ -120,7 +120,7 @@ export function fileSchema(registry: Registry) {
     cache: cacheOptions.prefault({}),
     drain_seconds: z.int().min(0).max(3600).default(10).meta({
       description:
-        'Seconds that requests in flight get to finish after SIGTERM or SIGHUP, and that the server then has to close.',
+        'Seconds that requests in flight get to finish after SIGTERM, and that the server then has to close.',
     }),
     unready_seconds: z.number().min(0).max(600).optional().meta({
       description:

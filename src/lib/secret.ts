@@ -40,6 +40,11 @@ export function secretLength(handle: object): number {
   return values.get(handle as Secret)?.length ?? 0
 }
 
+/** Whether a value is a handle of this process. */
+export function isSecret(value: unknown): value is Secret {
+  return typeof value === 'object' && value !== null && values.has(value as Secret)
+}
+
 /** Returns the value behind a handle. Call it only where the secret has to leave the process or be used. */
 export function reveal(handle: Secret): string {
   const value = values.get(handle)
