@@ -2,11 +2,13 @@
 /** The command line: parses the arguments and calls one function per command, which is imported when it runs. */
 import { enableCompileCache } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, InvalidArgumentError, Option } from 'commander'
 import type { Store } from './upstreams/vault/store/store.ts'
+import type { Shell } from './commands/completion.ts'
 import type { SchemaForm } from './commands/schema.ts'
 import type * as VaultCommands from './commands/vault.ts'
 import type { SourceFlags } from './commands/vault-sources.ts'
+import type { Format } from './commands/terminal.ts'
 import { VERSION } from './version.ts'
 
 // Beside the dependencies, and not in the shared temporary folder, where another user could plant code.
@@ -16,6 +18,9 @@ const config = ['--config <file>', 'the configuration file (YAML)'] as const
 const upstream = ['--upstream <name>', 'which vault, where several are configured'] as const
 const user = ['--user <id>', 'the user'] as const
 const provider = ['--provider <name>', 'the provider, as oauth_google or google'] as const
+const shells = ['bash', 'zsh', 'fish'] as const
+const format = (): Option =>
+  new Option('--format <format>', 'text, or one JSON object').choices(['text', 'json']).default('text')
 const output = { out: process.stdout, err: process.stderr }
 
 // `tokengraph schema | head` closes the pipe early, which is no failure. Other errors stay uncaught.
@@ -82,9 +87,20 @@ program
   .command('check-config')
   .description('say what is wrong with the configuration, or what takes effect')
   .option(...config)
-  .action(async (flags: { config?: string }) => {
+  .addOption(format())
+  .action(async (flags: { config?: string; format: Format }) => {
     const { checkConfig } = await import('./commands/check-config.ts')
-    process.exitCode = checkConfig({ file: flags.config ?? null, env: await environment() }, output)
+    const options = { file: flags.config ?? null, env: await environment(), format: flags.format }
+    process.exitCode = checkConfig(options, output)
+  })
+
+program
+  .command('completion')
+  .description('print a script that completes commands and options in a shell')
+  .addArgument(new Argument('<shell>', 'which shell').choices(shells))
+  .action(async (shell: Shell) => {
+    const { printCompletion } = await import('./commands/completion.ts')
+    process.exitCode = printCompletion(program, shell, output)
   })
 
 program
@@ -127,9 +143,10 @@ audit
   .option(...config)
   .option('--partial', 'the oldest files were removed on purpose')
   .option('--stream', 'collected standard output: other lines between, and a chain for each run')
-  .action(async (files: string[], flags: { config?: string; partial?: boolean; stream?: boolean }) => {
+  .addOption(format())
+  .action(async (files: string[], flags: { config?: string; partial?: boolean; stream?: boolean; format: Format }) => {
     const { verifyAudit } = await import('./commands/audit.ts')
-    const options = { partial: flags.partial === true, stream: flags.stream === true }
+    const options = { partial: flags.partial === true, stream: flags.stream === true, format: flags.format }
     process.exitCode = await verifyAudit(await auditConfig(flags.config ?? null), files, options, output)
   })
 
@@ -220,9 +237,11 @@ vault
   .description('how the accounts are doing, and which clients a provider refuses')
   .option(...config)
   .option(...upstream)
-  .option('--json', 'one JSON object')
-  .action(async (flags: VaultFlags & { json?: boolean }) => {
-    await withVault(flags, ({ printStatus }, store) => printStatus(store, flags, output))
+  .option('--json', 'one JSON object, as --format json')
+  .addOption(format())
+  .action(async (flags: VaultFlags & { json?: boolean; format: Format }) => {
+    const json = flags.json === true || flags.format === 'json'
+    await withVault(flags, ({ printStatus }, store) => printStatus(store, { json }, output))
   })
 
 vault

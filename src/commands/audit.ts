@@ -6,7 +6,7 @@ import type { RunSummary } from '../audit/runs.ts'
 import { takeSnapshot, verifyFiles } from '../audit/verify.ts'
 import type { Verification, VerifyOptions } from '../audit/verify.ts'
 import { secret } from '../lib/secret.ts'
-import type { Output } from './terminal.ts'
+import type { Format, Output } from './terminal.ts'
 
 /**
  * Verifies the named files, or the configured file and its rotated files. Returns the exit code: 0 when the chain is
@@ -15,13 +15,23 @@ import type { Output } from './terminal.ts'
 export async function verifyAudit(
   config: AuditConfig,
   named: readonly string[],
-  options: VerifyOptions,
+  options: VerifyOptions & { readonly format?: Format },
   { out, err }: Output,
 ): Promise<0 | 1> {
   const keys = createAuditKeys(config.key)
   const verification =
     named.length > 0 ? await verifyFiles(named, keys, options) : await verifyConfigured(config, keys, options)
   const { records, first, last, broken, runs } = verification
+  if (options.format === 'json') {
+    const gaps = runs?.gaps ?? []
+    const whole = broken === null && first !== null && last !== null && gaps.length === 0
+    const shown = {
+      ...{ whole, records, first_seq: first?.seq ?? null, last_seq: last?.seq ?? null, hash: last?.hash ?? null },
+      ...{ keyed: config.key !== null, broken, runs },
+    }
+    out.write(`${JSON.stringify(shown)}\n`)
+    return whole ? 0 : 1
+  }
   if (broken !== null) {
     err.write(`${broken.file}:${broken.line}  ${broken.problem}\n`)
     err.write(`${records} records before it are whole.\n`)

@@ -6,28 +6,34 @@ import type { Config } from '../config/load.ts'
 import { plainHttpWarning } from '../config/rules.ts'
 import { openDocuments } from '../server/trusted-documents/check.ts'
 import { platforms } from '../upstreams/registry.ts'
-import type { Output } from './terminal.ts'
+import type { Format, Output } from './terminal.ts'
 
 export interface CheckConfigOptions {
   /** `--config`; null where it is not given. */
   readonly file: string | null
   readonly env: NodeJS.ProcessEnv
+  readonly format?: Format
 }
 
 /**
  * Returns the exit code: 0 and the values on `out`, or 1 and every problem on `err`. It also validates the registered
  * documents against the schema of this version. It opens no database and calls no upstream.
  */
-export function checkConfig({ file, env }: CheckConfigOptions, { out, err }: Output): 0 | 1 {
+export function checkConfig({ file, env, format = 'text' }: CheckConfigOptions, { out, err }: Output): 0 | 1 {
   try {
     const config = loadConfig({ file, env })
     openDocuments(config)
     for (const name of config.allow_http) err.write(`warning: allow_http: ${name}: ${plainHttpWarning}\n`)
-    out.write(summarize(config))
+    if (format === 'json') out.write(`${JSON.stringify({ valid: true, problems: [], config: shownOf(config) })}\n`)
+    else
+      out.write(
+        `# The configuration is valid. These values took effect:\n${stringify(shownOf(config), { lineWidth: 0 })}`,
+      )
     return 0
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    err.write(`${error.message}\n`)
+    if (format === 'json') out.write(`${JSON.stringify({ valid: false, problems: error.problems, config: null })}\n`)
+    else err.write(`${error.message}\n`)
     return 1
   }
 }
@@ -38,10 +44,9 @@ export function printConfigSchema({ out }: Output): 0 {
   return 0
 }
 
-/** Prints the configuration as YAML, without the hashes of service keys. Secrets print as `[redacted]`. */
-function summarize(config: Config): string {
+/** The configuration without the hashes of service keys. Secrets are `[redacted]`. */
+function shownOf(config: Config): unknown {
   const services = config.auth.services.map(({ key_sha256: _hash, ...shown }) => shown)
   // JSON comes first: `toJSON` turns a Secret into its placeholder.
-  const shown: unknown = JSON.parse(JSON.stringify({ ...config, auth: { ...config.auth, services } }))
-  return `# The configuration is valid. These values took effect:\n${stringify(shown, { lineWidth: 0 })}`
+  return JSON.parse(JSON.stringify({ ...config, auth: { ...config.auth, services } }))
 }

@@ -40,3 +40,6 @@ export function createProgress(terminal: Terminal, label: string, total: number 
     },
   }
 }
+
+/** How a command prints what it found: for people, or for programs. */
+export type Format = 'text' | 'json'

@@ -28,10 +28,20 @@ it('verifies the configured file and its rotated files, and names the first brok
   expect(whole).toMatchObject({ code: 0, stderr: '' })
   expect(whole.stdout).toMatch(/^The chain is whole: 12 records, 1 to 12\.\nIt ends in [0-9a-f]{64}; /)
 
+  const asJson = await verify('--format', 'json')
+  expect(asJson).toMatchObject({ code: 0, stderr: '' })
+  expect(JSON.parse(asJson.stdout)).toEqual({
+    ...{ whole: true, records: 12, first_seq: 1, last_seq: 12, keyed: true, broken: null, runs: null },
+    hash: expect.stringMatching(/^[0-9a-f]{64}$/),
+  })
+
   writeFileSync(path, readFileSync(path, 'utf8').replace('"allowed"', '"denied"'))
   const broken = await verify()
   expect(broken).toMatchObject({ code: 1, stdout: '' })
   expect(broken.stderr).toMatch(/audit\.ndjson:1 {2}this record was changed.*\n\d+ records before it are whole\.\n$/)
+  const brokenJson = await verify('--format', 'json')
+  expect(brokenJson).toMatchObject({ code: 1, stderr: '' })
+  expect(JSON.parse(brokenJson.stdout)).toMatchObject({ whole: false, broken: { line: 1 } })
   expect(await verify(folder.write('empty', ''))).toMatchObject({ code: 1, stderr: 'There is no record.\n' })
   expect(await verify('nowhere')).toMatchObject({ code: 1, stdout: '' })
 })

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { checkConfig } from '../../src/commands/check-config.ts'
+import type { Format } from '../../src/commands/terminal.ts'
 import { captureOutput } from '../kit/output.ts'
 import { clerkKey, fullSample, env, hash, vaultKey, writeConfig } from './sample.ts'
 
-function run(file: string | null, variables: NodeJS.ProcessEnv = env): { code: number; out: string; err: string } {
+function run(file: string | null, variables: NodeJS.ProcessEnv = env, format: Format = 'text') {
   const output = captureOutput()
-  const code = checkConfig({ file, env: variables }, output)
+  const code = checkConfig({ file, env: variables, format }, output)
   return { code, out: output.out.text(), err: output.err.text() }
 }
 
@@ -47,6 +48,29 @@ describe('check-config', () => {
     expect([code, out]).toEqual([1, ''])
     expect(err.split('\n').filter((line) => line.startsWith(`${file}:`))).toHaveLength(2)
     expect(err).toContain(`${file}:2:17  listen.port  expected a whole number from 0 to 65535, got a string\n`)
+  })
+
+  it('prints the same as one JSON object', () => {
+    const whole = run(writeConfig(fullSample), env, 'json')
+    expect([whole.code, whole.err]).toEqual([0, ''])
+    expect(JSON.parse(whole.out)).toMatchObject({ valid: true, problems: [], config: { mode: 'production' } })
+    for (const hidden of [clerkKey, vaultKey, hash]) expect(whole.out).not.toContain(hidden)
+    const file = writeConfig('mode: prod\nlisten: { port: x }\n')
+    const broken = run(file, env, 'json')
+    expect([broken.code, broken.err]).toEqual([1, ''])
+    expect(JSON.parse(broken.out)).toMatchObject({
+      ...{ valid: false, config: null },
+      problems: [
+        { where: file, path: 'mode', line: 1 },
+        {
+          where: file,
+          path: 'listen.port',
+          line: 2,
+          column: 17,
+          message: 'expected a whole number from 0 to 65535, got a string',
+        },
+      ],
+    })
   })
 
   it('opens no database', () => {
