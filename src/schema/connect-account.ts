@@ -172,11 +172,12 @@ builder.mutationFields((t) => ({
       for (const scope of input.scopes ?? []) checkScope(scope)
       await authorizeChange(context, { subject, provider, account: externalAccountId }, 'start_connection')
       const { connector, name } = connectorFor(context, provider)
-      return connector.start({
+      const started = connector.start({
         ...{ userId: subject, provider: name, externalAccountId, scopes: input.scopes ?? null },
         ...{ returnTo: input.return_to, codeChallenge: input.code_challenge },
         loginHint: input.login_hint == null ? null : checkId(input.login_hint, 'login_hint'),
       })
+      return context.load.within(started)
     },
   }),
   finish_connection: t.field({
@@ -193,10 +194,13 @@ builder.mutationFields((t) => ({
       const { request, connector } = found
       const { userId, provider } = request
       await authorizeChange(context, { subject: userId, provider, account: null }, 'finish_connection')
-      const finished = await connector.finish({
-        ...{ id, completionCode: input.completion_code, codeVerifier: input.code_verifier },
-        allowsDifferentAccount: input.allow_different_account ?? false,
-      })
+      // A provider that is slow: asking again gives what it came to.
+      const finished = await context.load.within(
+        connector.finish({
+          ...{ id, completionCode: input.completion_code, codeVerifier: input.code_verifier },
+          allowsDifferentAccount: input.allow_different_account ?? false,
+        }),
+      )
       return { ...finished, userId, provider }
     },
   }),
@@ -225,11 +229,12 @@ async function findRequest(context: GraphContext, id: string): Promise<Found | n
   requireAuthenticated(context)
   context.load.consume()
   for (const { keeper, names } of context.keepers) {
-    const request = (await keeper.connector?.find(id)) ?? null
-    if (request === null || keeper.connector === null) continue
+    const { connector } = keeper
+    const request = connector === null ? null : await context.load.within(connector.find(id))
+    if (request === null || connector === null) continue
     const [provider = request.provider] = names(request.provider)
     const decision = context.access.decideChange(request.userId, provider)
-    if (decision.allowed) return { request: { ...request, provider }, connector: keeper.connector }
+    if (decision.allowed) return { request: { ...request, provider }, connector }
     context.audit.recordChange({ subject: request.userId, provider, account: null }, 'finish_connection', decision)
   }
   return null

@@ -84,7 +84,7 @@ async function readEvents(
   const userId = viewer.kind === 'user' ? viewer.userId : null
   if (userId !== null) authorizeAccounts(context, userId)
   context.load.consume()
-  const page = await keeper.events(after, first, userId)
+  const page = await context.load.within(keeper.events(after, first, userId))
   const events = page.events.flatMap((event) => names(event.provider).map((provider) => ({ ...event, provider })))
   return { ...page, events: events.filter((event) => mayKnow(context, event)) }
 }

@@ -79,7 +79,7 @@ builder.mutationField('disconnect_account', (t) =>
       await authorizeChange(context, { subject, provider, account }, 'disconnect_account')
       const { keeper, name } = context.keeperOf(provider)
       const key = { userId: subject, provider: name, externalAccountId: account }
-      const disconnected = await keeper.disconnect(key, input.everywhere ?? false)
+      const disconnected = await context.load.within(keeper.disconnect(key, input.everywhere ?? false))
       if (disconnected === null) throw badUserInput('external_account_id is no account of this user at this provider.')
       return disconnected
     },

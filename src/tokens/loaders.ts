@@ -1,5 +1,6 @@
 /** The loaders of one request: a memo, and an allowance of keys. The source batches and shares. */
 import type { CodedError } from '../errors.ts'
+import { raceSignal } from '../lib/abort.ts'
 import type { Answer } from '../lib/answer.ts'
 import type { AccountList } from './accounts.ts'
 import type { Caller, TokenSource } from './source.ts'
@@ -12,6 +13,8 @@ export interface Loaders {
   accounts(userId: string): Answer<readonly AccountList[]>
   /** Counts a change of an account as a key. Throws the refusal. */
   consume(): void
+  /** Waits until the caller leaves or its deadline comes; the work goes on, and its end is not lost. */
+  within<T>(work: Promise<T>): Promise<T>
 }
 
 /** Called once for each distinct key; an error refuses that key, and no upstream is asked for it. */
@@ -36,6 +39,7 @@ export function createLoaders(source: TokenSource, caller: Caller, consume: Cons
       const refusal = consume()
       if (refusal !== null) throw refusal
     },
+    within: (work) => raceSignal(work, caller.signal),
   }
 }
 

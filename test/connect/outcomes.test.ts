@@ -163,3 +163,20 @@ test.each([
   })
   expect((await scoped.app('user_1').tokens('user_1')).data!.user.oauth_access_tokens).toStrictEqual([])
 })
+
+test('a provider that is slower than the caller: an error by its deadline, and the answer when it is asked again', async () => {
+  const scene = await openScene()
+  const gate = Promise.withResolvers<undefined>()
+  scene.provider.misbehave(holds(gate.promise), { path: /^\/token/ })
+  const app = scene.app('user_1')
+  const proof = newVerifier()
+  const begun = await app.start({ code_challenge: proof.challenge })
+  const input = returnedTo(await openBrowser().go(begun.data!.start_connection.authorization_url), proof)
+  const query = 'mutation ($input: FinishConnectionInput!) { finish_connection(input: $input) { status } }'
+  const headers = { authorization: `Bearer ${await scene.bearerOf('user_1')}`, 'x-request-timeout-ms': '400' }
+  const response = await scene.server.post(JSON.stringify({ query, variables: { input } }), headers)
+  expect(await response.json()).toMatchObject({ errors: [{ extensions: { code: 'UPSTREAM_TIMEOUT' } }] })
+  gate.resolve(undefined)
+  expect((await app.finish(input)).data!.finish_connection).toMatchObject({ status: 'CONNECTED' })
+  expect(scene.provider.issued).toHaveLength(1)
+})

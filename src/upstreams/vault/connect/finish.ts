@@ -79,7 +79,11 @@ export function createFinish(
 
   async function keep(consent: Consent): Promise<FinishedConnection> {
     const { request, client, tokens, asked, identity } = consent
-    const result = await keepAccount(store, options, consent)
+    const result = await keepAccount(store, options, consent).catch((error: unknown) => {
+      // Not revoked: where the account is there already, that would end the grant that it lives on.
+      warn('the tokens of a connection could not be stored and are lost', { client: client.name })
+      throw error
+    })
     if (result.status !== 'CONNECTED') return reject(consent, { ...nothing, status: result.status })
     const { provider } = client
     const expires = tokens.expiry.expiresAt !== null && provider.refresh.uses === 'refresh_token'
