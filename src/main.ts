@@ -1,6 +1,7 @@
 /** The composition root: opens what the configuration names, connects it, and closes it in order. */
 import type { Audit } from './audit/log.ts'
 import { openAudit } from './audit/open.ts'
+import { findDeadRights } from './config/dead-rights.ts'
 import { compareConfigs } from './config/differences.ts'
 import { plainHttpWarning } from './config/rules.ts'
 import type { Config } from './config/load.ts'
@@ -152,6 +153,7 @@ export async function openServer(
     }
     const upstreams = await openUpstreams(config, observeAll, log)
     for (const upstream of config.allow_http) log.warn({ upstream }, plainHttpWarning)
+    for (const right of findDeadRights(config)) log.warn({ right }, 'a right that gives nothing')
     const source = createSource(upstreams, config.providers, { cache: config.cache, observe: observeAll })
     // No request waits for an upstream any more, but its close would wait for a connection that is being made.
     parts.push({ name: 'upstreams', close: () => settlesWithin(source.close(), CLOSE_MS) })

@@ -1,6 +1,7 @@
 /** `tokengraph check-config`: reports every problem of the configuration, or the values that take effect. */
 import { stringify } from 'yaml'
 import { publishedSchema } from '../config/json-schema.ts'
+import { findDeadRights } from '../config/dead-rights.ts'
 import { ConfigError, loadConfig } from '../config/load.ts'
 import type { Config } from '../config/load.ts'
 import { plainHttpWarning } from '../config/rules.ts'
@@ -23,8 +24,13 @@ export function checkConfig({ file, env, format = 'text' }: CheckConfigOptions, 
   try {
     const config = loadConfig({ file, env })
     openDocuments(config)
-    for (const name of config.allow_http) err.write(`warning: allow_http: ${name}: ${plainHttpWarning}\n`)
-    if (format === 'json') out.write(`${JSON.stringify({ valid: true, problems: [], config: shownOf(config) })}\n`)
+    const warnings = [
+      ...config.allow_http.map((name) => `allow_http: ${name}: ${plainHttpWarning}`),
+      ...findDeadRights(config),
+    ]
+    if (format === 'text') for (const warning of warnings) err.write(`warning: ${warning}\n`)
+    if (format === 'json')
+      out.write(`${JSON.stringify({ valid: true, problems: [], warnings, config: shownOf(config) })}\n`)
     else
       out.write(
         `# The configuration is valid. These values took effect:\n${stringify(shownOf(config), { lineWidth: 0 })}`,
@@ -32,7 +38,8 @@ export function checkConfig({ file, env, format = 'text' }: CheckConfigOptions, 
     return 0
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    if (format === 'json') out.write(`${JSON.stringify({ valid: false, problems: error.problems, config: null })}\n`)
+    if (format === 'json')
+      out.write(`${JSON.stringify({ valid: false, problems: error.problems, warnings: [], config: null })}\n`)
     else err.write(`${error.message}\n`)
     return 1
   }

@@ -53,7 +53,12 @@ describe('check-config', () => {
   it('prints the same as one JSON object', () => {
     const whole = run(writeConfig(fullSample), env, 'json')
     expect([whole.code, whole.err]).toEqual([0, ''])
-    expect(JSON.parse(whole.out)).toMatchObject({ valid: true, problems: [], config: { mode: 'production' } })
+    expect(JSON.parse(whole.out)).toMatchObject({
+      valid: true,
+      problems: [],
+      warnings: [],
+      config: { mode: 'production' },
+    })
     for (const hidden of [clerkKey, vaultKey, hash]) expect(whole.out).not.toContain(hidden)
     const file = writeConfig('mode: prod\nlisten: { port: x }\n')
     const broken = run(file, env, 'json')
@@ -71,6 +76,30 @@ describe('check-config', () => {
         },
       ],
     })
+  })
+
+  it('warns of rights that give nothing, and starts with them', () => {
+    const text = `
+upstreams: { clerk: { platform: clerk, secret_key: '${clerkKey}' } }
+providers: { google: clerk }
+audit: { sink: none }
+auth:
+  services:
+    - { id: idle, key_sha256: ${hash} }
+    - id: odd
+      key_sha256: ${hash.replace(/^./, '7')}
+      grants:
+        - { providers: [oauth_google, github], connect: true }
+        - { providers: ['*'], expires_at: '2020-01-01T00:00:00Z' }
+`
+    const { code, err } = run(writeConfig(text))
+    expect(code, err).toBe(0)
+    expect(err.trim().split('\n')).toEqual([
+      'warning: auth.services[idle]: has no grant and may not read the schema: it may nothing',
+      'warning: auth.services[odd].grants[0].providers: no upstream serves oauth_github',
+      'warning: auth.services[odd].grants[0].connect: no vault has `connect`',
+      'warning: auth.services[odd].grants[1].expires_at: the grant has ended',
+    ])
   })
 
   it('opens no database', () => {
