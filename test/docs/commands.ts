@@ -22,6 +22,8 @@ export const skipped: Readonly<Record<string, string>> = {
   'curl elsewhere': 'tests talk to this machine alone',
   docker: 'no container engine runs here; test/supply-chain and test/deploy hold what it would build and run',
   helm: 'not installed; test/deploy holds what it rendered',
+  pg_dump: 'that of the machine may be older than the server that the tests bring',
+  pg_restore: 'as pg_dump',
   kubectl: 'no cluster runs here; test/deploy holds the manifests',
   'graphql-inspector': 'not installed; its core is, and test/tools compares with that',
   'hive-gateway': 'not installed; its runtime is, and examples/supergraph runs that',
