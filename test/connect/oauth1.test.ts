@@ -50,7 +50,9 @@ test('the signature of RFC 5849 section 1.2: a request with the token of an acco
 
 test('signs as oauth-1.0a does, whatever the characters are', () => {
   const text = fc.string({ minLength: 1, maxLength: 12, unit: 'grapheme' }).filter((value) => value.isWellFormed())
-  const query = fc.dictionary(text, text, { maxKeys: 4 })
+  // oauth-1.0a merges parameters by assignment, which loses a `__proto__`.
+  const name = text.filter((value) => value !== '__proto__')
+  const query = fc.dictionary(name, text, { maxKeys: 4 })
   fc.assert(
     fc.property(fc.tuple(text, text), fc.tuple(text, text), query, fc.boolean(), (own, of, given, is256) => {
       const [[id, clientSecret], [token, tokenSecret]] = [own, of]

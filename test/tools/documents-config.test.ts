@@ -9,7 +9,7 @@ import { documentMap, providers, tokens } from './registered.ts'
 
 const production = (documents: string) => `
 upstreams: { clerk: { platform: clerk, secret_key: sk_test_invented } }
-auth: { services: [ { id: gateway, key_sha256: ${'0123456789abcdef'.repeat(4)} } ] }
+auth: { services: [ { id: gateway, key_sha256: ${'0123456789abcdef'.repeat(4)}, schema: true } ] }
 documents: ${documents}
 `
 
