@@ -82,7 +82,10 @@ test('the database goes while the provider answers: the token is handed out, sea
   const text = readFileSync(file, 'utf8')
   for (const secret of [server.grant(grant.id).accessToken, server.grant(grant.id).refreshToken])
     for (const shape of [secret, Buffer.from(secret).toString('base64')]) expect(text).not.toContain(shape)
-  expect(warnings[0]).toMatchObject({ details: { on_disk: 'yes' } })
+  // The loops that use the database warn too, before or after.
+  expect(warnings).toContainEqual(
+    expect.objectContaining({ details: expect.objectContaining({ on_disk: 'yes' }) as unknown }),
+  )
   await postgres.start()
   await expect.poll(spool, { timeout: 15_000 }).toEqual([])
   expect(await row()).toMatchObject({ generation: 2, state: 'ACTIVE', lease_owner: null })
