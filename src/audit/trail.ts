@@ -26,8 +26,11 @@ export interface AuditTrail {
   recordChange(access: AuditedAccess & { readonly account: string | null }, change: Change, decision: Decision): void
   /** A decision about secrets of a token: those that leave where it allows. */
   recordToken(token: SubjectToken, fields: FieldSet, decision: Decision): void
-  /** Resolves when every decision so far is written. Nothing of the answer may be sent before. */
-  commit(): Promise<void>
+  /**
+   * Resolves when every decision so far is written; null where there is none. Nothing of the answer may be sent before.
+   * Throws and rejects when they are not written.
+   */
+  commit(): Promise<void> | null
 }
 
 /** The operation that the decisions belong to, and its caller. */
@@ -117,11 +120,11 @@ export function createTrail(audit: Audit, operation: AuditedOperation): AuditTra
       }
       known.push({ decision, token, account: null, fields })
     },
-    async commit() {
-      if (rows.size === 0) return
+    commit() {
+      if (rows.size === 0) return null
       const entries = toEntries(rows, operation, audit.keys)
       rows.clear()
-      await audit.write(entries)
+      return audit.write(entries)
     },
   }
 }

@@ -20,10 +20,11 @@ export interface Gate {
   /** Returns the refusal of a request for which there is no place now, or null. */
   check(request: HttpRequest): HttpResponse | null
   /**
-   * Holds a place while `work` runs; throws `RefusedError` at capacity. Call it when the whole request is there: what a
-   * caller does slowly, sending or reading, is done without a place.
+   * Takes a place, which `leave` gives back; throws `RefusedError` at capacity. Call it when the whole request is there:
+   * what a caller does slowly, sending or reading, is done without a place.
    */
-  run<T>(request: HttpRequest, work: () => Promise<T>): Promise<T>
+  enter(request: HttpRequest): PlaceKind
+  leave(place: PlaceKind): void
   /** Waits until the request may use the thread; null where it may at once. */
   turn(request: HttpRequest): Promise<undefined> | null
 }
@@ -54,18 +55,13 @@ export function createGate({ concurrency, cors, log, onRefused }: GateOptions): 
       const response = namedErrorResponse(overloaded, request.header)
       return { ...response, headers: { ...headersFor(request.header('origin'), cors), ...response.headers } }
     },
-    async run(request, work) {
+    enter(request) {
       const kind = kindOf(request)
-      if (!concurrency.acquire(kind)) {
-        logRefusal()
-        throw new RefusedError(overloaded)
-      }
-      try {
-        return await work()
-      } finally {
-        concurrency.release(kind)
-      }
+      if (concurrency.acquire(kind)) return kind
+      logRefusal()
+      throw new RefusedError(overloaded)
     },
+    leave: concurrency.release,
     turn: ({ connection }) => turns.wait(connection),
   }
 }

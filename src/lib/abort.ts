@@ -31,19 +31,77 @@ export async function settlesWithin(promise: Promise<unknown>, ms: number): Prom
   }
 }
 
-/** Settles with `promise`, or rejects with what `late` returns after `ms` milliseconds. */
-export async function within<T>(promise: Promise<T>, ms: number, late: () => Error): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(late())
-    }, ms)
-  })
-  try {
-    return await Promise.race([promise, timeout])
-  } finally {
-    clearTimeout(timer)
+interface Alarm {
+  /** Milliseconds on the clock of `performance.now()`. */
+  readonly at: number
+  ring(): void
+  /** Its place in the list of all alarms; -1: in none. */
+  place: number
+}
+
+const alarms: Alarm[] = []
+/** One timer for all of them: nearly every alarm is stopped long before its time. */
+let alarmTimer: NodeJS.Timeout | null = null
+let alarmDue = Infinity
+const MAX_TIMER_MS = 2_147_483_647
+
+/**
+ * Calls `ring` at a time on the clock of `performance.now()`, in milliseconds, unless the function that it returns is
+ * called first. Does not keep the process alive.
+ */
+export function callAt(at: number, ring: () => void): () => void {
+  const alarm: Alarm = { at, ring, place: alarms.length }
+  alarms.push(alarm)
+  if (at < alarmDue) startAlarmTimer(at)
+  return () => {
+    stopAlarm(alarm)
   }
+}
+
+function stopAlarm(alarm: Alarm): void {
+  const last = alarms.at(-1)
+  if (alarm.place === -1 || last === undefined) return
+  alarms[alarm.place] = last
+  last.place = alarm.place
+  alarms.pop()
+  alarm.place = -1
+}
+
+function startAlarmTimer(at: number): void {
+  if (alarmTimer !== null) clearTimeout(alarmTimer)
+  alarmDue = at
+  const leftMs = Math.ceil(at - performance.now())
+  alarmTimer = setTimeout(ringAlarms, Math.min(Math.max(leftMs, 0), MAX_TIMER_MS)).unref()
+}
+
+function ringAlarms(): void {
+  alarmTimer = null
+  alarmDue = Infinity
+  const now = performance.now()
+  const due = alarms.filter(({ at }) => at <= now)
+  for (const alarm of due) stopAlarm(alarm)
+  const next = alarms.reduce((least, { at }) => Math.min(least, at), Infinity)
+  if (next < Infinity) startAlarmTimer(next)
+  for (const { ring } of due) ring()
+}
+
+/** Settles with `promise`, or rejects with what `late` returns at a time on the clock of `performance.now()`. */
+export function within<T>(promise: Promise<T>, at: number, late: () => Error): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const stop = callAt(at, () => {
+      reject(late())
+    })
+    promise.then(
+      (value) => {
+        stop()
+        resolve(value)
+      },
+      (error: unknown) => {
+        stop()
+        reject(error as Error)
+      },
+    )
+  })
 }
 
 export interface Bound {

@@ -75,25 +75,26 @@ export function createApp(config: AppConfig, deps: AppDeps): App {
     const allowedMs = Math.min(readTimeoutMs(header(TIMEOUT_HEADER)), timeoutMs)
     const deadline = startDeadline(state.startedAt + allowedMs, request.signal)
     try {
-      const body = (): Promise<Buffer<ArrayBuffer>> => receive(request, limits.body_bytes, deadline.at)
+      const read = (): Promise<Buffer<ArrayBuffer> | null> =>
+        within(request.readBody(limits.body_bytes), deadline.at, bodyIsLate)
+      const body = async (): Promise<Buffer<ArrayBuffer>> => whole(await read(), limits.body_bytes)
       const proof = authenticate.gateway({ request, state, deadline, body })
       if (proof !== null) await proof
-      const bytes = await body()
-      return await gate.run(request, async () => {
+      const bytes = whole(await read(), limits.body_bytes)
+      const place = gate.enter(request)
+      try {
         const identified = authenticate.caller({ request, state, deadline })
         const viewer = identified instanceof Promise ? await identified : identified
         const turn = gate.turn(request)
         if (turn !== null) await turn
         const operation = readOperation(bytes, documents !== null)
         state.operationName = operation.operationName?.slice(0, MAX_NAME_LENGTH) ?? null
-        const caller = describeCaller(request, viewer, {
-          source,
-          deadline,
-          span: state.span,
-          onFailure: reasons.upstream(state),
-        })
-        return graph.execute({ state, viewer, caller, operation }, header('accept'), request.signal)
-      })
+        const { span } = state
+        const caller = describeCaller(request, viewer, { source, deadline, span, onFailure: reasons.upstream(state) })
+        return await graph.execute({ state, viewer, caller, operation }, header('accept'), request.signal)
+      } finally {
+        gate.leave(place)
+      }
     } finally {
       deadline.stop()
     }
@@ -113,16 +114,25 @@ export function createApp(config: AppConfig, deps: AppDeps): App {
     return respond(defect)
   }
 
-  function answerAtLength(request: HttpRequest, state: RequestState): Promise<HttpResponse> {
-    if (connect === null || !isConnectPath(request)) return answerOperation(request, state)
-    return gate.run(request, () => connect(request))
+  async function answerBrowser(request: HttpRequest, step: HttpHandler): Promise<HttpResponse> {
+    const place = gate.enter(request)
+    try {
+      return await step(request)
+    } finally {
+      gate.leave(place)
+    }
   }
 
   async function handle(request: HttpRequest): Promise<HttpResponse> {
+    const refused = isProbe(request) ? null : gate.check(request)
+    if (refused !== null) return refused
     const state = startRequest(request, tracing)
     let response: HttpResponse
     try {
-      response = (await answerWithoutGraph(request)) ?? (await answerAtLength(request, state))
+      response = await (answerWithoutGraph(request) ??
+        (connect === null || !isConnectPath(request)
+          ? answerOperation(request, state)
+          : answerBrowser(request, connect)))
     } catch (error) {
       response = explain(error, request, state)
     }
@@ -133,8 +143,9 @@ export function createApp(config: AppConfig, deps: AppDeps): App {
         response = explain(error, request, state)
       }
     }
-    const common = { ...headersFor(request.header('origin'), cors), [REQUEST_ID_HEADER]: state.id }
-    return { ...response, headers: { ...response.headers, ...common } }
+    const { status, headers, body } = response
+    const common = headersFor(request.header('origin'), cors)
+    return { status, headers: { ...headers, ...common, [REQUEST_ID_HEADER]: state.id }, body }
   }
 
   const dispose: App['dispose'] = () => {
@@ -147,9 +158,7 @@ export function createApp(config: AppConfig, deps: AppDeps): App {
     metrics?.request({ status: 503, viewer: 'none', durationMs: 0 })
   }
   const gate = createGate({ concurrency: createConcurrency(limits), cors, log, onRefused })
-  const bounded: HttpHandler = async (request) =>
-    (isProbe(request) ? null : gate.check(request)) ?? (await handle(request))
-  return { handle: bounded, fetch: toFetchHandler(bounded), dispose }
+  return { handle, fetch: toFetchHandler(handle), dispose }
 }
 
 const defect = {
@@ -161,15 +170,12 @@ const defect = {
 /** For the log: a response that is not sent any more. */
 const callerGone = { status: 400, code: 'BAD_USER_INPUT', message: 'The caller has gone away.' } as const
 
-/**
- * Reads the whole body. Throws `RefusedError` when it is too large or has not arrived by `until`, in milliseconds on the
- * clock of `performance.now()`.
- */
-async function receive(request: HttpRequest, maxBytes: number, until: number): Promise<Buffer<ArrayBuffer>> {
-  const late = (): RefusedError => new RefusedError(bodyTimeout)
-  const bytes = await within(request.readBody(maxBytes), until - performance.now(), late)
-  if (bytes === null) throw new RefusedError(tooLarge(maxBytes))
-  return bytes
+const bodyIsLate = (): RefusedError => new RefusedError(bodyTimeout)
+
+/** The body, which is null where it has more bytes than it may; then it throws `RefusedError`. */
+function whole(body: Buffer<ArrayBuffer> | null, maxBytes: number): Buffer<ArrayBuffer> {
+  if (body === null) throw new RefusedError(tooLarge(maxBytes))
+  return body
 }
 
 /** One line for each request, without variables, results or addresses. */

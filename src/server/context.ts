@@ -12,6 +12,7 @@ import { RefusedError } from '../http/error-response.ts'
 import { REQUEST_ID_HEADER, requestIdOf } from '../http/error-response.ts'
 import type { HttpRequest } from '../http/message.ts'
 import { GRAPHQL_PATH, isConnectPath } from '../http/policy.ts'
+import { callAt } from '../lib/abort.ts'
 import { secret } from '../lib/secret.ts'
 import type { GraphContext } from '../schema/builder.ts'
 import { createLoaders } from '../tokens/loaders.ts'
@@ -146,19 +147,17 @@ export function describeCaller(
   viewer: Viewer,
   { deadline, onFailure, span, source: { usesSubjectToken } }: CallerDeps,
 ): Caller {
-  const authorization = header('authorization')
-  const caller = Object.create(lazySignal) as Caller & { readonly waits: Deadline }
-  return Object.assign(caller, {
+  const authorization = usesSubjectToken && viewer.kind === 'user' ? header('authorization') : null
+  const caller = {
+    __proto__: lazySignal,
     waits: deadline,
     onFailure,
     traces: () => (span === null ? [] : [span.link]),
     deadline: () => deadline.at,
     viewer: callerOf(viewer),
-    subject:
-      usesSubjectToken && viewer.kind === 'user' && authorization !== null
-        ? subjectOf(viewer.userId, authorization)
-        : null,
-  })
+    subject: viewer.kind === 'user' && authorization !== null ? subjectOf(viewer.userId, authorization) : null,
+  }
+  return caller as unknown as Caller
 }
 
 /** The signal of a caller is made when something waits; one accessor for all of them (`HttpRequest.signal`). */
@@ -204,7 +203,7 @@ export function readTimeoutMs(header: string | null): number {
 export function startDeadline(at: number, callerSignal: () => AbortSignal): Deadline {
   let controller: AbortController | null = null
   let caller: AbortSignal | null = null
-  let timer: NodeJS.Timeout | null = null
+  let stopAlarm: (() => void) | null = null
   let isStopped = false
   const onAbort = (): void => {
     controller?.abort(caller?.reason)
@@ -214,9 +213,9 @@ export function startDeadline(at: number, callerSignal: () => AbortSignal): Dead
     // Every key in flight listens. The default of ten listeners warns of leaks, which `raceSignal` prevents.
     setMaxListeners(0, started.signal)
     if (isStopped) return started
-    timer = setTimeout(() => {
+    stopAlarm = callAt(at, () => {
       started.abort(new CodedError('UPSTREAM_TIMEOUT'))
-    }, at - performance.now()).unref()
+    })
     caller = callerSignal()
     if (caller.aborted) started.abort(caller.reason)
     else if (at <= performance.now()) started.abort(new CodedError('UPSTREAM_TIMEOUT'))
@@ -228,7 +227,7 @@ export function startDeadline(at: number, callerSignal: () => AbortSignal): Dead
     signal: () => (controller ??= start()).signal,
     stop() {
       isStopped = true
-      if (timer !== null) clearTimeout(timer)
+      stopAlarm?.()
       caller?.removeEventListener('abort', onAbort)
     },
   }

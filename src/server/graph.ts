@@ -8,7 +8,7 @@ import type { Log } from '../log.ts'
 import { schema } from '../schema/index.ts'
 import { createContextFactory } from './context.ts'
 import type { ContextDeps, OperationRequest } from './context.ts'
-import { createAnswer } from './execution/answer.ts'
+import { createAnswerPlanned } from './execution/answer.ts'
 import { createPlannedOperations } from './execution/operations.ts'
 import type { Metrics } from './observability/metrics.ts'
 import { createDefectLog, MAX_NAME_LENGTH } from './observability/reasons.ts'
@@ -50,7 +50,7 @@ export function createGraph(
     maskError: createMaskError(log, isLogged),
     hideSchema: createHideSchema(mode, schema),
   }
-  const answer = createAnswer(answering)
+  const answer = createAnswerPlanned(answering)
   const yoga = createYogaExecute(config, { documents, createContext, ...answering })
   const operations = createPlannedOperations(schema, {
     limits,
@@ -66,7 +66,7 @@ export function createGraph(
   }
 
   return {
-    async execute(request, accept, signal) {
+    execute(request, accept, signal) {
       const type = answerType(accept)
       const planned = type === null ? null : find(request)
       if (type === null || planned === null) return yoga.execute(request, accept, signal)

@@ -5,6 +5,7 @@ import { errorCodes, Reason } from '../errors.ts'
 import { acceptedTypes } from '../http/error-response.ts'
 import type { HttpResponse } from '../http/message.ts'
 import { GRAPHQL_PATH } from '../http/policy.ts'
+import type { Answer } from '../lib/answer.ts'
 import { createCache } from '../lib/cache.ts'
 import type { Log } from '../log.ts'
 import type { GraphContext } from '../schema/builder.ts'
@@ -37,7 +38,7 @@ export type Execute = (
   request: OperationRequest,
   accept: string | null,
   signal: () => AbortSignal,
-) => Promise<HttpResponse>
+) => Answer<HttpResponse>
 
 export function createYogaExecute(
   { mode, limits, subgraph }: Pick<Config, 'mode' | 'limits' | 'subgraph'>,

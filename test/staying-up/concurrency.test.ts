@@ -110,8 +110,16 @@ test('over the Fetch API a place is released with the response, also with a fail
     log: writeLog('silent', { write: () => undefined }),
     onRefused: () => refused++,
   })
-  const handle: HttpHandler = async (request) =>
-    places.check(request) ?? (await places.run(request, () => gate.promise))
+  const handle: HttpHandler = async (request) => {
+    const refusal = places.check(request)
+    if (refusal !== null) return refusal
+    const place = places.enter(request)
+    try {
+      return await gate.promise
+    } finally {
+      places.leave(place)
+    }
+  }
   const send = () =>
     toFetchHandler(handle)(new Request('http://localhost/graphql', { headers: { origin: 'https://app.example' } }))
   const first = send()

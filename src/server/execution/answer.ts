@@ -2,6 +2,7 @@
 import { GraphQLError } from 'graphql'
 import { CodedError, reasonOf } from '../../errors.ts'
 import type { HttpResponse } from '../../http/message.ts'
+import type { Answer } from '../../lib/answer.ts'
 import type { Log } from '../../log.ts'
 import type { GraphContext } from '../../schema/builder.ts'
 import type { OperationRequest, RequestState } from '../context.ts'
@@ -11,6 +12,7 @@ import { limitErrors, shortenMessage } from '../plugins/errors.ts'
 import type { ErrorLimits, HideSchema } from '../plugins/errors.ts'
 import type { PlannedOperation } from './operations.ts'
 import { runPlan } from './run.ts'
+import type { Written } from './run.ts'
 
 export interface AnswerDeps {
   readonly log: Log
@@ -28,16 +30,16 @@ export interface Asked {
   readonly signal: () => AbortSignal
 }
 
-/** Rejects with the reason of the caller's signal when it aborts. */
-export type Answer = (planned: PlannedOperation, asked: Asked) => Promise<HttpResponse>
+/** Rejects with the reason of the caller's signal when it aborts; a promise only where something was waited for. */
+export type AnswerPlanned = (planned: PlannedOperation, asked: Asked) => Answer<HttpResponse>
 
-export function createAnswer({
+export function createAnswerPlanned({
   log,
   maxErrors,
   logDefects,
   maskError,
   hideSchema,
-}: AnswerDeps & { readonly maxErrors: ErrorLimits }): Answer {
+}: AnswerDeps & { readonly maxErrors: ErrorLimits }): AnswerPlanned {
   /** What the caller sees of the errors of an execution: few, masked, short, and with the id of the request. */
   function show(
     errors: readonly GraphQLError[],
@@ -48,20 +50,28 @@ export function createAnswer({
     return finish(shown, state, (error) => hideSchema(shortenMessage(maskError(error)), viewer, operation.query ?? ''))
   }
 
-  return async ({ plan, variables }, { request, context, type, signal }) => {
-    const { state } = request
-    log.debug({ request_id: state.id, planned: true }, 'execute')
-    const written = runPlan(plan, context, variables)
-    const { data, errors } = written instanceof Promise ? await written : written
-    // Nobody waits for the answer, and fields that failed because of that are no failures.
-    if (written instanceof Promise) signal().throwIfAborted()
+  /** Sends nothing before its decisions are recorded. */
+  function conclude({ data, errors }: Written, { request, context, type }: Asked): Answer<HttpResponse> {
     const shown = errors.length === 0 ? errors : show(errors, request)
+    const refuse = (error: unknown): HttpResponse =>
+      respond(type, 'null', finish([withhold(log, request.state, error)], request.state))
     try {
-      await context.audit.commit()
+      const committed = context.audit.commit()
+      return committed === null ? respond(type, data, shown) : committed.then(() => respond(type, data, shown), refuse)
     } catch (error) {
-      return respond(type, 'null', finish([withhold(log, state, error)], state))
+      return refuse(error)
     }
-    return respond(type, data, shown)
+  }
+
+  return ({ plan, variables }, asked) => {
+    log.debug({ request_id: asked.request.state.id, planned: true }, 'execute')
+    const written = runPlan(plan, asked.context, variables)
+    if (!(written instanceof Promise)) return conclude(written, asked)
+    return written.then((done) => {
+      // Nobody waits for the answer, and fields that failed because of that are no failures.
+      asked.signal().throwIfAborted()
+      return conclude(done, asked)
+    })
   }
 }
 
