@@ -16,7 +16,7 @@ export interface RowText {
    * Returns the texts of the row by their selections where the caller may read every one of the secrets, and records
    * that they leave. Null, with nothing recorded, where one may not leave: each field then decides by itself.
    */
-  disclose(context: GraphContext, row: unknown, secrets: number): Map<object, string> | null
+  disclose(context: GraphContext, row: unknown, secrets: number): SubjectToken['texts'] | null
 }
 
 export const tokenText: RowText = {

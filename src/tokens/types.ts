@@ -49,7 +49,7 @@ export interface SubjectToken {
   /** What the audit records of it, by the set of the fields that leave (`audit/trail.ts`); holds no secret. */
   readonly auditTexts: string[]
   /** Its text in answers by the selection that it was written for, secrets included (`server/execution/run.ts`). */
-  readonly texts: Map<object, string>
+  readonly texts: Map<object, { readonly text: string; readonly isAscii: boolean }>
 }
 
 /** A connected account, without its secrets. */

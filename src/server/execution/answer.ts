@@ -13,6 +13,7 @@ import type { ErrorLimits, HideSchema } from '../plugins/errors.ts'
 import type { PlannedOperation } from './operations.ts'
 import { runPlan } from './run.ts'
 import type { Written } from './run.ts'
+import { joinPieces } from './text.ts'
 
 export interface AnswerDeps {
   readonly log: Log
@@ -51,13 +52,16 @@ export function createAnswerPlanned({
   }
 
   /** Sends nothing before its decisions are recorded. */
-  function conclude({ data, errors }: Written, { request, context, type }: Asked): Answer<HttpResponse> {
+  function conclude(written: Written, { request, context, type }: Asked): Answer<HttpResponse> {
+    const { errors } = written
     const shown = errors.length === 0 ? errors : show(errors, request)
     const refuse = (error: unknown): HttpResponse =>
-      respond(type, 'null', finish([withhold(log, request.state, error)], request.state))
+      respond(type, withheld, finish([withhold(log, request.state, error)], request.state))
     try {
       const committed = context.audit.commit()
-      return committed === null ? respond(type, data, shown) : committed.then(() => respond(type, data, shown), refuse)
+      return committed === null
+        ? respond(type, written, shown)
+        : committed.then(() => respond(type, written, shown), refuse)
     } catch (error) {
       return refuse(error)
     }
@@ -85,14 +89,21 @@ function finish(
   return shown
 }
 
-/** `data` is JSON. */
-function respond(type: string, data: string, errors: readonly GraphQLError[]): HttpResponse {
+/** `data` is JSON, in pieces. */
+function respond(
+  type: string,
+  { data, isAscii }: Omit<Written, 'errors'>,
+  errors: readonly GraphQLError[],
+): HttpResponse {
+  const start = errors.length === 0 ? '{"data":' : `{"errors":${JSON.stringify(errors)},"data":`
   return {
     status: 200,
     headers: { 'content-type': `${type}; charset=utf-8` },
-    body: errors.length === 0 ? `{"data":${data}}` : `{"errors":${JSON.stringify(errors)},"data":${data}}`,
+    body: joinPieces([start, ...data, '}'], isAscii && errors.length === 0),
   }
 }
+
+const withheld = { data: ['null'], isAscii: true }
 
 /** Without a record of its decisions no answer is sent (docs/promises.md S13). Returns the error that takes its place. */
 export function withhold(log: Log, state: RequestState, failure: unknown): GraphQLError {

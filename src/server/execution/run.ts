@@ -1,16 +1,20 @@
 /**
  * Executes a plan and writes the text of its answer (GraphQL specification, section 6). What is at hand is written without
- * a promise; errors, null bubbling and their order are those of the general executor (`test/execution/`).
+ * a promise; errors, null bubbling and their order are those of the general executor (`test/graph/planned.test.ts`).
  */
 import { GraphQLError, locatedError } from 'graphql'
 import type { GraphQLLeafType, GraphQLResolveInfo } from 'graphql'
 import type { Answer } from '../../lib/answer.ts'
 import type { GraphContext } from '../../schema/builder.ts'
+import type { SubjectToken } from '../../tokens/types.ts'
 import type { Arguments, FieldPlan, Plan, SelectionPlan, ValuePlan, Variables } from './plan.ts'
+import { append, cut, detach, isAsciiText, newText, piecesOf } from './text.ts'
+import type { Mark, Text } from './text.ts'
 
-/** An answer: `data` is JSON. */
+/** An answer: `data` is JSON, in pieces. */
 export interface Written {
-  readonly data: string
+  readonly data: readonly string[]
+  readonly isAscii: boolean
   /** Not masked yet. */
   readonly errors: GraphQLError[]
 }
@@ -24,12 +28,6 @@ interface Place {
   readonly plan: ValuePlan
 }
 
-/** Text that waits for others: each of `texts` stands before the value of the same index. */
-interface Parts {
-  readonly texts: string[]
-  readonly values: Promise<string>[]
-}
-
 interface Run {
   readonly plan: Plan
   readonly context: GraphContext
@@ -38,102 +36,135 @@ interface Run {
   readonly args: (Arguments | undefined)[]
   readonly infos: (GraphQLResolveInfo | undefined)[]
   readonly errors: GraphQLError[]
+  /** Whether everything that was written is ASCII. */
+  isAscii: boolean
 }
+
+/** What is still to be written; null: nothing. Rejects with an error that is in its place already. */
+type Pending = Promise<unknown> | null
 
 /** `variables` are coerced. Rejects and throws for defects of this code alone. */
 export function runPlan(plan: Plan, context: GraphContext, variables: Variables): Answer<Written> {
   const errors: GraphQLError[] = []
-  const run: Run = { plan, context, variables, args: [], infos: [], errors }
+  const run: Run = { plan, context, variables, args: [], infos: [], errors, isAscii: true }
+  const text = newText()
+  const finish = (): Written => ({ data: piecesOf(text), isAscii: run.isAscii, errors })
   const fail = (error: unknown): Written => {
     errors.push(error as GraphQLError)
-    return { data: 'null', errors }
+    return { data: ['null'], isAscii: true, errors }
   }
   try {
-    const data = writeObject(run, plan.root, undefined, null)
-    return typeof data === 'string' ? { data, errors } : data.then((text) => ({ data: text, errors }), fail)
+    const pending = writeObject(run, plan.root, undefined, null, text)
+    return pending === null ? finish() : pending.then(finish, fail)
   } catch (error) {
     return fail(error)
   }
 }
 
-function writeObject(run: Run, { fields }: SelectionPlan, source: unknown, before: Place | null): Answer<string> {
-  let text = ''
-  let parts: Parts | null = null
+function writeObject(run: Run, { fields }: SelectionPlan, source: unknown, before: Place | null, text: Text): Pending {
+  let waits: Promise<unknown>[] | null = null
+  text.end += '{'
+  let separator = ''
   for (const field of fields) {
-    text += text === '' && parts === null ? '{' : ','
+    text.end += separator
+    separator = ','
     if (field.kind === 'typename') {
-      text += field.text
+      text.end += field.text
       continue
     }
-    let value: Answer<string>
+    text.end += field.label
     try {
-      value = writeField(run, field, source, before)
+      waits = addWait(waits, writeField(run, field, source, before, text))
     } catch (error) {
-      if (parts === null) throw error
-      // The fields before are waited for, because they may fail as well.
-      const rethrow = (): never => {
-        throw error
-      }
-      return Promise.all(parts.values).then(rethrow, rethrow)
-    }
-    text += field.label
-    if (typeof value === 'string') text += value
-    else {
-      parts = addPart(parts, text, value)
-      text = ''
+      return failAfter(waits, error)
     }
   }
-  if (parts === null) return text === '' ? '{}' : `${text}}`
-  return join(parts, `${text}}`)
+  text.end += '}'
+  return allOf(waits)
 }
 
-function addPart(parts: Parts | null, text: string, value: Promise<string>): Parts {
-  const all = parts ?? { texts: [], values: [] }
-  all.texts.push(text)
-  all.values.push(value)
-  return all
+/** What is written before is waited for, because it may fail as well. */
+function failAfter(waits: Promise<unknown>[] | null, error: unknown): Promise<never> {
+  if (waits === null) throw error
+  const rethrow = (): never => {
+    throw error
+  }
+  return Promise.all(waits).then(rethrow, rethrow)
 }
 
-async function join({ texts, values }: Parts, last: string): Promise<string> {
-  let text = ''
-  for (const [n, value] of (await Promise.all(values)).entries()) text += `${texts[n] ?? ''}${value}`
-  return text + last
+function addWait(waits: Promise<unknown>[] | null, pending: Pending): Promise<unknown>[] | null {
+  if (pending === null) return waits
+  if (waits === null) return [pending]
+  waits.push(pending)
+  return waits
 }
 
-function writeField(run: Run, field: FieldPlan, source: unknown, before: Place | null): Answer<string> {
+function allOf(waits: Promise<unknown>[] | null): Pending {
+  return waits?.length === 1 ? (waits[0] ?? null) : waits && Promise.all(waits)
+}
+
+function writeField(run: Run, field: FieldPlan, source: unknown, before: Place | null, text: Text): Pending {
   const place = { before, key: field.key, field, plan: field.value }
+  let value: unknown
   try {
-    return writeAt(run, place, field.resolve(source, argumentsOf(run, field), run.context, infoOf(run, field)))
+    value = field.resolve(source, argumentsOf(run, field), run.context, infoOf(run, field))
   } catch (error) {
-    return fail(run, place, error)
+    fail(run, place, error, text)
+    return null
   }
+  return writeAt(run, place, value, text)
 }
 
-/** The text of a value or of the promise of one. Throws and rejects with errors that are in their place already. */
-function writeAt(run: Run, place: Place, value: unknown): Answer<string> {
-  if (!isPromise(value)) return settle(run, place, value)
+/** Writes a value, or the value of a promise. Throws and rejects with errors that are in their place already. */
+function writeAt(run: Run, place: Place, value: unknown, text: Text): Pending {
+  if (!isPromise(value)) return settle(run, place, value, text)
+  const own = newText()
+  append(text, own)
   return value.then(
-    (resolved) => settle(run, place, resolved),
-    (error: unknown) => fail(run, place, error),
+    (resolved) => settle(run, place, resolved, own),
+    (error: unknown) => {
+      fail(run, place, error, own)
+    },
   )
 }
 
-function settle(run: Run, place: Place, value: unknown): Answer<string> {
-  let written: Answer<string>
+function settle(run: Run, place: Place, value: unknown, text: Text): Pending {
+  if (place.plan.kind === 'leaf' || value === null) return settleLeaf(run, place, value, text)
+  const mark = { parts: text.parts.length, end: text.end }
+  let pending: Pending
   try {
-    written = writeValue(run, place, value)
+    pending = writeValue(run, place, value, text)
   } catch (error) {
-    return fail(run, place, error)
+    cut(text, mark)
+    fail(run, place, error, text)
+    return null
   }
-  return typeof written === 'string' ? written : written.then(undefined, (error: unknown) => fail(run, place, error))
+  if (pending === null) return null
+  const own = detach(text, mark)
+  return pending.then(undefined, (error: unknown) => {
+    cut(own, start)
+    fail(run, place, error, own)
+  })
 }
 
-/** What takes the place of a value that failed; where that may not be null, the error goes on to the place around it. */
-function fail({ errors }: Run, place: Place, error: unknown): string {
+const start: Mark = { parts: 0, end: '' }
+
+/** Writes nothing before it fails. */
+function settleLeaf(run: Run, place: Place, value: unknown, text: Text): null {
+  try {
+    writeValue(run, place, value, text)
+  } catch (error) {
+    fail(run, place, error, text)
+  }
+  return null
+}
+
+/** Writes what takes the place of a value that failed; where that may not be null, the error goes on to the place around it. */
+function fail({ errors }: Run, place: Place, error: unknown, text: Text): void {
   const located = locatedError(toError(error), place.field.nodes, pathOf(place))
   if (place.plan.isNonNull) throw located
   errors.push(located)
-  return 'null'
+  text.end += 'null'
 }
 
 function argumentsOf(run: Run, field: FieldPlan): Arguments {
@@ -170,54 +201,66 @@ function notGiven(): never {
 }
 
 /** Throws and rejects where the value is none of its type, or null where null is not allowed. */
-function writeValue(run: Run, place: Place, value: unknown): Answer<string> {
+function writeValue(run: Run, place: Place, value: unknown, text: Text): Pending {
   const { field, plan } = place
   if (value instanceof Error) throw value
   if (value === null || value === undefined) {
     if (plan.isNonNull) throw new Error(`Cannot return null for non-nullable field ${nameOf(field)}.`)
-    return 'null'
+    text.end += 'null'
+    return null
   }
   switch (plan.kind) {
-    case 'leaf':
-      return writeLeaf(plan.type, value)
+    case 'leaf': {
+      const leaf = leafText(plan.type, value)
+      if (run.isAscii) run.isAscii = isAsciiText(leaf)
+      text.end += leaf
+      return null
+    }
     case 'list':
-      return writeList(run, place, plan.item, value)
+      return writeList(run, place, plan.item, value, text)
     case 'object':
-      return writeRow(run, plan.selection, value, place)
+      return writeRow(run, plan.selection, value, place, text)
     case 'abstract': {
       const name = plan.type.resolveType?.(value, run.context, infoOf(run, field), plan.type)
       const selection = typeof name === 'string' ? plan.selections.get(name) : undefined
       if (selection === undefined) throw new Error(`${plan.type.name} must resolve to one of its types.`)
-      return writeObject(run, selection, value, place)
+      return writeObject(run, selection, value, place, text)
     }
   }
 }
 
 /** A row whose texts are kept is written once for each selection. */
-function writeRow(run: Run, selection: SelectionPlan, value: unknown, place: Place): Answer<string> {
+function writeRow(run: Run, selection: SelectionPlan, value: unknown, place: Place, text: Text): Pending {
   const { kept } = selection
   const texts = kept?.rows.disclose(run.context, value, kept.secrets) ?? null
-  if (texts === null) return writeObject(run, selection, value, place)
+  if (texts === null) return writeObject(run, selection, value, place, text)
   const known = texts.get(selection)
-  if (known !== undefined) return known
+  if (known !== undefined) {
+    if (!known.isAscii) run.isAscii = false
+    append(text, known.text)
+    return null
+  }
   const failed = run.errors.length
-  const text = writeObject(run, selection, value, place)
-  if (typeof text === 'string' && run.errors.length === failed) keep(texts, selection, text)
-  return text
+  const own = newText()
+  append(text, own)
+  const pending = writeObject(run, selection, value, place, own)
+  if (pending === null && run.errors.length === failed) keep(texts, selection, piecesOf(own).join(''))
+  return pending
 }
 
 /** Texts of one row, and characters of one text, that are kept at most. */
 const MAX_TEXTS = 4
 const MAX_TEXT_LENGTH = 4096
 
-function keep(texts: Map<object, string>, selection: SelectionPlan, text: string): void {
+function keep(texts: SubjectToken['texts'], selection: SelectionPlan, text: string): void {
   if (text.length > MAX_TEXT_LENGTH) return
   if (texts.size >= MAX_TEXTS) texts.clear()
+  const bytes = Buffer.from(text)
   // Copied: a text that is joined of parts would keep all of them.
-  texts.set(selection, Buffer.from(text).toString())
+  texts.set(selection, { text: bytes.toString(), isAscii: bytes.length === text.length })
 }
 
-function writeLeaf(type: GraphQLLeafType, value: unknown): string {
+function leafText(type: GraphQLLeafType, value: unknown): string {
   let serialized: unknown
   try {
     serialized = type.serialize(value)
@@ -230,23 +273,22 @@ function writeLeaf(type: GraphQLLeafType, value: unknown): string {
   return JSON.stringify(serialized)
 }
 
-function writeList(run: Run, before: Place, item: ValuePlan, list: unknown): Answer<string> {
+function writeList(run: Run, before: Place, item: ValuePlan, list: unknown, text: Text): Pending {
   const { field } = before
   if (!isIterable(list)) throw new Error(`Expected Iterable, but did not find one for field "${nameOf(field)}".`)
-  let text = '['
-  let parts: Parts | null = null
+  let waits: Promise<unknown>[] | null = null
   let index = 0
+  text.end += '['
   for (const value of list) {
-    if (index > 0) text += ','
-    const written = writeAt(run, { before, key: index++, field, plan: item }, value)
-    if (typeof written === 'string') text += written
-    else {
-      parts = addPart(parts, text, written)
-      text = ''
+    if (index > 0) text.end += ','
+    try {
+      waits = addWait(waits, writeAt(run, { before, key: index++, field, plan: item }, value, text))
+    } catch (error) {
+      return failAfter(waits, error)
     }
   }
-  text += ']'
-  return parts === null ? text : join(parts, text)
+  text.end += ']'
+  return allOf(waits)
 }
 
 function nameOf({ parent, field }: FieldPlan): string {
