@@ -145,8 +145,11 @@ function valueOf({ token }: SubjectToken, field: SecretField): string | null {
 }
 
 /** The reads that one decision holds for, as JSON. */
-interface Group extends Omit<RecordedDecision, 'reads'> {
+interface Group {
   readonly fieldSet: FieldSet
+  readonly reason: Decision['reason']
+  /** A `RecordedDecision` up to its reads. */
+  readonly start: string
   readonly reads: string[]
 }
 
@@ -156,7 +159,7 @@ function toEntries(
   operation: AuditedOperation,
   keys: AuditKeys,
 ): readonly string[] {
-  const head = JSON.stringify(headOf(operation)).slice(0, -1)
+  const head = headText(operation)
   const entries: string[] = []
   let decisions = ''
   const flush = (): void => {
@@ -164,8 +167,7 @@ function toEntries(
     decisions = ''
   }
   for (const [provider, bySubject] of rows)
-    for (const { reads, fieldSet: _, ...decided } of groupsOf(provider, bySubject, keys)) {
-      const start = JSON.stringify(decided).slice(0, -1)
+    for (const { reads, start } of groupsOf(provider, bySubject, keys)) {
       let texts = ''
       const close = (): void => {
         decisions += `${decisions === '' ? '' : ','}${start},"reads":[${texts}]}`
@@ -210,14 +212,13 @@ function isImplied(decision: Decision, own: readonly Row[]): boolean {
 }
 
 function newGroup(provider: string | null, fields: FieldSet, { allowed, reason }: Decision): Group {
-  return {
+  const decided: Omit<RecordedDecision, 'reads'> = {
     provider: provider === null || provider === '*' ? provider : wireProvider(provider),
     fields: namesOf(fields),
     decision: allowed ? 'allowed' : 'denied',
     reason,
-    fieldSet: fields,
-    reads: [],
   }
+  return { fieldSet: fields, reason, start: openText(decided), reads: [] }
 }
 
 /** The read of a token as JSON. Where secrets leave, it is made once and kept with the token: an HMAC for each of them. */
@@ -258,16 +259,35 @@ function toRead({ subject, token, readAt }: SubjectToken, fingerprints: Recorded
   } as RecordedRead
 }
 
-function headOf({ viewer, requestId, operationName, traceId }: AuditedOperation): Omit<OperationEntry, 'decisions'> {
-  return {
+/** An object as JSON that further members may follow. */
+function openText(value: object): string {
+  return JSON.stringify(value).slice(0, -1)
+}
+
+/** An `OperationEntry` up to its decisions. */
+function headText({ viewer, requestId, operationName, traceId }: AuditedOperation): string {
+  const own: Omit<OperationEntry, 'decisions' | keyof ViewerNames> = {
     time: isoNow(),
     event: 'operation',
     request_id: requestId,
     trace_id: traceId,
     operation_name: operationName,
-    viewer: viewer.kind,
-    ...idsOf(viewer),
   }
+  return `${openText(own)},${viewerText(viewer)}`
+}
+
+type ViewerNames = Pick<OperationEntry, 'viewer' | 'viewer_id' | 'key_id'>
+
+/** The viewer of a service is the same object in all of its requests. */
+const viewerTexts = new WeakMap<Viewer, string>()
+
+function viewerText(viewer: Viewer): string {
+  const known = viewerTexts.get(viewer)
+  if (known !== undefined) return known
+  const names: ViewerNames = { viewer: viewer.kind, ...idsOf(viewer) }
+  const text = openText(names).slice(1)
+  if (viewer.kind === 'service') viewerTexts.set(viewer, text)
+  return text
 }
 
 function idsOf(viewer: Viewer): Pick<OperationEntry, 'viewer_id' | 'key_id'> {

@@ -1,6 +1,6 @@
 /** Authenticates a request: the `Authorization` header → a viewer. */
-import { hash } from 'node:crypto'
 import type { Answer } from '../lib/answer.ts'
+import { sha256 } from '../lib/secret.ts'
 import { createVerifyJwt } from './jwt.ts'
 import type { OnIssuerFailure, VerifiedUser } from './jwt.ts'
 import { systemClock } from './key-set.ts'
@@ -46,7 +46,7 @@ export function createIdentify(
   return (authorization) => {
     if (authorization === null) return anonymous
     const credential = readBearer(authorization)
-    const digest = hash('sha256', credential, 'buffer')
+    const digest = sha256(credential)
     const service = findService(digest)
     if (service !== null) return service
     const name = digest.toString('base64')

@@ -65,6 +65,8 @@ const deniedOwnerField: Decision = { allowed: false, code: 'FORBIDDEN', reason: 
 const deniedNoGrant: Decision = { allowed: false, code: 'FORBIDDEN', reason: 'no_grant' }
 const deniedGrantExpired: Decision = { allowed: false, code: 'FORBIDDEN', reason: 'grant_expired' }
 const noProviders: ReadonlySet<string> = new Set()
+/** Providers of which the decisions of one service are kept. */
+const MAX_PROVIDERS = 1000
 
 /**
  * Creates the policy. `owner.fields` lists the secrets that users may read of their own accounts. `now` returns
@@ -142,11 +144,22 @@ export function createAccess(
     return names
   }
 
+  /** Of services whose grants do not end: their decisions hold for every operation. */
+  const lasting = new WeakMap<ServiceViewer, OperationAccess['decide']>()
+
+  function decisionsOf(viewer: ServiceViewer): OperationAccess['decide'] {
+    const known = lasting.get(viewer)
+    if (known !== undefined) return known
+    const made = createServiceDecisions(viewer)
+    if (viewer.grants.every(({ expiresAtMs }) => expiresAtMs === Infinity)) lasting.set(viewer, made)
+    return made
+  }
+
   function forOperation(viewer: Viewer): OperationAccess {
     return {
       decide:
         viewer.kind === 'service'
-          ? createServiceDecisions(viewer)
+          ? decisionsOf(viewer)
           : (subject, provider, field) => decide(viewer, { subject, provider, field }),
       decideChange: (subject, provider) => decideChange(viewer, subject, provider),
       decideAccounts: (subject) => decideAccounts(viewer, subject),
@@ -159,7 +172,11 @@ export function createAccess(
     const byProvider = new Map<string, Partial<Record<ReadableField, Decision | ServiceViewer>>>()
     return (subject, provider, field) => {
       let byField = byProvider.get(provider)
-      if (byField === undefined) byProvider.set(provider, (byField = {}))
+      if (byField === undefined) {
+        // Callers choose the names.
+        if (byProvider.size >= MAX_PROVIDERS) byProvider.clear()
+        byProvider.set(provider, (byField = {}))
+      }
       const found = (byField[field] ??= decideForAll(viewer, provider, field))
       return 'allowed' in found ? found : decideByGrants(found, ({ users }) => coversUser(users, subject))
     }

@@ -81,7 +81,7 @@ export function trackConnections(
 
   function start(connection: Connection, incoming: IncomingMessage, outgoing: ServerResponse): void {
     connection.active++
-    outgoing.once('close', () => {
+    outgoing.on('close', () => {
       connection.active--
       // In the next turn of the event loop: also requests that are refused at once must not take a whole turn.
       if (connection.waiting.length > 0) setImmediate(startNext, connection, incoming.socket)
@@ -105,7 +105,7 @@ export function trackConnections(
     // What follows on a connection that is about to close is not answered.
     if (connection.isRefused) return
     connection.responses.push(outgoing)
-    outgoing.once('close', () => {
+    outgoing.on('close', () => {
       connection.responses.splice(connection.responses.indexOf(outgoing), 1)
       if (connection.responses.length === 0) onIdle(socket)
     })

@@ -1,6 +1,7 @@
 /** The responses that end a request before GraphQL runs; their body has the shape of a GraphQL response with errors. */
 import { randomUUID } from 'node:crypto'
 import type { ErrorCode, ErrorDetails } from '../errors.ts'
+import { remembering } from '../lib/text.ts'
 import type { HttpResponse } from './message.ts'
 
 /** Why a request is not answered, and with what status. */
@@ -87,7 +88,11 @@ const offered = [JSON_TYPE, GRAPHQL_RESPONSE, 'text/event-stream', 'multipart/mi
  * order; any type without a header, null where there is none.
  */
 export function acceptedTypes(accept: string | null): string | null {
-  if (accept === null || accept.trim() === '') return '*/*'
+  return accept === null ? '*/*' : acceptedRanges(accept)
+}
+
+const acceptedRanges = remembering((accept) => {
+  if (accept.trim() === '') return '*/*'
   const ranges = accept
     .toLowerCase()
     .split(',')
@@ -95,20 +100,24 @@ export function acceptedTypes(accept: string | null): string | null {
     .filter(([range = '', ...parameters]) => isOffered(range) && !parameters.some(isZeroWeight))
     .map(([range = '']) => range)
   return ranges.length === 0 ? null : ranges.join(', ')
-}
+})
 
 /**
  * The media type of an answer that is no stream: of the ranges that allow one, the first that the caller lists. Null
  * where the header allows streams alone, JSON where it allows nothing that is offered.
  */
 export function answerType(accept: string | null): string | null {
-  const types = acceptedTypes(accept)?.split(', ') ?? ['*/*']
+  return accept === null ? JSON_TYPE : answerTypeOf(accept)
+}
+
+const answerTypeOf = remembering((accept) => {
+  const types = acceptedRanges(accept)?.split(', ') ?? ['*/*']
   for (const type of types) {
     if (type === GRAPHQL_RESPONSE) return GRAPHQL_RESPONSE
     if (type === JSON_TYPE || type === '*/*' || type === 'application/*') return JSON_TYPE
   }
   return null
-}
+})
 
 /** The `Content-Type` of a refusal: that of GraphQL where the caller lists it, and not after JSON. */
 function refusalType(accept: string | null): string {
@@ -132,6 +141,10 @@ function isZeroWeight(parameter: string): boolean {
  * front has checked (CVE-2026-23897).
  */
 export function isJson(contentType: string | null): boolean {
-  const [type, ...parameters] = (contentType ?? '').split(';').map((part) => part.trim().toLowerCase())
-  return type === JSON_TYPE && parameters.every((parameter) => /^(?:charset="?utf-?8"?)?$/.test(parameter))
+  return contentType !== null && isJsonType(contentType)
 }
+
+const isJsonType = remembering((contentType) => {
+  const [type, ...parameters] = contentType.split(';').map((part) => part.trim().toLowerCase())
+  return type === JSON_TYPE && parameters.every((parameter) => /^(?:charset="?utf-?8"?)?$/.test(parameter))
+})

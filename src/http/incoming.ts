@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerRespo
 import { endedEarly, namedErrorResponse, RefusedError } from './error-response.ts'
 import type { Refusal } from './error-response.ts'
 import { errorCodes } from '../errors.ts'
+import { remembering } from '../lib/text.ts'
 import type { HttpHandler, HttpRequest, HttpResponse } from './message.ts'
 import { responseHeaders } from './policy.ts'
 
@@ -49,7 +50,7 @@ function readRequest(incoming: IncomingMessage, outgoing: ServerResponse, arriva
   let controller: AbortController | null = null
   let isGone = false
   let reading: Promise<Buffer<ArrayBuffer> | null> | null = null
-  outgoing.once('close', () => {
+  outgoing.on('close', () => {
     isGone = !outgoing.writableFinished
     if (isGone) controller?.abort()
   })
@@ -84,14 +85,15 @@ const singletons: ReadonlyMap<string, string> = new Map(
 const lengths = new Set([...singletons.keys()].map(({ length }) => length))
 
 function findRepeated(rawHeaders: readonly string[]): string | null {
-  const seen = new Set<string>()
+  let seen = ''
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const written = rawHeaders[index] ?? ''
     if (!lengths.has(written.length)) continue
     const name = singletons.get(written.toLowerCase())
     if (name === undefined) continue
-    if (seen.has(name)) return name
-    seen.add(name)
+    // No name is a part of another one.
+    if (seen.includes(name)) return name
+    seen += name
   }
   return null
 }
@@ -261,7 +263,7 @@ const hostSyntax = /^(?:\[[\da-f:.]+(?:%25[\w.~-]+)?\]|(?:[\w.~!$&'()*+;=-]|%[\d
 const MAX_PORT = 65_535
 
 /** Whether a Host header is well-formed; the empty one is. */
-export function isHost(host: string): boolean {
+export const isHost: (host: string) => boolean = remembering((host) => {
   const match = hostSyntax.exec(host)
   return match !== null && Number(match[1] ?? 0) <= MAX_PORT
-}
+})

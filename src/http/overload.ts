@@ -233,30 +233,35 @@ interface Waiter {
 /** Milliseconds of work between two turns of the event loop. */
 const SLICE_MS = 10
 
+/** A slice is a time and not a turn of the event loop, which costs a request as much as a system call to be told of. */
 function createTurns(sliceMs: number = SLICE_MS): Turns {
   /** The first connection is the next; one with more requests goes to the end. */
   const queues = new Map<object, Waiter[]>()
-  let endsAt = 0
-  let isSliceOpen = false
+  let endsAt = -Infinity
+  let isTurnDue = false
   let isStepping = false
 
-  function openSlice(): void {
-    isSliceOpen = true
-    endsAt = monotonicMs() + sliceMs
+  /** What waits begins after the event loop has read and written. */
+  function awaitTurn(): void {
+    if (isTurnDue) return
+    isTurnDue = true
     setImmediate(nextSlice)
   }
 
   function nextSlice(): void {
-    isSliceOpen = false
-    if (queues.size === 0) return
-    openSlice()
+    isTurnDue = false
+    endsAt = monotonicMs() + sliceMs
     step()
   }
 
   /** Begins one request; what it does until it waits for something is over when the next tick comes. */
   function step(): void {
     isStepping = false
-    if (monotonicMs() >= endsAt) return
+    if (queues.size === 0) return
+    if (monotonicMs() >= endsAt) {
+      awaitTurn()
+      return
+    }
     takeNext()?.begin(undefined)
     if (queues.size === 0) return
     isStepping = true
@@ -274,17 +279,13 @@ function createTurns(sliceMs: number = SLICE_MS): Turns {
 
   return {
     wait(connection) {
-      if (!isSliceOpen) openSlice()
       if (queues.size === 0 && monotonicMs() < endsAt) return null
       const { promise, resolve } = Promise.withResolvers<undefined>()
       const waiter = { since: monotonicMs(), begin: resolve }
       const queue = queues.get(connection)
       if (queue === undefined) queues.set(connection, [waiter])
       else queue.push(waiter)
-      if (!isStepping && monotonicMs() < endsAt) {
-        isStepping = true
-        process.nextTick(step)
-      }
+      if (!isStepping) awaitTurn()
       return promise
     },
     waitedMs() {

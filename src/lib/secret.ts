@@ -3,6 +3,7 @@
  * (docs/promises.md S8). A WeakMap holds the values, and only `reveal` returns them, so that every place where a secret
  * leaves the process can be found by that name.
  */
+import { hash } from 'node:crypto'
 import { inspect } from 'node:util'
 
 const REDACTED = '[redacted]'
@@ -33,6 +34,14 @@ export function secret(value: string): Secret {
  */
 export function pemText(pem: string): string {
   return pem.includes('\n') ? pem : pem.replaceAll('\\n', '\n')
+}
+
+/**
+ * The SHA-256 of a text, as 32 bytes. By way of hexadecimal, which Node answers three times as fast as with a Buffer
+ * (24.21).
+ */
+export function sha256(text: string): Buffer {
+  return Buffer.from(hash('sha256', text, 'hex'), 'hex')
 }
 
 /** The length of the value behind a handle; 0 where there is none. */

@@ -143,9 +143,11 @@ export function createApp(config: AppConfig, deps: AppDeps): App {
         response = explain(error, request, state)
       }
     }
-    const { status, headers, body } = response
-    const common = headersFor(request.header('origin'), cors)
-    return { status, headers: { ...headers, ...common, [REQUEST_ID_HEADER]: state.id }, body }
+    const { status, body } = response
+    const headers: Record<string, string> = { ...headersFor(request.header('origin'), cors) }
+    for (const name in response.headers) headers[name] ??= response.headers[name] ?? ''
+    headers[REQUEST_ID_HEADER] = state.id
+    return { status, headers, body }
   }
 
   const dispose: App['dispose'] = () => {
