@@ -18,7 +18,7 @@ export interface AuditSink {
   /**
    * Writes all lines or none; resolves when they are kept. `firstSeq` is the sequence number of the first line.
    */
-  append(lines: string, firstSeq: number): Promise<void>
+  append(lines: Buffer, firstSeq: number): Promise<void>
   /** `head` is the last record that was kept. */
   close(head: ChainHead): Promise<void>
   /** Called with the head after the opening entries. */
@@ -29,7 +29,7 @@ export interface Audit {
   readonly keys: AuditKeys
   /**
    * Resolves when the entries are kept, at once for an empty list. Rejects when they are not, or not in time. Each entry
-   * is an `AuditEntry` as JSON.
+   * is the text of an `AuditEntry` (`entryText`).
    */
   write(entries: readonly string[]): Promise<void>
   /** The last record. Operators note it elsewhere, because a chain cannot show that its end was cut off. */
@@ -78,7 +78,7 @@ export function createAudit(sink: AuditSink, keys: AuditKeys, timeoutMs = TIMEOU
       )
       const timer = setTimeout(giveUp, timeoutMs, batch)
       try {
-        await sink.append(chained.text, head.seq + 1)
+        await sink.append(chained.lines, head.seq + 1)
         head = chained.head
         for (const { settled } of batch) settled.resolve(undefined)
       } catch (error) {
@@ -119,5 +119,5 @@ export function createAudit(sink: AuditSink, keys: AuditKeys, timeoutMs = TIMEOU
 
 /** The entry as `Audit.write` takes it. */
 export function entryText(entry: AuditEntry): string {
-  return JSON.stringify(entry)
+  return JSON.stringify(entry).slice(1, -1)
 }

@@ -139,8 +139,8 @@ function deriveKey(key: Secret, info: string): KeyObject {
 }
 
 export interface ChainedLines {
-  /** One line per entry, each with its line feed. */
-  readonly text: string
+  /** One line per entry, each with its line feed, in UTF-8. */
+  readonly lines: Buffer
   /** The head after these lines. */
   readonly head: ChainHead
 }
@@ -148,27 +148,38 @@ export interface ChainedLines {
 /** Characters after which records are sealed within one write, so that the end of a file always holds a seal. */
 const SEAL_AFTER = 256 * 1024
 
+/** Characters of a record beside its entry, at most. */
+const MAX_CHAIN_LENGTH = 400
+/** Bytes that a code unit of UTF-16 takes at most in UTF-8. */
+const MAX_UNIT_BYTES = 3
+
 /**
- * Chains entries, each the JSON of an object, after `head`. Each record has the SHA-256 of its line, which shows where
+ * Chains entries, each the members of an object as JSON without its braces, after `head`. Each record has the SHA-256 of its line, which shows where
  * the chain was damaged; the last one of a write is sealed with the audit key, which vouches for all of them. One HMAC
  * for many operations: for each of them it would cost more than its record.
  */
 export function chainEntries(entries: readonly string[], head: ChainHead, keys: AuditKeys): ChainedLines {
   let { seq, hash: prev } = head
-  let text = ''
+  let size = 0
+  for (const { length } of entries) size += length * MAX_UNIT_BYTES + MAX_CHAIN_LENGTH
+  // Written once, and hashed where it stands: records of many reads are long.
+  const lines = Buffer.allocUnsafe(size)
+  let end = 0
   let unsealed = 0
   for (const [n, entry] of entries.entries()) {
     seq += 1
-    // The members of the entry follow those of the chain.
-    const body = `${RECORD_START}"v":2,"seq":${seq},"prev":"${prev}",${entry.slice(1, -1)}`
-    const digest = hash('sha256', body, 'hex')
-    unsealed += body.length
+    const start = end
+    end += lines.write(`${RECORD_START}"v":2,"seq":${seq},"prev":"${prev}",`, end, 'latin1')
+    end += lines.write(entry, end)
+    const digest = hash('sha256', lines.subarray(start, end), 'hex')
+    unsealed += end - start
     const seal = n === entries.length - 1 || unsealed >= SEAL_AFTER ? keys.seal(digest) : null
     if (seal !== null) unsealed = 0
     prev = seal ?? digest
-    text += seal === null ? `${body},"hash":"${digest}"}\n` : `${body},"hash":"${digest}","seal":"${seal}"}\n`
+    const sealed = seal === null ? '' : `,"seal":"${seal}"`
+    end += lines.write(`,"hash":"${digest}"${sealed}}\n`, end, 'latin1')
   }
-  return { text, head: { seq, hash: prev } }
+  return { lines: lines.subarray(0, end), head: { seq, hash: prev } }
 }
 
 /** `changed`: the record's own hash does not match; `forged`: its hash does, and its seal does not. */

@@ -38,9 +38,8 @@ export async function openFileSink(options: FileSinkOptions, keys: AuditKeys): P
   let syncTimer: NodeJS.Timeout | null = null
   let syncFailure: unknown = null
 
-  async function append(lines: string, seq: number): Promise<void> {
+  async function append(bytes: Buffer, seq: number): Promise<void> {
     await throwIfUnsynced()
-    const bytes = Buffer.from(lines)
     let current = await currentFile()
     if (size > 0 && size + bytes.length > maxBytes) current = await rotate(current)
     try {

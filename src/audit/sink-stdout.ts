@@ -49,7 +49,7 @@ export async function openStreamSink({ fd, headPath }: StreamSinkOptions): Promi
     async append(lines) {
       if (failure !== null) throw new Reason('the stream of the audit failed before', { cause: failure })
       try {
-        await writeFully(fd, Buffer.from(lines))
+        await writeFully(fd, lines)
       } catch (error) {
         failure = error
         throw error

@@ -78,47 +78,69 @@ const MAX_RECORD_LENGTH = 48 * 1024
 
 /** The decisions with one outcome about one account of a subject at a provider. */
 interface Row {
-  readonly decision: Decision
+  decision: Decision
   /** null: decided before an account was known. */
-  readonly token: SubjectToken | null
+  token: SubjectToken | null
   /** Of a change; null: no account was named. */
   readonly account: string | null
   fields: FieldSet
+  /** Of the same subject and provider, recorded after it. */
+  next: Row | null
 }
+
+/** By provider and subject: the first row. */
+type Rows = ReadonlyMap<string | null, ReadonlyMap<string | null, Row>>
 
 /**
  * Creates the trail of one operation: one row per subject, provider, account and decision, with its fields. A second
- * token of an account is a row of its own, so that every secret that leaves has its fingerprint.
+ * token of an account is a row of its own, so that every secret that leaves has its fingerprint. A read of the metadata
+ * has none where a read of an account implies it.
  */
 export function createTrail(audit: Audit, operation: AuditedOperation): AuditTrail {
-  const rows = new Map<string | null, Map<string | null, Row[]>>()
+  const rows = new Map<string | null, Map<string | null, Row>>()
 
-  function rowsOf(provider: string | null, subject: string | null): Row[] {
+  function add(provider: string | null, subject: string | null, row: Row): void {
     let bySubject = rows.get(provider)
-    if (bySubject === undefined) rows.set(provider, (bySubject = new Map<string | null, Row[]>()))
-    let known = bySubject.get(subject)
-    if (known === undefined) bySubject.set(subject, (known = []))
-    return known
+    if (bySubject === undefined) rows.set(provider, (bySubject = new Map<string | null, Row>()))
+    let last = bySubject.get(subject)
+    if (last === undefined) bySubject.set(subject, row)
+    else {
+      while (last.next !== null) last = last.next
+      last.next = row
+    }
   }
+
+  const first = (provider: string | null, subject: string | null): Row | null =>
+    rows.get(provider)?.get(subject) ?? null
 
   return {
     record({ subject, provider }, decision) {
-      const known = rowsOf(provider, subject)
-      for (const row of known)
-        if (row.token === null && row.fields === 0 && row.decision.reason === decision.reason) return
-      known.push({ decision, token: null, account: null, fields: 0 })
+      for (let row = first(provider, subject); row !== null; row = row.next) {
+        const isImplied = decision.allowed && row.token !== null && row.decision.allowed
+        if (isImplied || (isMetadata(row) && row.decision.reason === decision.reason)) return
+      }
+      add(provider, subject, { decision, token: null, account: null, fields: 0, next: null })
     },
     recordChange({ subject, provider, account }, change, decision) {
-      rowsOf(provider, subject).push({ decision, token: null, account, fields: changeSet(change) })
+      add(provider, subject, { decision, token: null, account, fields: changeSet(change), next: null })
     },
     recordToken(token, fields, decision) {
-      const known = rowsOf(token.token.provider, token.subject)
-      for (const row of known) {
-        if (row.token === null || row.decision.reason !== decision.reason || !isSameToken(row.token, token)) continue
-        row.fields |= fields
-        return
+      const { provider } = token.token
+      let implied: Row | null = null
+      for (let row = first(provider, token.subject); row !== null; row = row.next) {
+        if (isMetadata(row)) {
+          if (row.decision.allowed && decision.allowed) implied = row
+        } else if (row.token !== null && row.decision.reason === decision.reason && isSameToken(row.token, token)) {
+          row.fields |= fields
+          return
+        }
       }
-      known.push({ decision, token, account: null, fields })
+      if (implied === null) add(provider, token.subject, { decision, token, account: null, fields, next: null })
+      else {
+        implied.decision = decision
+        implied.token = token
+        implied.fields = fields
+      }
     },
     commit() {
       if (rows.size === 0) return null
@@ -127,6 +149,11 @@ export function createTrail(audit: Audit, operation: AuditedOperation): AuditTra
       return audit.write(entries)
     },
   }
+}
+
+/** Whether a row is about what is no secret, before an account was known. */
+function isMetadata({ token, fields }: Row): boolean {
+  return token === null && fields === 0
 }
 
 function isSameToken(a: SubjectToken, b: SubjectToken): boolean {
@@ -153,17 +180,13 @@ interface Group {
   readonly reads: string[]
 }
 
-/** The entries of one operation, as JSON: one, unless it has more reads than a record holds. */
-function toEntries(
-  rows: ReadonlyMap<string | null, ReadonlyMap<string | null, readonly Row[]>>,
-  operation: AuditedOperation,
-  keys: AuditKeys,
-): readonly string[] {
+/** The texts of the entries of one operation (`entryText`): one, unless it has more reads than a record holds. */
+function toEntries(rows: Rows, operation: AuditedOperation, keys: AuditKeys): readonly string[] {
   const head = headText(operation)
   const entries: string[] = []
   let decisions = ''
   const flush = (): void => {
-    if (decisions !== '') entries.push(`${head},"decisions":[${decisions}]}`)
+    if (decisions !== '') entries.push(`${head},"decisions":[${decisions}]`)
     decisions = ''
   }
   for (const [provider, bySubject] of rows)
@@ -187,14 +210,14 @@ function toEntries(
 
 function groupsOf(
   provider: string | null,
-  bySubject: ReadonlyMap<string | null, readonly Row[]>,
+  bySubject: ReadonlyMap<string | null, Row>,
   keys: AuditKeys,
 ): readonly Group[] {
   const groups: Group[] = []
   let last: Group | undefined
-  for (const [subject, own] of bySubject)
-    for (const { decision, token, account, fields } of own) {
-      if (token === null && fields === 0 && isImplied(decision, own)) continue
+  bySubject.forEach((first, subject) => {
+    for (let row: Row | null = first; row !== null; row = row.next) {
+      const { decision, token, account, fields } = row
       if (last?.fieldSet !== fields || last.reason !== decision.reason) {
         last = groups.find((group) => group.fieldSet === fields && group.reason === decision.reason)
         if (last === undefined) groups.push((last = newGroup(provider, fields, decision)))
@@ -203,12 +226,8 @@ function groupsOf(
         token === null ? JSON.stringify(toNamed(subject, account)) : readText(token, fields, decision, keys),
       )
     }
+  })
   return groups
-}
-
-/** A read of the metadata is not recorded where a read of an account implies it. */
-function isImplied(decision: Decision, own: readonly Row[]): boolean {
-  return decision.allowed && own.some((row) => row.token !== null && row.decision.allowed)
 }
 
 function newGroup(provider: string | null, fields: FieldSet, { allowed, reason }: Decision): Group {
@@ -264,7 +283,7 @@ function openText(value: object): string {
   return JSON.stringify(value).slice(0, -1)
 }
 
-/** An `OperationEntry` up to its decisions. */
+/** The text of an `OperationEntry` up to its decisions. */
 function headText({ viewer, requestId, operationName, traceId }: AuditedOperation): string {
   const own: Omit<OperationEntry, 'decisions' | keyof ViewerNames> = {
     time: isoNow(),
@@ -273,7 +292,7 @@ function headText({ viewer, requestId, operationName, traceId }: AuditedOperatio
     trace_id: traceId,
     operation_name: operationName,
   }
-  return `${openText(own)},${viewerText(viewer)}`
+  return `${openText(own).slice(1)},${viewerText(viewer)}`
 }
 
 type ViewerNames = Pick<OperationEntry, 'viewer' | 'viewer_id' | 'key_id'>

@@ -10,6 +10,8 @@ import type { SubjectToken } from '../tokens/types.ts'
 
 /** How the texts of the objects of one type are kept. */
 export interface RowText {
+  /** Whether a value of a resolver is such a row: no error, promise or null. */
+  isRow(value: unknown): boolean
   /** The set of the secrets among these fields. */
   secretsOf(fields: readonly string[]): number
   /**
@@ -20,6 +22,7 @@ export interface RowText {
 }
 
 export const tokenText: RowText = {
+  isRow: (value) => typeof value === 'object' && value !== null && 'auditTexts' in value,
   secretsOf: (fields) =>
     secretFields.filter((field) => fields.includes(field)).reduce((set, field) => set | fieldSet(field), 0),
   disclose: (context, held: SubjectToken, secrets) => (authorizeSecrets(context, held, secrets) ? held.texts : null),

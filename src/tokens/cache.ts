@@ -17,10 +17,9 @@ export interface CacheOptions {
 
 export type CachedAnswer<V> = V | null | CodedError
 
-/** An answer and its age. */
+/** An answer, and when the platform was asked: milliseconds of a monotonic clock. */
 export interface Cached<V> {
-  /** Milliseconds since the platform was asked. */
-  readonly ageMs: number
+  readonly at: number
   readonly answer: CachedAnswer<V>
 }
 
@@ -73,6 +72,8 @@ function sizeOf(value: unknown): number {
   return size
 }
 
+const stale = { allowStale: true } as const
+
 /** `nowMs` gives milliseconds of a monotonic clock. */
 export function createAnswerCache<V>({ seconds, entries }: CacheOptions, nowMs: () => number): AnswerCache<V> {
   const lifeMs = seconds * 1000
@@ -97,10 +98,8 @@ export function createAnswerCache<V>({ seconds, entries }: CacheOptions, nowMs: 
   return {
     get(id) {
       // Its age is looked at below, by one look at the clock.
-      const entry = kept.peek(id, { allowStale: true })
-      if (entry === undefined) return undefined
-      const ageMs = nowMs() - entry.at
-      return ageMs < lifeMs ? { ageMs, answer: entry.answer as V | null | CodedError } : undefined
+      const entry = kept.peek(id, stale) as Cached<V> | undefined
+      return entry !== undefined && nowMs() - entry.at < lifeMs ? entry : undefined
     },
     keep(id, at, answer) {
       if (answer instanceof Error && !(answer instanceof CodedError && keptErrors.has(answer.code))) return

@@ -133,7 +133,7 @@ function openFetcher<K, V, Q extends K = K>(
     const cached = cache?.get(rowId(key))
     if (cached === undefined) return undefined
     const answer = pickAnswer(key, cached.answer)
-    if (!isFresh(answer, cached.ageMs, key)) return undefined
+    if (!isFresh(answer, nowMs() - cached.at, key)) return undefined
     report('cached')
     if (answer instanceof CodedError) throw answer
     return answer

@@ -55,6 +55,8 @@ function isSameRequest(a: TokenRequest, b: TokenRequest): boolean {
 interface Asked<K, V> {
   readonly key: K
   readonly answer: Answer<V>
+  /** Of the same user, asked before; null: none. */
+  before: Asked<K, V> | null
 }
 
 /**
@@ -67,21 +69,28 @@ function memoize<K, V>(
   ask: (key: K) => Answer<V>,
   consume: ConsumeKey,
 ) {
-  const byUser = new Map<string, Asked<K, V>[]>()
+  /** What was asked last of each user. */
+  const byUser = new Map<string, Asked<K, V> | null>()
+
+  function forget(asked: Asked<K, V>): void {
+    const user = userOf(asked.key)
+    let at = byUser.get(user) ?? null
+    if (at === asked) byUser.set(user, asked.before)
+    for (; at !== null; at = at.before) if (at.before === asked) at.before = asked.before
+  }
+
   return (key: K): Answer<V> => {
     const user = userOf(key)
-    const own = byUser.get(user)
-    if (own !== undefined) for (const known of own) if (isSame(known.key, key)) return known.answer
+    const last = byUser.get(user) ?? null
+    for (let at = last; at !== null; at = at.before) if (isSame(at.key, key)) return at.answer
     const refusal = consume()
     if (refusal !== null) throw refusal
     const answer = ask(key)
-    const asked = { key, answer }
-    if (own === undefined) byUser.set(user, [asked])
-    else own.push(asked)
+    const asked = { key, answer, before: byUser.get(user) ?? null }
+    byUser.set(user, asked)
     if (answer instanceof Promise)
       answer.catch(() => {
-        const kept = byUser.get(user) ?? []
-        kept.splice(kept.indexOf(asked), 1)
+        forget(asked)
       })
     return answer
   }

@@ -95,6 +95,21 @@ export function createSource(upstreams: readonly Upstream[], given: Routing, opt
     return { target, name: route?.name ?? provider }
   }
 
+  async function later(
+    answer: Promise<readonly OAuthAccessToken[] | null>,
+    request: TokenRequest,
+    name: string,
+    upstream: Upstream,
+    caller: Caller,
+  ): Promise<readonly SubjectToken[]> {
+    try {
+      const rows = await answer
+      return rows === null ? [] : select(rows, request, name, upstream)
+    } catch (error) {
+      throw labelled(error, namesOf(upstream, request.provider), caller)
+    }
+  }
+
   return {
     tokens(request, caller) {
       const { userId, provider, externalAccountId, minValiditySeconds } = request
@@ -102,26 +117,15 @@ export function createSource(upstreams: readonly Upstream[], given: Routing, opt
       const { upstream } = target
       // The cache knows accounts by the platform's ids.
       const known = externalAccountId === null || looksLikeGraphId(externalAccountId) ? null : externalAccountId
-      const fail = (error: unknown): never => {
-        throw labelled(error, { upstream: upstream.name, provider: wireProvider(provider) }, caller)
-      }
-      const pick = (rows: readonly OAuthAccessToken[] | null): readonly SubjectToken[] =>
-        rows === null ? [] : select(rows, request, name, upstream)
       try {
         const answer = target.tokens(
           { userId, provider: name, credential: null, externalAccountId: known, minValiditySeconds },
           caller,
         )
-        if (!(answer instanceof Promise)) return pick(answer)
-        return answer.then((rows) => {
-          try {
-            return pick(rows)
-          } catch (error) {
-            return fail(error)
-          }
-        }, fail)
+        if (answer instanceof Promise) return later(answer, request, name, upstream, caller)
+        return answer === null ? [] : select(answer, request, name, upstream)
       } catch (error) {
-        return fail(error)
+        throw labelled(error, namesOf(upstream, provider), caller)
       }
     },
     accounts: (userId, caller) => listAccounts(byName.values(), routing, userId, caller),
@@ -169,6 +173,10 @@ function withBareNames({ routes, default: fallback }: Routing, ignoresPrefix: (u
     return [bareProvider(provider), route] as const
   })
   return { routes: Object.fromEntries(bare), default: fallback }
+}
+
+function namesOf({ name }: Upstream, provider: string): { readonly upstream: string; readonly provider: string } {
+  return { upstream: name, provider: wireProvider(provider) }
 }
 
 /** What is not a coded error is a defect of this server and stays as it is. */

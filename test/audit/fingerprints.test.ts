@@ -26,7 +26,7 @@ async function recorded(decide: (record: Note) => void): Promise<Recorded[]> {
     recovered: [],
     opening: [],
     closing: () => [],
-    append: (text: string) => Promise.resolve(void lines.push(...text.trim().split('\n'))),
+    append: (text: Buffer) => Promise.resolve(void lines.push(...text.toString().trim().split('\n'))),
     close: () => Promise.resolve(),
   }
   const viewer = { kind: 'anonymous' } as const

@@ -88,7 +88,7 @@ function linesOfGroups(): string[] {
       head,
       keys,
     )
-    text += chained.text
+    text += chained.lines.toString()
     head = chained.head
   }
   return text.split('\n').slice(0, -1)

@@ -64,7 +64,7 @@ export interface KeptText {
   readonly secrets: number
 }
 
-/** `__typename`, which no resolver gives: its key and its value as JSON. */
+/** `__typename`, which no resolver gives: its key and its value as JSON, after what stands before it. */
 export interface TypenamePlan {
   readonly kind: 'typename'
   readonly text: string
@@ -74,7 +74,7 @@ export interface FieldPlan {
   readonly kind: 'field'
   /** From 0 to `fieldCount` - 1. */
   readonly index: number
-  /** The key in the answer, and the same as JSON with its colon. */
+  /** The key in the answer, and the same as JSON with its colon, after the brace or the comma that stands before it. */
   readonly key: string
   readonly label: string
   readonly parent: GraphQLObjectType
@@ -162,8 +162,8 @@ export function createPlan(
 
   function planSelection(on: GraphQLObjectType, sets: readonly SelectionSetNode[]): SelectionPlan {
     const definitions = on.getFields()
-    const fields = [...collect(on, sets)].map(([key, nodes]) => {
-      const label = `${JSON.stringify(key)}:`
+    const fields = [...collect(on, sets)].map(([key, nodes], position) => {
+      const label = `${position === 0 ? '{' : ','}${JSON.stringify(key)}:`
       const field = definitions[nodes[0].name.value]
       return field === undefined
         ? ({ kind: 'typename', text: `${label}${JSON.stringify(on.name)}` } as const)

@@ -9,7 +9,7 @@ import type { GraphContext } from '../../schema/builder.ts'
 import type { SubjectToken } from '../../tokens/types.ts'
 import type { Arguments, FieldPlan, Plan, SelectionPlan, ValuePlan, Variables } from './plan.ts'
 import { append, cut, detach, isAsciiText, newText, piecesOf } from './text.ts'
-import type { Mark, Text } from './text.ts'
+import type { Text } from './text.ts'
 
 /** An answer: `data` is JSON, in pieces. */
 export interface Written {
@@ -63,11 +63,8 @@ export function runPlan(plan: Plan, context: GraphContext, variables: Variables)
 
 function writeObject(run: Run, { fields }: SelectionPlan, source: unknown, before: Place | null, text: Text): Pending {
   let waits: Promise<unknown>[] | null = null
-  text.end += '{'
-  let separator = ''
+  if (fields.length === 0) text.end += '{'
   for (const field of fields) {
-    text.end += separator
-    separator = ','
     if (field.kind === 'typename') {
       text.end += field.text
       continue
@@ -104,15 +101,14 @@ function allOf(waits: Promise<unknown>[] | null): Pending {
 }
 
 function writeField(run: Run, field: FieldPlan, source: unknown, before: Place | null, text: Text): Pending {
-  const place = { before, key: field.key, field, plan: field.value }
   let value: unknown
   try {
     value = field.resolve(source, argumentsOf(run, field), run.context, infoOf(run, field))
   } catch (error) {
-    fail(run, place, error, text)
+    fail(run, { before, key: field.key, field, plan: field.value }, error, text)
     return null
   }
-  return writeAt(run, place, value, text)
+  return writeAt(run, { before, key: field.key, field, plan: field.value }, value, text)
 }
 
 /** Writes a value, or the value of a promise. Throws and rejects with errors that are in their place already. */
@@ -130,24 +126,23 @@ function writeAt(run: Run, place: Place, value: unknown, text: Text): Pending {
 
 function settle(run: Run, place: Place, value: unknown, text: Text): Pending {
   if (place.plan.kind === 'leaf' || value === null) return settleLeaf(run, place, value, text)
-  const mark = { parts: text.parts.length, end: text.end }
+  const parts = text.parts.length
+  const { end } = text
   let pending: Pending
   try {
     pending = writeValue(run, place, value, text)
   } catch (error) {
-    cut(text, mark)
+    cut(text, parts, end)
     fail(run, place, error, text)
     return null
   }
   if (pending === null) return null
-  const own = detach(text, mark)
+  const own = detach(text, parts, end)
   return pending.then(undefined, (error: unknown) => {
-    cut(own, start)
+    cut(own, 0, '')
     fail(run, place, error, own)
   })
 }
-
-const start: Mark = { parts: 0, end: '' }
 
 /** Writes nothing before it fails. */
 function settleLeaf(run: Run, place: Place, value: unknown, text: Text): null {
@@ -229,6 +224,18 @@ function writeValue(run: Run, place: Place, value: unknown, text: Text): Pending
   }
 }
 
+/** Writes a row of a list whose text is kept. */
+function writeKnown(run: Run, item: ValuePlan, value: unknown, text: Text): boolean {
+  if (item.kind !== 'object') return false
+  const { kept } = item.selection
+  if (kept?.rows.isRow(value) !== true) return false
+  const known = kept.rows.disclose(run.context, value, kept.secrets)?.get(item.selection)
+  if (known === undefined) return false
+  if (!known.isAscii) run.isAscii = false
+  append(text, known.text)
+  return true
+}
+
 /** A row whose texts are kept is written once for each selection. */
 function writeRow(run: Run, selection: SelectionPlan, value: unknown, place: Place, text: Text): Pending {
   const { kept } = selection
@@ -281,8 +288,10 @@ function writeList(run: Run, before: Place, item: ValuePlan, list: unknown, text
   text.end += '['
   for (const value of list) {
     if (index > 0) text.end += ','
+    const key = index++
+    if (writeKnown(run, item, value, text)) continue
     try {
-      waits = addWait(waits, writeAt(run, { before, key: index++, field, plan: item }, value, text))
+      waits = addWait(waits, writeAt(run, { before, key, field, plan: item }, value, text))
     } catch (error) {
       return failAfter(waits, error)
     }

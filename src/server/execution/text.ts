@@ -21,27 +21,21 @@ export function append(text: Text, part: string | Text): void {
   text.end = ''
 }
 
-/** A place in a text: what was written before it. */
-export interface Mark {
-  readonly parts: number
-  readonly end: string
-}
-
-/** Forgets what was written after the mark. */
-export function cut(text: Text, { parts, end }: Mark): void {
+/** Forgets what was written since the text had so many parts and this end. */
+export function cut(text: Text, parts: number, end: string): void {
   text.parts.length = parts
   text.end = end
 }
 
-/** Takes what was written after the mark into a text of its own, which stands in its place and may still change. */
-export function detach(text: Text, mark: Mark): Text {
-  const parts = text.parts.splice(mark.parts)
+/** Takes the same into a text of its own, which stands in its place and may still change. */
+export function detach(text: Text, partsBefore: number, endBefore: string): Text {
+  const parts = text.parts.splice(partsBefore)
   const [first] = parts
   let { end } = text
-  // What was at the end then is the beginning of what was written after it.
-  if (typeof first === 'string') parts[0] = first.slice(mark.end.length)
-  else if (first === undefined) end = end.slice(mark.end.length)
-  text.end = mark.end
+  // What was at the end then is the beginning of what was written since.
+  if (typeof first === 'string') parts[0] = first.slice(endBefore.length)
+  else if (first === undefined) end = end.slice(endBefore.length)
+  text.end = endBefore
   const own = { parts, end }
   append(text, own)
   return own
