@@ -82,7 +82,7 @@ async function measure(name: string, where: Readonly<Record<string, unknown>>): 
   const call = { signal: new AbortController().signal, deadline: () => Infinity, viewer: null }
   const read = async (users: readonly string[]) => {
     const keys = users.map((userId) => ({ userId, provider: 'acme', credential: null, minValiditySeconds: 30 }))
-    const answers = await vault.readTokens(keys, call)
+    const answers = await vault.tokens.read(keys, call)
     const failed = answers.filter((rows) => rows instanceof Error || rows[0]?.problem !== null).length
     if (failed > 0) throw new Error(`${String(failed)} of ${String(users.length)} reads failed`)
   }

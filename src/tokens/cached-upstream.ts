@@ -10,6 +10,7 @@ import type { Call, Fetcher, Grouped, Many, Upstream, UpstreamEvent } from '../u
 import { CodedError } from '../errors.ts'
 import { joinIds } from './ids.ts'
 import { batchInProcess } from './in-process.ts'
+import type { InProcess } from './in-process.ts'
 import { areFreshTokens, createAnswerCache, isFreshList } from './cache.ts'
 import type { CachedAnswer, CacheOptions } from './cache.ts'
 import type { ExternalAccount, OAuthAccessToken, SubjectCredential, TokenFilter, TokenKey } from './types.ts'
@@ -29,6 +30,8 @@ export interface CachedUpstream {
   readonly upstream: Upstream
   /** All accounts at the provider, by the platform's own name; the filter only decides whether the cache may answer. */
   readonly tokens: Ask<TokenKey & TokenFilter, readonly OAuthAccessToken[]>
+  /** As `InProcess.prepare`, for the tokens. */
+  readonly prepare: ((caller: Caller) => Promise<void>) | null
   /** By user; null: the platform cannot list accounts. */
   readonly accounts: Ask<string, readonly ExternalAccount[]> | null
   close(): Promise<void>
@@ -70,6 +73,7 @@ export function openCachedUpstream(upstream: Upstream, options: CachedUpstreamOp
       const isOwn = usesSubjectToken && subject?.userId === key.userId
       return askTokens.ask(isOwn ? { ...key, credential: subject.credential } : key, caller)
     },
+    prepare: askTokens.prepare,
     accounts: askAccounts?.ask ?? null,
     close() {
       askTokens.clear()
@@ -102,8 +106,8 @@ function openFetcher<K, V, Q extends K = K>(
   fetcher: Fetcher<K, V>,
   idOf: (key: K) => string,
   { inProcess, cache: cacheOptions, nowMs, observe, upstream, operation, isFresh }: FetcherOptions<Q, V>,
-): { readonly ask: Ask<Q, V>; clear(): void } {
-  if (inProcess && fetcher.kind === 'many') return { ask: batchInProcess(fetcher), clear: () => undefined }
+): { readonly ask: Ask<Q, V>; readonly prepare: InProcess<K, V>['prepare']; clear(): void } {
+  if (inProcess && fetcher.kind === 'many') return { ...batchInProcess(fetcher), clear: () => undefined }
   const { rowId, call, pick } = plan(fetcher, idOf)
   const cache = cacheOptions.seconds > 0 ? createAnswerCache<unknown>(cacheOptions, nowMs) : null
   const report = countKeys((outcome, keys) => {
@@ -154,6 +158,7 @@ function openFetcher<K, V, Q extends K = K>(
       const known = recall(key)
       return known === undefined ? fly(key, caller).then((answer) => pick(key, answer)) : known
     },
+    prepare: null,
     clear: () => cache?.clear(),
   }
 }

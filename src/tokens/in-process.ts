@@ -1,7 +1,12 @@
 /**
  * Keys for a platform in this process. Nothing is saved by sharing a key with another request, because no call leaves the
- * process: the keys of one tick are one batch, and each request waits for its own keys as a whole.
+ * process: the keys of one tick are one batch, and each request waits for its own keys as a whole. What the platform
+ * remembers is proved once for each request, and then answered at hand.
  */
+import type { Answer } from '../lib/answer.ts'
+import { within } from '../lib/abort.ts'
+import { setImmediate } from 'node:timers/promises'
+import { CodedError } from '../errors.ts'
 import { createWork } from '../lib/singleflight.ts'
 import type { Work } from '../lib/singleflight.ts'
 import type { Call, Many } from '../upstreams/platform.ts'
@@ -29,11 +34,25 @@ function wait<K, V>({ signal, deadline, traces }: Call, wanted: readonly Wanted<
   }
 }
 
-/** Returns a function of one key; it rejects with the reason of the caller's signal when that aborts. */
-export function batchInProcess<K, V>({ max, id, many }: Many<K, V>): (key: K, caller: Call) => Promise<V | null> {
+export interface InProcess<K, V> {
+  /** A promise rejects with the reason of the caller's signal when that aborts. Throws the error of a key at hand. */
+  ask(key: K, caller: Call): Answer<V | null>
+  /**
+   * Looks once whether what is remembered still holds: what `ask` then answers the caller at hand. Never rejects, and is
+   * over by the caller's deadline. Null: nothing is remembered.
+   */
+  readonly prepare: ((caller: Call) => Promise<void>) | null
+}
+
+type Recall<K, V> = (key: K) => V | Error | undefined
+
+export function batchInProcess<K, V>({ max, id, many, remembered }: Many<K, V>): InProcess<K, V> {
+  /** What was proved for a request, whose first look came after it began. */
+  const proved = new WeakMap<Call, Recall<K, V>>()
+  const look = remembered && shareLooks(remembered)
   let next: Batch<K, V> | null = null
 
-  async function ask(wanted: readonly Wanted<K, V>[], work: Work, viewer: string | null): Promise<void> {
+  async function askFor(wanted: readonly Wanted<K, V>[], work: Work, viewer: string | null): Promise<void> {
     const keys = new Map(wanted.map(({ key }) => [id(key), key]))
     const { signal } = work
     try {
@@ -59,12 +78,31 @@ export function batchInProcess<K, V>({ max, id, many }: Many<K, V>): (key: K, ca
     const wanted = [...byCaller].flatMap(([caller, own]) => (caller.signal.aborted ? [] : own))
     const [first] = byCaller.keys()
     for (let at = 0; at < wanted.length && !work.signal.aborted; at += max)
-      await ask(wanted.slice(at, at + max), work, first?.viewer ?? null)
+      await askFor(wanted.slice(at, at + max), work, first?.viewer ?? null)
     work.settle()
     for (const stop of waits) stop()
   }
 
-  return (key, caller) => {
+  async function prepare(caller: Call): Promise<void> {
+    try {
+      const recall = await within(
+        look?.(caller) ?? nothing,
+        caller.deadline(),
+        () => new CodedError('UPSTREAM_TIMEOUT'),
+      )
+      if (recall !== null) proved.set(caller, recall)
+    } catch {
+      // The keys are asked for, which says what is wrong.
+    }
+  }
+
+  function ask(key: K, caller: Call): Answer<V | null> {
+    const known = proved.get(caller)?.(key)
+    if (known instanceof Error) throw known
+    return known ?? enqueue(key, caller)
+  }
+
+  function enqueue(key: K, caller: Call): Promise<V | null> {
     if (next === null) {
       const batch: Batch<K, V> = (next = { byCaller: new Map() })
       // After the promises of this tick, as DataLoader does: what they lead to is part of the batch.
@@ -81,4 +119,29 @@ export function batchInProcess<K, V>({ max, id, many }: Many<K, V>): (key: K, ca
     else wanted.push({ key, answer })
     return answer.promise
   }
+
+  return { ask, prepare: look === undefined ? null : prepare }
+}
+
+const nothing = Promise.resolve(null)
+
+/**
+ * Returns a look that began after it was asked for. What is asked for while one is under way shares the next one, so that a
+ * busy server looks no more often than it can.
+ */
+function shareLooks<T>(begin: (call: Pick<Call, 'deadline'>) => Promise<T>): (caller: Call) => Promise<T> {
+  let current: Promise<unknown> | null = null
+  let next: Promise<T> | null = null
+
+  async function lookAfter(before: Promise<unknown>, caller: Call): Promise<T> {
+    await before
+    const own = begin({ deadline: () => caller.deadline() })
+    next = null
+    current = own.then(ended, ended)
+    return own
+  }
+  const ended = (): void => {
+    if (next === null) current = null
+  }
+  return (caller) => (next ??= lookAfter(current ?? setImmediate(), caller))
 }

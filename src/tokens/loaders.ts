@@ -9,6 +9,8 @@ import type { SubjectToken, TokenRequest } from './types.ts'
 export interface Loaders {
   /** Throws and rejects with a `CodedError`; none connected is an empty list. */
   tokens(request: TokenRequest): Answer<readonly SubjectToken[]>
+  /** As `TokenSource.prepare`; call it before many tokens are asked for. */
+  prepare(): Promise<unknown> | null
   /** What every upstream says that can list accounts; a failed one is a `CodedError` in its place. */
   accounts(userId: string): Answer<readonly AccountList[]>
   /** Counts a change of an account as a key. Throws the refusal. */
@@ -29,6 +31,7 @@ export function createLoaders(source: TokenSource, caller: Caller, consume: Cons
       (request) => source.tokens(request, caller),
       consume,
     ),
+    prepare: () => source.prepare(caller),
     accounts: memoize(
       (userId: string) => userId,
       () => true,

@@ -41,6 +41,11 @@ export interface Keeping {
 export interface TokenSource {
   /** The tokens that the request asks for; none connected: an empty list. Throws and rejects with a `CodedError`. */
   tokens(request: TokenRequest, caller: Caller): Answer<readonly SubjectToken[]>
+  /**
+   * Proves for one request what upstreams of this process remember, so that its tokens are at hand. Never rejects; null:
+   * there is none to prove.
+   */
+  prepare(caller: Caller): Promise<unknown> | null
   /** What every upstream says of the user that can list accounts. */
   accounts(userId: string, caller: Caller): Promise<readonly AccountList[]>
   readonly providers: readonly ServedProvider[]
@@ -86,6 +91,7 @@ export function createSource(upstreams: readonly Upstream[], given: Routing, opt
     }),
   )
   const select = createSelection(opened.now)
+  const prepared = [...byName.values()].flatMap(({ prepare }) => prepare ?? [])
 
   function targetOf(provider: string): { readonly target: CachedUpstream; readonly name: string } {
     const route = routes.get(provider)
@@ -128,6 +134,7 @@ export function createSource(upstreams: readonly Upstream[], given: Routing, opt
         throw labelled(error, namesOf(upstream, provider), caller)
       }
     },
+    prepare: (caller) => (prepared.length === 0 ? null : Promise.all(prepared.map((prepare) => prepare(caller)))),
     accounts: (userId, caller) => listAccounts(byName.values(), routing, userId, caller),
     providers: listProviders(byName, routing),
     keeperOf(provider) {

@@ -50,6 +50,11 @@ export interface Many<K, V> {
   readonly max: number
   id(key: K): string
   many(keys: readonly K[], call: Call): Promise<ReadonlyMap<string, V | Error>>
+  /**
+   * For a platform in this process that remembers answers, and can prove by one look that nothing has changed since.
+   * Resolves to a function of a key: its answer; undefined where `many` has to be asked. Null: nothing is proved.
+   */
+  remembered?(call: Pick<Call, 'deadline'>): Promise<((key: K) => V | Error | undefined) | null>
 }
 
 /** One call returns all rows of a parent (a user), from which each key picks its own. */

@@ -12,7 +12,7 @@ function callerOf(signal = new AbortController().signal, untilMs = Infinity): Ca
 /** A platform that answers each key with its own name, once `release` is called. */
 function open({ max = 100, gate = Promise.resolve() }: { readonly max?: number; readonly gate?: Promise<void> } = {}) {
   const batches: { readonly keys: readonly string[]; readonly call: Call }[] = []
-  const ask = batchInProcess<string, string>({
+  const { ask } = batchInProcess<string, string>({
     kind: 'many',
     max,
     id: (key) => key,

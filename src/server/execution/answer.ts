@@ -69,7 +69,11 @@ export function createAnswerPlanned({
 
   return ({ plan, variables }, asked) => {
     log.debug({ request_id: asked.request.state.id, planned: true }, 'execute')
-    const written = runPlan(plan, asked.context, variables)
+    const prepared = plan.readsRows ? asked.context.load.prepare() : null
+    const written =
+      prepared === null
+        ? runPlan(plan, asked.context, variables)
+        : prepared.then(() => runPlan(plan, asked.context, variables))
     if (!(written instanceof Promise)) return conclude(written, asked)
     return written.then((done) => {
       // Nobody waits for the answer, and fields that failed because of that are no failures.

@@ -46,6 +46,8 @@ export interface Plan {
   readonly operation: OperationDefinitionNode
   readonly fragments: Readonly<Record<string, FragmentDefinitionNode>>
   readonly root: SelectionPlan
+  /** Whether it selects rows whose texts may be kept. */
+  readonly readsRows: boolean
   /** The number of its fields: each has a place of its own in what a run keeps. */
   readonly fieldCount: number
 }
@@ -127,6 +129,7 @@ export function createPlan(
   if (operation.operation !== OperationTypeNode.QUERY || type == null || isIntrospection(document)) return null
   const fragments = fragmentsOf(document)
   let fieldCount = 0
+  let readsRows = false
 
   /** GraphQL specification, section 6.3.2: the fields of these selection sets by their keys, in their order. */
   function collect(on: GraphQLObjectType, sets: readonly SelectionSetNode[]): ReadonlyMap<string, Nodes> {
@@ -194,6 +197,7 @@ export function createPlan(
   function keptText(on: GraphQLObjectType, fields: SelectionPlan['fields']): KeptText | null {
     const rows = rowsOf(on)
     if (rows === null) return null
+    readsRows = true
     const names: string[] = []
     for (const field of fields) {
       if (field.kind === 'typename') continue
@@ -216,7 +220,7 @@ export function createPlan(
   }
 
   const root = planSelection(type, [operation.selectionSet])
-  return { schema, operation, fragments, root, fieldCount }
+  return { schema, operation, fragments, root, readsRows, fieldCount }
 }
 
 /**

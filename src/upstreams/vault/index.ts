@@ -43,11 +43,12 @@ export const vault: Platform<VaultOptions> = {
         max: MAX_KEYS,
         id: tokenKeyId,
         async many(keys, call) {
-          const { readTokens } = await opening
+          const { tokens } = await opening
           call.signal.throwIfAborted()
-          const answers = await readTokens(keys, call)
+          const answers = await tokens.read(keys, call)
           return new Map(keys.map((key, index) => [tokenKeyId(key), answers[index] ?? []]))
         },
+        remembered: async (call) => (await opening).tokens.remembered(call),
       },
       accounts: {
         kind: 'many',
@@ -73,7 +74,6 @@ export const vault: Platform<VaultOptions> = {
   },
 }
 
-/** One string for a key. No id holds a line feed, so that no two keys share one. */
 /** Waits for the vault with each call; what is asked of the configuration is at hand. */
 function connectorOf(
   options: VaultOptions,
@@ -99,6 +99,7 @@ function connectorOf(
   }
 }
 
+/** One string for a key. No id holds a line feed, so that no two keys share one. */
 function tokenKeyId({ userId, provider, minValiditySeconds }: TokenKey): string {
   return `${userId}\n${provider}\n${minValiditySeconds}`
 }

@@ -92,7 +92,7 @@ export async function openVault(options: VaultOptions, deps: UpstreamDeps, wrapp
     deliverer,
     accounts,
     census: createCensus(store, spool),
-    readTokens: createTokenReader({ reader, refresher, leases, keyring, clientOf }),
+    tokens: createTokenReader({ reader, refresher, leases, keyring, clientOf }),
     async finish() {
       await Promise.all([worker.stop(), revoker.stop(), deliverer.stop()])
       await refresher.settle()

@@ -8,7 +8,7 @@ import { dueIn } from './refresh/due.ts'
 import type { Leases } from './refresh/leases.ts'
 import type { Refresher } from './refresh/refresher.ts'
 import type { Keyring } from './store/crypto.ts'
-import type { Reader, ReadRow } from './store/read.ts'
+import type { Reader, ReadRow, Waiting } from './store/read.ts'
 import { decodeToken } from './store/rows.ts'
 
 export interface TokenReaderDeps {
@@ -82,12 +82,15 @@ export function createTokenReader({ reader, refresher, leases, keyring, clientOf
     return { ...decodeToken(row, keyring), health, problem: problem && withDetails(problem, details) }
   }
 
-  /** Rows of which it has not been written down lately that they are in use. */
+  /** Whether a read of the row is to be written down: it has not been lately, and counts for its refresh. */
+  function isUseDue(row: ReadRow, client: OAuthClient | null, nowMs: number): client is OAuthClient {
+    return nowMs - (row.last_used_ms ?? 0) >= USE_MS && client !== null && isRenewable(row, client.provider)
+  }
+
   function noteUse(rows: readonly ReadRow[], nowMs: number): void {
     const noted = rows.flatMap((row) => {
-      if (nowMs - (row.last_used_ms ?? 0) < USE_MS) return []
       const client = clientOf(row)
-      if (client === null || !isRenewable(row, client.provider)) return []
+      if (!isUseDue(row, client, nowMs)) return []
       const lifetimeMs = row.lifetime_seconds === null ? leftOf(row, nowMs) : row.lifetime_seconds * 1000
       const ageMs = row.issued_at_ms === null ? 0 : nowMs - row.issued_at_ms
       const life = { lifetimeMs: Number.isFinite(lifetimeMs) ? lifetimeMs : null, ageMs, isUsed: true }
@@ -95,6 +98,19 @@ export function createTokenReader({ reader, refresher, leases, keyring, clientOf
     })
     // Nobody waits for this, and a failure only lets an account rest.
     if (noted.length > 0) leases.touch(noted).catch(() => undefined)
+  }
+
+  /** The tokens of rows that have been decrypted and need nothing; undefined: something is to be done for one of them. */
+  function atHand(rows: readonly ReadRow[], nowMs: number, minimum: number): readonly OAuthAccessToken[] | undefined {
+    const known = answers.get(rows)
+    if (known === undefined) return undefined
+    for (const row of rows) {
+      const client = clientOf(row)
+      const need = needOf(row, client?.provider ?? null, nowMs, minimum)
+      if (need.kind !== 'hand_out' || isUseDue(row, client, nowMs)) return undefined
+      if (problemOf(need, row, nowMs, minimum) !== null) return undefined
+    }
+    return known
   }
 
   function answer(rows: readonly ReadRow[], shown: readonly (OAuthAccessToken | Error)[]) {
@@ -116,10 +132,21 @@ export function createTokenReader({ reader, refresher, leases, keyring, clientOf
     return shown instanceof Promise ? shown.then((each) => answer(rows, each)) : answer(rows, shown)
   }
 
-  return async (keys: readonly TokenKey[], call: Call) => {
-    const { nowMs, rows: found } = await reader.grants(keys, call)
-    noteUse(found.flat(), nowMs)
-    return allOf(keys.map((key, position) => read(key, found[position] ?? [], nowMs, call)))
+  return {
+    async read(keys: readonly TokenKey[], call: Call) {
+      const { nowMs, rows: found } = await reader.grants(keys, call)
+      noteUse(found.flat(), nowMs)
+      return allOf(keys.map((key, position) => read(key, found[position] ?? [], nowMs, call)))
+    },
+    /** As `Many.remembered`. */
+    async remembered(call: Waiting) {
+      const proved = await reader.remembered(call)
+      if (proved === null) return null
+      return (key: TokenKey): readonly OAuthAccessToken[] | undefined => {
+        const rows = proved.rows(key)
+        return rows && atHand(rows, proved.nowMs, key.minValiditySeconds)
+      }
+    },
   }
 }
 

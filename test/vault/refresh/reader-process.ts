@@ -58,7 +58,7 @@ const vault = await openVault(parsed, { observe: () => undefined }, dieAt(failpo
 async function readOnce({ userId, provider }: Order): Promise<{ token: string } | { problem: string }> {
   const key = { userId, provider, credential: null, minValiditySeconds: 30 }
   const call = { signal: new AbortController().signal, deadline: () => Infinity, viewer: null }
-  const [rows = []] = await vault.readTokens([key], call)
+  const [rows = []] = await vault.tokens.read([key], call)
   if (rows instanceof Error) return { problem: rows.message }
   const [row] = rows
   if (row === undefined) return { problem: 'no account' }

@@ -192,7 +192,7 @@ export async function openSimulation(
     const worker = createWorker({
       ...{ leases, health, refresher, keeper, spool, clientOf, warn, options: options.refresh, clients: [own] },
     })
-    const read = createTokenReader({ reader, refresher, leases, keyring, clientOf })
+    const { read } = createTokenReader({ reader, refresher, leases, keyring, clientOf })
     return { worker, read }
   }
   const parts = openParts()

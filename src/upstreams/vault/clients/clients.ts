@@ -185,6 +185,7 @@ export function findClient(
   clients: ReadonlyMap<string, OAuthClient>,
   { provider, client }: { readonly provider: string; readonly client: string | null },
 ): OAuthClient | null {
+  if (clients.size === 0) return null
   const isOfProvider = (found: OAuthClient): boolean => wireProvider(found.provider.id) === provider
   if (client !== null) {
     const named = clients.get(client)

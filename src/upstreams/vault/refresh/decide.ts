@@ -15,6 +15,8 @@ export type Need =
   | { readonly kind: 'later'; readonly retryAfterMs: number }
   | { readonly kind: 'over' }
 
+const handOut: Need = { kind: 'hand_out' }
+
 /** The share of its life that a token as good as new has before it. */
 const AS_NEW = 0.8
 
@@ -28,8 +30,8 @@ export function needOf(
   const leftMs = leftOf(row, nowMs)
   // A token that has most of its life before it is as good as a new one, whatever the caller would like.
   const mostMs = row.lifetime_seconds === null ? Infinity : row.lifetime_seconds * 1000 * AS_NEW
-  if (leftMs > Math.min(minValiditySeconds * 1000, mostMs)) return { kind: 'hand_out' }
-  const asIs: Need = leftMs > 0 ? { kind: 'hand_out' } : { kind: 'over' }
+  if (leftMs > Math.min(minValiditySeconds * 1000, mostMs)) return handOut
+  const asIs: Need = leftMs > 0 ? handOut : { kind: 'over' }
   if (provider === null || !isRenewable(row, provider)) return asIs
   const { earliest, latest } = provider.refresh
   if (leftMs <= 0 && latest === 'before_expiry') return { kind: 'over' }

@@ -7,7 +7,10 @@ import { LRUCache } from 'lru-cache'
 import type { ReadRow } from './rows.ts'
 
 export interface RowMemory {
-  /** The rows of a key; undefined: they have to be read. `version` is that of the database now; another one forgets. */
+  /**
+   * The rows of a key; undefined: they have to be read. `version` is that of the database now; another one than at the last
+   * call forgets everything.
+   */
   recall(id: string, version: string): readonly ReadRow[] | undefined
   /**
    * Takes the rows of a key that were read at `version` or later; null: the database has none. Returns the rows that were

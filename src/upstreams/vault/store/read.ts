@@ -8,7 +8,7 @@ import type { Dialect, Sql, SqlValue } from './sql.ts'
 
 export type { ReadRow } from './rows.ts'
 
-type Waiting = Pick<Call, 'deadline' | 'traces'>
+export type Waiting = Pick<Call, 'deadline' | 'traces'>
 
 export interface Grants {
   /** The database's clock: milliseconds since 1970. */
@@ -17,7 +17,17 @@ export interface Grants {
   readonly rows: readonly (readonly ReadRow[])[]
 }
 
+/** A look at the database that proves what is remembered. */
+export interface Remembered {
+  /** The database's clock: milliseconds since 1970. */
+  readonly nowMs: number
+  /** The rows of a key; undefined: they have to be read. Call it in the same turn of the event loop. */
+  rows(key: TokenKey): readonly ReadRow[] | undefined
+}
+
 export interface Reader {
+  /** Null where the database proves nothing without reading the rows. */
+  remembered(call: Waiting): Promise<Remembered | null>
   grants(keys: readonly TokenKey[], call: Call): Promise<Grants>
   /** The rows of each user. */
   profiles(userIds: readonly string[], call: Call): Promise<readonly (readonly ProfileRow[])[]>
@@ -44,6 +54,11 @@ export function readStatements(dialect: Dialect) {
   ORDER BY position, created_at, external_account_id, provider`,
     row: `SELECT ${dialect.nowMs} AS now_ms, ${grantColumns.join(', ')} FROM ${accounts} WHERE row_id = $1`,
   }
+}
+
+/** No id holds a line feed. */
+function idOf({ userId, provider }: TokenKey): string {
+  return `${userId}\n${provider}`
 }
 
 interface Moment {
@@ -92,17 +107,38 @@ export function createReader(sql: Sql, observe: UpstreamDeps['observe']): Reader
   const memory = createRowMemory()
   const versions = sql.version === null ? null : `SELECT ${sql.dialect.nowMs} AS now_ms, ${sql.version} AS version`
 
+  async function look(keys: number, call: Waiting): Promise<Moment | null> {
+    if (versions === null) return null
+    const [moment = null] = await query<Moment>(
+      { operation: 'select tokens', keys, text: versions, values: [], isQuiet: true },
+      call,
+    )
+    return moment
+  }
+
+  async function remembered(call: Waiting): Promise<Remembered | null> {
+    const moment = await look(0, call)
+    if (moment === null) return null
+    const { now_ms: nowMs, version } = moment
+    let recalled = 0
+    const report = (): void => {
+      observe({ operation: 'select tokens', keys: recalled, outcome: 'cached', durationMs: 0, traces: [] })
+      recalled = 0
+    }
+    return {
+      nowMs,
+      rows(key) {
+        const rows = memory.recall(idOf(key), version)
+        if (rows !== undefined && recalled++ === 0) process.nextTick(report)
+        return rows
+      },
+    }
+  }
+
   async function grants(keys: readonly TokenKey[], call: Call): Promise<Grants> {
-    // No id holds a line feed.
-    const ids = keys.map(({ userId, provider }) => `${userId}\n${provider}`)
+    const ids = keys.map(idOf)
     // Before the rows: what is committed between the two is seen by the next read.
-    const [moment = null] =
-      versions === null
-        ? []
-        : await query<Moment>(
-            { operation: 'select tokens', keys: keys.length, text: versions, values: [], isQuiet: true },
-            call,
-          )
+    const moment = await look(keys.length, call)
     const rows = ids.map((id) => (moment === null ? undefined : memory.recall(id, moment.version)))
     const missing = [...ids.keys()].filter((n) => rows[n] === undefined)
     const known = keys.length - missing.length
@@ -132,6 +168,7 @@ export function createReader(sql: Sql, observe: UpstreamDeps['observe']): Reader
 
   return {
     grants,
+    remembered,
     profiles: (userIds, call) =>
       batch<ProfileRow>(
         'select accounts',
