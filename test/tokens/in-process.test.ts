@@ -86,3 +86,77 @@ test('the work is given up when the last caller has left, and not asked for wher
   await expect(ask('c', callerOf(leaving.signal))).rejects.toThrow('gone')
   expect(batches).toHaveLength(1)
 })
+
+/** A platform that remembers every key and proves it by a look, which `release` lets end. */
+function openRemembering(fails = false) {
+  const looks: PromiseWithResolvers<undefined>[] = []
+  const asked: string[] = []
+  const { ask, prepare } = batchInProcess<string, string>({
+    kind: 'many',
+    max: 100,
+    id: (key) => key,
+    many: (keys) => {
+      asked.push(...keys)
+      return Promise.resolve(new Map(keys.map((key) => [key, key])))
+    },
+    async remembered() {
+      const look = Promise.withResolvers<undefined>()
+      looks.push(look)
+      await look.promise
+      if (fails) throw new Error('the database is gone')
+      const at = looks.length
+      return (key) => (key === 'new' ? undefined : key === 'bad' ? new Error('damaged') : `${key} at ${String(at)}`)
+    },
+  })
+  return { ask, prepare: prepare!, looks, asked }
+}
+
+test('what is proved for a caller is at hand for that caller alone, and what is not remembered is asked for', async () => {
+  const { ask, prepare, looks, asked } = openRemembering()
+  const [one, other] = [callerOf(), callerOf()]
+  const prepared = prepare(one)
+  await expect.poll(() => looks.length).toBe(1)
+  looks[0]!.resolve(undefined)
+  await prepared
+  expect(ask('a', one)).toBe('a at 1')
+  expect(() => ask('bad', one)).toThrow('damaged')
+  expect(await ask('new', one)).toBe('new')
+  expect(await ask('a', other)).toBe('a')
+  expect(asked).toEqual(['new', 'a'])
+})
+
+test('a look began after it was asked for, and those who wait share the next one', async () => {
+  const { ask, prepare, looks } = openRemembering()
+  const callers = Array.from({ length: 4 }, () => callerOf())
+  const first = prepare(callers[0]!)
+  await expect.poll(() => looks.length).toBe(1)
+  const later = callers.slice(1).map((caller) => prepare(caller))
+  await delay(5)
+  expect(looks).toHaveLength(1)
+  looks[0]!.resolve(undefined)
+  await first
+  await expect.poll(() => looks.length).toBe(2)
+  looks[1]!.resolve(undefined)
+  await Promise.all(later)
+  expect(callers.map((caller) => ask('a', caller))).toEqual(['a at 1', 'a at 2', 'a at 2', 'a at 2'])
+  const last = prepare(callers[0]!)
+  await expect.poll(() => looks.length).toBe(3)
+  looks[2]!.resolve(undefined)
+  await last
+})
+
+test('a look that fails, or is late, leaves the keys to be asked for', async () => {
+  const failing = openRemembering(true)
+  const caller = callerOf()
+  const prepared = failing.prepare(caller)
+  await expect.poll(() => failing.looks.length).toBe(1)
+  failing.looks[0]!.resolve(undefined)
+  await prepared
+  expect(await failing.ask('a', caller)).toBe('a')
+  const late = openRemembering()
+  const hurried = callerOf(undefined, performance.now() + 10)
+  await late.prepare(hurried)
+  await expect.poll(() => late.looks.length).toBe(1)
+  expect(await late.ask('a', hurried)).toBe('a')
+  late.looks[0]!.resolve(undefined)
+})

@@ -6,7 +6,8 @@ import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { testFolder } from '../../kit/folder.ts'
 import { vaultOptions } from '../../../src/upstreams/vault/options.ts'
-import { openUpstream, texts } from '../helpers.ts'
+import { batchInProcess } from '../../../src/tokens/in-process.ts'
+import { callOf, keyOf, openUpstream, texts } from '../helpers.ts'
 import type { Commit } from './writer-process.ts'
 
 const WRITES = 200
@@ -20,29 +21,52 @@ interface Seen {
   readonly token: string | null
 }
 
-test('what is read was current at a moment of the read, while another process writes and removes', async () => {
-  const path = join(testFolder().path, 'vault.sqlite')
-  const { read, events } = openUpstream(vaultOptions.parse({ path, keys: [ring] }))
-  await read('user_0')
-  const commits = new Map<string, (string | null)[]>(users.map((user) => [user, [null]]))
-  const args = [JSON.stringify({ path, keys: [ring] }), String(WRITES)]
-  const writer = fork(join(import.meta.dirname, 'writer-process.ts'), args, { execArgv: [] })
-  const ended = once(writer, 'exit')
-  writer.on('message', ({ user, token }: Commit) => commits.get(user)?.push(token))
-  const seen: Seen[] = []
-  const readAll = async (user: string): Promise<void> => {
-    while (writer.exitCode === null && writer.signalCode === null) {
-      const known = commits.get(user)?.length ?? 0
-      const found = texts(await read(user))
-      if (!Array.isArray(found)) throw new Error(found)
-      seen.push({ user, known, token: found[0] ?? null })
-      await setImmediate()
+type Read = (user: string) => Promise<ReturnType<typeof texts>>
+
+/** The ways by which requests read: key by key, or after one look that proves what is remembered. */
+const ways: Readonly<Record<string, (opened: ReturnType<typeof openUpstream>) => Read>> = {
+  'asked for': ({ read }) => {
+    return async (user) => texts(await read(user))
+  },
+  prepared: ({ tokens }) => {
+    const { ask, prepare } = batchInProcess(tokens)
+    return async (user) => {
+      const caller = callOf()
+      await prepare?.(caller)
+      const answer = await Promise.resolve(ask(keyOf(user), caller)).catch((error: unknown) => error as Error)
+      return texts(answer ?? [])
     }
-  }
-  await Promise.all(users.map(readAll))
-  expect((await ended)[0]).toBe(0)
-  for (const { user, known, token } of seen) expect(commits.get(user)?.slice(known - 1), user).toContain(token)
-  for (const user of users) expect(texts(await read(user))?.[0] ?? null).toBe(commits.get(user)?.at(-1))
-  const outcomes = new Set(events.map(({ outcome }) => outcome))
-  expect([...outcomes].sort()).toEqual(['cached', 'ok'])
-})
+  },
+}
+
+test.each(Object.keys(ways))(
+  'what is read (%s) was current at a moment of the read, while another process writes and removes',
+  async (way) => {
+    const path = join(testFolder().path, 'vault.sqlite')
+    const opened = openUpstream(vaultOptions.parse({ path, keys: [ring] }))
+    const { events } = opened
+    const read = ways[way]!(opened)
+    await read('user_0')
+    const commits = new Map<string, (string | null)[]>(users.map((user) => [user, [null]]))
+    const args = [JSON.stringify({ path, keys: [ring] }), String(WRITES)]
+    const writer = fork(join(import.meta.dirname, 'writer-process.ts'), args, { execArgv: [] })
+    const ended = once(writer, 'exit')
+    writer.on('message', ({ user, token }: Commit) => commits.get(user)?.push(token))
+    const seen: Seen[] = []
+    const readAll = async (user: string): Promise<void> => {
+      while (writer.exitCode === null && writer.signalCode === null) {
+        const known = commits.get(user)?.length ?? 0
+        const found = await read(user)
+        if (!Array.isArray(found)) throw new Error(found)
+        seen.push({ user, known, token: found[0] ?? null })
+        await setImmediate()
+      }
+    }
+    await Promise.all(users.map(readAll))
+    expect((await ended)[0]).toBe(0)
+    for (const { user, known, token } of seen) expect(commits.get(user)?.slice(known - 1), user).toContain(token)
+    for (const user of users) expect((await read(user))?.[0] ?? null).toBe(commits.get(user)?.at(-1))
+    const outcomes = new Set(events.map(({ outcome }) => outcome))
+    expect([...outcomes].sort()).toEqual(['cached', 'ok'])
+  },
+)
