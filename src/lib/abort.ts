@@ -98,7 +98,7 @@ export function within<T>(promise: Promise<T>, at: number, late: () => Error): P
       },
       (error: unknown) => {
         stop()
-        reject(error as Error)
+        reject(error)
       },
     )
   })

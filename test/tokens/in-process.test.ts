@@ -12,7 +12,7 @@ function callerOf(signal = new AbortController().signal, untilMs = Infinity): Ca
 /** A platform that answers each key with its own name, once `release` is called. */
 function open({ max = 100, gate = Promise.resolve() }: { readonly max?: number; readonly gate?: Promise<void> } = {}) {
   const batches: { readonly keys: readonly string[]; readonly call: Call }[] = []
-  const { ask } = batchInProcess<string, string>({
+  const opened = batchInProcess<string, string>({
     kind: 'many',
     max,
     id: (key) => key,
@@ -26,7 +26,7 @@ function open({ max = 100, gate = Promise.resolve() }: { readonly max?: number; 
       )
     },
   })
-  return { ask, batches }
+  return { ask: async (key: string, caller: Call) => opened.ask(key, caller), batches }
 }
 
 test('the keys of a tick are one batch of distinct keys, and each gets its own answer', async () => {

@@ -144,10 +144,10 @@ function settle(run: Run, place: Place, value: unknown, text: Text): Pending {
   })
 }
 
-/** Writes nothing before it fails. */
+/** A leaf waits for nothing, and writes nothing before it fails. */
 function settleLeaf(run: Run, place: Place, value: unknown, text: Text): null {
   try {
-    writeValue(run, place, value, text)
+    void writeValue(run, place, value, text)
   } catch (error) {
     fail(run, place, error, text)
   }
