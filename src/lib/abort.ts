@@ -86,22 +86,16 @@ function ringAlarms(): void {
 }
 
 /** Settles with `promise`, or rejects with what `late` returns at a time on the clock of `performance.now()`. */
-export function within<T>(promise: Promise<T>, at: number, late: () => Error): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const stop = callAt(at, () => {
-      reject(late())
-    })
-    promise.then(
-      (value) => {
-        stop()
-        resolve(value)
-      },
-      (error: unknown) => {
-        stop()
-        reject(error)
-      },
-    )
+export async function within<T>(promise: Promise<T>, at: number, late: () => Error): Promise<T> {
+  const lateness = Promise.withResolvers<never>()
+  const stop = callAt(at, () => {
+    lateness.reject(late())
   })
+  try {
+    return await Promise.race([promise, lateness.promise])
+  } finally {
+    stop()
+  }
 }
 
 export interface Bound {
