@@ -61,8 +61,9 @@ export function toLines(records: readonly unknown[]): string {
 /** What the command printed and returned. */
 export async function importText(store: Store, text: string | Uint8Array | AsyncIterable<Uint8Array | string>) {
   const printed = captureOutput()
-  const input = typeof text === 'string' || text instanceof Uint8Array ? chunks(text) : text
-  const code = await importAccounts(store, { input, name: 'accounts.ndjson' }, printed)
+  const isFile = typeof text === 'string' || text instanceof Uint8Array
+  const open = () => (isFile ? chunks(text) : text)
+  const code = await importAccounts(store, { open, isFile, name: 'accounts.ndjson' }, printed)
   return { code, out: printed.out.text(), err: printed.err.text() }
 }
 

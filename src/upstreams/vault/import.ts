@@ -1,62 +1,59 @@
-/** Reads a file of records and checks all of them, before anything is written. No message shows a value. */
+/** Reads and checks the records of a file one by one, in bounded memory. No message shows a value. */
 import { closestWord, describeIssues, findRepeatedMember, ownMessagesOnly } from '../kit.ts'
 import type { Issue } from '../kit.ts'
 import { accountRecord, recordFields } from './store/record.ts'
 import type { AccountRecord } from './store/record.ts'
+import { createSeenAccounts } from './seen-accounts.ts'
+import type { SeenAccounts } from './seen-accounts.ts'
 import { splitRecords } from './split.ts'
 import type { Piece } from './split.ts'
 
 const MAX_PROBLEMS = 50
 
-/** What a file holds: its records when all of them are valid; otherwise the problems, and no records. */
-export interface ParsedImport {
-  readonly records: readonly AccountRecord[]
+/** What was found in a file so far. */
+export interface ImportReport {
   /** How many records were read, valid or not. */
-  readonly total: number
+  total: number
   /** How many of them are not valid. */
-  readonly invalid: number
+  invalid: number
   /** The first problems, each a line to print that names the line of the file. */
-  readonly problems: readonly string[]
+  readonly problems: string[]
   /** How many more problems there are. */
-  readonly more: number
+  more: number
 }
 
-/** `onProgress` gets the number of records read so far, after each. Throws what the input throws. */
-export async function parseImport(
+export function newReport(): ImportReport {
+  return { total: 0, invalid: 0, problems: [], more: 0 }
+}
+
+/**
+ * Yields the records of a file as they are read, up to the first that is not valid; what follows is only checked. The
+ * report is whole when the last record was read. Throws what the input throws.
+ */
+export async function* readRecords(
   input: AsyncIterable<Uint8Array | string>,
-  onProgress: (done: number) => void = () => undefined,
-): Promise<ParsedImport> {
-  const lineByAccount = new Map<string, number>()
-  const problems: string[] = []
-  let records: AccountRecord[] = []
-  let total = 0
-  let invalid = 0
-  let more = 0
+  report: ImportReport,
+): AsyncGenerator<AccountRecord> {
+  const seen = createSeenAccounts()
   for await (const piece of splitRecords(input)) {
-    total += 1
-    const found = checkPiece(piece, lineByAccount, records)
-    if (found.length > 0) invalid += 1
-    const shown = found.slice(0, MAX_PROBLEMS - problems.length)
-    problems.push(...shown.map((problem) => `${placeOf(piece)}: ${problem}`))
-    more += found.length - shown.length
-    // Nothing will be written, and the file may be long.
-    if (invalid > 0) records = []
-    onProgress(total)
+    report.total += 1
+    const { record, problems } = checkPiece(piece, seen)
+    if (record === null) report.invalid += 1
+    const shown = problems.slice(0, MAX_PROBLEMS - report.problems.length)
+    report.problems.push(...shown.map((problem) => `${placeOf(piece)}: ${problem}`))
+    report.more += problems.length - shown.length
+    if (record !== null && report.invalid === 0) yield record
   }
-  return { records, total, invalid, problems, more }
 }
 
-/** Adds the record of the piece to `records`, or returns its problems. */
-function checkPiece(piece: Piece, lineByAccount: Map<string, number>, records: AccountRecord[]): readonly string[] {
-  const { record, problems } = parseRecord(piece)
-  if (record === null) return problems
-  const account = JSON.stringify([record.user_id, record.provider, record.external_account_id])
-  const earlier = lineByAccount.get(account)
-  if (earlier !== undefined)
-    return [`external_account_id: the same user_id, provider and external_account_id stand on line ${earlier}`]
-  lineByAccount.set(account, piece.line)
-  records.push(record)
-  return []
+function checkPiece(piece: Piece, seen: SeenAccounts): ParsedRecord {
+  const parsed = parseRecord(piece)
+  if (parsed.record === null) return parsed
+  const { user_id: user, provider, external_account_id: account } = parsed.record
+  const earlier = seen.add(JSON.stringify([user, provider, account]), piece.line)
+  return earlier === null
+    ? parsed
+    : invalid(`external_account_id: the same user_id, provider and external_account_id stand on line ${earlier}`)
 }
 
 function placeOf({ line, index }: Piece): string {

@@ -2,8 +2,7 @@
  * Cuts the text of an import into records, chunk by chunk: the lines of NDJSON, or the elements of one JSON array.
  *
  * `JSON.parse` of the whole would not do: a problem is reported with the line and the number of its record, and one
- * malformed record must not hide the others. The text is read as a stream because the import keeps every record until
- * all are known to be valid: the text beside them would double the memory that a file takes.
+ * malformed record must not hide the others. The text is read as a stream: a file may be larger than the memory.
  */
 
 /** The text of one record. */

@@ -20,7 +20,8 @@ for (let n = 1; n <= Number(count); n++) {
   if (token === null) await removeAccounts(store, { user }, captureOutput())
   else {
     const record = { user_id: user, provider: 'oauth_google', external_account_id: 'eac_1', token }
-    await importAccounts(store, { input: Readable.from([JSON.stringify(record)]), name: 'rows' }, captureOutput())
+    const open = () => Readable.from([JSON.stringify(record)])
+    await importAccounts(store, { open, isFile: false, name: 'rows' }, captureOutput())
   }
   process.send?.({ user, token } satisfies Commit)
 }

@@ -55,10 +55,13 @@ export function addAccounts(store: Store, records: readonly AccountRecord[]): Pr
   return writeAll(store, records, 'missing', () => undefined)
 }
 
-/** One transaction. `onProgress` gets the number of records written so far, after each. */
+/**
+ * One transaction, which is rolled back where `records` throws. `onProgress` gets the number of records written so far,
+ * after each.
+ */
 export function writeAccounts(
   store: Store,
-  records: readonly AccountRecord[],
+  records: Iterable<AccountRecord> | AsyncIterable<AccountRecord>,
   onProgress: (done: number) => void = () => undefined,
 ): Promise<WriteCounts> {
   return writeAll(store, records, 'changed', onProgress)
@@ -69,7 +72,7 @@ type Which = 'changed' | 'missing' | 'each'
 
 function writeAll(
   store: Store,
-  records: readonly AccountRecord[],
+  records: Iterable<AccountRecord> | AsyncIterable<AccountRecord>,
   which: Which,
   onProgress: (done: number) => void,
 ): Promise<WriteCounts> {
@@ -81,9 +84,10 @@ function writeAll(
       await registerActiveKey(run, sql.dialect, keyring)
       const writeOne = prepareWrite(run, store)
       const counts = { added: 0, changed: 0, unchanged: 0 }
-      for (const [index, record] of records.entries()) {
+      let written = 0
+      for await (const record of records) {
         counts[await writeOne(record, which)] += 1
-        onProgress(index + 1)
+        onProgress(++written)
       }
       return counts
     }),

@@ -1,0 +1,69 @@
+/**
+ * `node bench/import.ts [RECORDS]`: `tokengraph vault import` of a file and of a pipe, as processes. Prints the seconds,
+ * the records per second and the peak of the resident memory (docs/performance.md).
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createReadStream, createWriteStream, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { root } from './processes.ts'
+
+const RECORDS = Number(process.argv[2] ?? 100_000)
+const MEBIBYTE = 1024 * 1024
+
+function* lines(): Generator<string> {
+  for (let n = 0; n < RECORDS; n++) {
+    const record = {
+      user_id: `user_${String(n)}`,
+      provider: 'oauth_google',
+      external_account_id: `eac_${String(n)}`,
+      token: `ya29.${'x'.repeat(200)}${String(n)}`,
+      refresh_token: `1//${'y'.repeat(100)}${String(n)}`,
+      expires_at: 1_893_456_000,
+      scopes: ['email', 'profile'],
+    }
+    yield `${JSON.stringify(record)}\n`
+  }
+}
+
+/** What GNU time would print: the peak is what the process says of itself when it ends. */
+async function importFrom(folder: string, input: string | null, path: string): Promise<void> {
+  const config = join(folder, `${input === null ? 'file' : 'pipe'}.yaml`)
+  const keys = [{ id: 'k1', secret: 'invented-ring-secret-0123456789-abcdef' }]
+  const services = [{ id: 'bench', key_sha256: 'ab'.repeat(32) }]
+  writeFileSync(
+    config,
+    JSON.stringify({ upstreams: { vault: { platform: 'vault', path: `${config}.sqlite`, keys } }, auth: { services } }),
+  )
+  const report = join(folder, 'report.mjs')
+  writeFileSync(report, "process.once('exit', () => console.log(`PEAK ${String(process.resourceUsage().maxRSS)}`))\n")
+  const began = performance.now()
+  const child = spawn(
+    process.execPath,
+    ['--import', report, 'src/cli.ts', 'vault', 'import', input === null ? path : '-', '--config', config],
+    { cwd: root, stdio: [input === null ? 'ignore' : 'pipe', 'pipe', 'inherit'] },
+  )
+  let printed = ''
+  child.stdout?.on('data', (chunk: Buffer) => (printed += chunk.toString()))
+  if (child.stdin !== null) await pipeline(createReadStream(path), child.stdin)
+  const [code] = (await once(child, 'close')) as [number]
+  if (code !== 0) throw new Error(`the import exited with ${String(code)}`)
+  const seconds = (performance.now() - began) / 1000
+  const peak = Number(/PEAK (\d+)/.exec(printed)?.[1]) / 1024
+  console.log(
+    `${input ?? 'file'}: ${RECORDS.toLocaleString('en')} records (${String(Math.round(statSync(path).size / MEBIBYTE))} MiB), ` +
+      `${seconds.toFixed(1)} s, ${String(Math.round(RECORDS / seconds))}/s, peak ${String(Math.round(peak))} MiB`,
+  )
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'tokengraph-import-'))
+process.once('exit', () => {
+  rmSync(folder, { recursive: true, force: true })
+})
+const path = join(folder, 'accounts.ndjson')
+await pipeline(Readable.from(lines()), createWriteStream(path))
+await importFrom(folder, null, path)
+await importFrom(folder, 'pipe', path)
