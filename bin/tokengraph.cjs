@@ -8,5 +8,5 @@ if (own[0] > parts[0] || (own[0] === parts[0] && own[1] >= parts[1])) {
   import('../dist/cli.js')
 } else {
   process.stderr.write('tokengraph needs Node ' + needed + ' or later; this is Node ' + process.versions.node + '.\n')
-  process.exitCode = 1
+  process.exitCode = 3
 }

@@ -2,12 +2,13 @@
 /** The command line: parses the arguments and calls one function per command, which is imported when it runs. */
 import { enableCompileCache } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { Argument, Command, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { Store } from './upstreams/vault/store/store.ts'
 import type { Shell } from './commands/completion.ts'
 import type { SchemaForm } from './commands/schema.ts'
 import type * as VaultCommands from './commands/vault.ts'
 import type { SourceFlags } from './commands/vault-sources.ts'
+import { describeFailure, exitCodes, UnableError, UsageError } from './commands/terminal.ts'
 import type { Format } from './commands/terminal.ts'
 import { VERSION } from './version.ts'
 
@@ -39,6 +40,7 @@ const program = new Command('tokengraph')
   .version(`tokengraph ${VERSION} (Node ${process.version})`, '-V, --version', 'print the version')
   .option('--env-file <file>', 'more environment variables, one NAME=value on a line')
   .showHelpAfterError()
+  .exitOverride()
 
 program
   .command('serve')
@@ -190,7 +192,7 @@ vault
   .option('--dry-run', 'with --from: say what would be written')
   .action(async (file: string | undefined, flags: VaultFlags & { from?: string } & SourceFlags) => {
     const { from } = flags
-    if ((from === undefined) === (file === undefined)) throw new Error('vault import: give a file, or --from.')
+    if ((from === undefined) === (file === undefined)) throw new UsageError('vault import: give a file, or --from.')
     await withVault(flags, async ({ importAccounts, openImport }, store) => {
       if (from === undefined) return importAccounts(store, openImport(file ?? ''), output)
       const { importFrom, openSource } = await import('./commands/vault-sources.ts')
@@ -265,12 +267,21 @@ interface CopyCommand {
   readonly prune?: boolean
 }
 
+// Waits of upstreams keep no process alive, as a server has its port for that; a command ends when its work does.
+const alive = setInterval(() => undefined, 60_000)
 try {
   await program.parseAsync()
 } catch (error) {
-  // Every error that a command throws on purpose has a message for the operator.
-  process.stderr.write(`${error instanceof Error ? error.message : 'unexpected error'}\n`)
-  process.exitCode = 1
+  if (error instanceof CommanderError) {
+    // It has printed what is wrong, or what was asked for.
+    process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+  } else {
+    const { message, code } = describeFailure(error)
+    process.stderr.write(`${message}\n`)
+    process.exitCode = code
+  }
+} finally {
+  clearInterval(alive)
 }
 
 async function environment() {
@@ -295,6 +306,10 @@ async function withVault<Code extends 0 | 1>(
     const code = await work(commands, store)
     process.exitCode = code
     return code
+  } catch (error) {
+    // What the database did is not the operator's mistake.
+    const isOfDatabase = error instanceof Error && store.sql.explain(error.cause) !== null
+    throw isOfDatabase ? new UnableError(error.message, { cause: error }) : error
   } finally {
     await store.close()
   }

@@ -6,6 +6,7 @@ import type { RunSummary } from '../audit/runs.ts'
 import { takeSnapshot, verifyFiles } from '../audit/verify.ts'
 import type { Verification, VerifyOptions } from '../audit/verify.ts'
 import { secret } from '../lib/secret.ts'
+import { UsageError } from './terminal.ts'
 import type { Format, Output } from './terminal.ts'
 
 /**
@@ -62,7 +63,7 @@ function describeRuns({ runs, unended }: RunSummary): string {
 }
 
 async function verifyConfigured(config: AuditConfig, keys: AuditKeys, options: VerifyOptions): Promise<Verification> {
-  if (config.sink !== 'file') throw new Error('audit.sink is not a file: name the files to verify')
+  if (config.sink !== 'file') throw new UsageError('audit.sink is not a file: name the files to verify')
   const sources = await takeSnapshot(config.path)
   try {
     return await verifyFiles(sources, keys, options)
@@ -83,7 +84,7 @@ export async function printFingerprint(
   const chunks: Buffer[] = []
   for await (const chunk of input) chunks.push(Buffer.from(chunk))
   const token = Buffer.concat(chunks).toString('utf8').trim()
-  if (token === '') throw new Error('give the token on standard input')
+  if (token === '') throw new UsageError('give the token on standard input')
   const fingerprint = createAuditKeys(config.key).fingerprint(secret(token))
   if (fingerprint === null) throw new Error('audit.key is not set: records hold no fingerprints')
   out.write(`${fingerprint}\n`)

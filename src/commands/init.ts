@@ -8,6 +8,7 @@ import { describeConfig } from '../config/reference.ts'
 import { didYouMean } from '../lib/issues.ts'
 import { platforms } from '../upstreams/registry.ts'
 import type { PlatformName } from '../upstreams/registry.ts'
+import { UsageError } from './terminal.ts'
 import type { Output } from './terminal.ts'
 
 export interface InitOptions {
@@ -27,7 +28,7 @@ interface Variable {
 
 /**
  * Writes both files, which must not be there yet, and says what is left to do. Returns the exit code: 0, or 1 where nothing
- * was written. Throws `ConfigError` for an id of a service that is not valid.
+ * was written. Throws `ConfigError` for an id of a service that is not valid, and `UsageError` for an unknown platform.
  */
 export function initialize({ file, platform, service }: InitOptions, { out, err }: Output): 0 | 1 {
   const variablesFile = join(dirname(file), 'tokengraph.env')
@@ -38,8 +39,9 @@ export function initialize({ file, platform, service }: InitOptions, { out, err 
     }
   if (!Object.hasOwn(platforms, platform)) {
     const known = Object.keys(platforms)
-    err.write(`--platform: there is no ${platform}${didYouMean(platform, known)}; there is: ${known.join(', ')}.\n`)
-    return 1
+    throw new UsageError(
+      `--platform: there is no ${platform}${didYouMean(platform, known)}; there is: ${known.join(', ')}.`,
+    )
   }
   const { key, key_sha256: digest } = newServiceKey()
   const upstream = describeUpstream(platform as PlatformName)

@@ -1,6 +1,7 @@
 /** `tokengraph keys new`: makes a service key and shows it once. */
 import { authOptions } from '../auth/options.ts'
 import { newServiceKey } from '../auth/service-keys.ts'
+import { UsageError } from './terminal.ts'
 import type { Output } from './terminal.ts'
 
 export interface NewKeyOptions {
@@ -9,15 +10,13 @@ export interface NewKeyOptions {
 }
 
 /**
- * Prints a new key, its SHA-256 and the lines for the configuration; stores nothing. Returns the exit code: 0, or 1
- * when the id is not valid.
+ * Prints a new key, its SHA-256 and the lines for the configuration; stores nothing. Returns the exit code, 0;
+ * throws `UsageError` when the id is not valid.
  */
-export function newKey({ id = 'my-service' }: NewKeyOptions, { out, err }: Output): 0 | 1 {
+export function newKey({ id = 'my-service' }: NewKeyOptions, { out }: Output): 0 {
   const { key, key_sha256: digest } = newServiceKey()
-  if (!authOptions.safeParse({ services: [{ id, key_sha256: digest }] }).success) {
-    err.write('The id of a service has 1 to 64 letters, digits and _ . - only.\n')
-    return 1
-  }
+  if (!authOptions.safeParse({ services: [{ id, key_sha256: digest }] }).success)
+    throw new UsageError('--id: the id of a service has 1 to 64 letters, digits and _ . - only.')
   out.write(`The key, shown this once. Give it to the service; it presents it as "Authorization: Bearer <key>":
 
   ${key}

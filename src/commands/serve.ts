@@ -7,6 +7,7 @@ import type { Log, ProcessLog } from '../log.ts'
 import { startServer } from '../main.ts'
 import type { Running } from '../main.ts'
 import { VERSION } from '../version.ts'
+import { needing } from './terminal.ts'
 import type { Output } from './terminal.ts'
 
 export interface ServeOptions {
@@ -30,8 +31,10 @@ export async function serve({ file, port, env }: ServeOptions, { out }: Output):
   })
   exitOnDefect(log)
   if (!isDevelopment) refuseDebugger(log)
-  const development = isDevelopment ? await loadDevelopment(configured) : null
-  const running = await startServer(development?.added.config ?? configured, { log, page: development?.page ?? null })
+  const development = isDevelopment ? await needing(loadDevelopment(configured)) : null
+  const running = await needing(
+    startServer(development?.added.config ?? configured, { log, page: development?.page ?? null }),
+  )
   if (development !== null) out.write(development.welcome(running.url))
   stopOnSignals(running, configured.unready_seconds, log)
   if (isDevelopment) process.on('SIGHUP', () => process.kill(process.pid, 'SIGTERM'))

@@ -1,4 +1,46 @@
-/** Where commands print, and a progress line for terminals. */
+/** Where commands print, a progress line, and the exit codes. */
+import { ConfigError } from '../config/problems.ts'
+import { CodedError } from '../errors.ts'
+import { monotonicMs } from '../lib/clock.ts'
+import { whyNot } from '../lib/files.ts'
+
+/** docs/operations.md lists what each means. */
+export const exitCodes = { ok: 0, no: 1, usage: 2, unable: 3 } as const
+
+/** What was typed does not make a command. */
+export class UsageError extends Error {}
+
+/** Something that the command needs cannot be had: a port, a database, a file that another process holds. */
+export class UnableError extends Error {}
+
+/** Rejects with `UnableError`, but for mistakes in the configuration, which are the operator's to mend. */
+export async function needing<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw error instanceof ConfigError ? error : new UnableError(messageOf(error), { cause: error })
+  }
+}
+
+/** What a command that failed prints, and its exit code. */
+export function describeFailure(error: unknown): { readonly message: string; readonly code: number } {
+  return { message: messageOf(error), code: codeOf(error) }
+}
+
+/** Every error that a command throws on purpose has a message for the operator. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unexpected error'
+  const why = whyNot(error)
+  return why === null ? error.message : `${'path' in error ? String(error.path) : 'a file'}: ${why}`
+}
+
+function codeOf(error: unknown): number {
+  if (error instanceof UsageError) return exitCodes.usage
+  if (error instanceof UnableError) return exitCodes.unable
+  // The options of a command name accounts as arguments of the graph do; what else is coded comes from a platform.
+  if (error instanceof CodedError) return error.code === 'BAD_USER_INPUT' ? exitCodes.usage : exitCodes.unable
+  return exitCodes.no
+}
 
 /** A stream such as `process.stdout`. */
 export interface Terminal {
@@ -24,15 +66,27 @@ const INTERVAL = 1000
 // ECMA-48: carriage return, then erase to the end of the line.
 const CLEAR_LINE = '\r\u001b[K'
 
-/** Creates a line that counts up on a terminal; on any other stream it prints nothing. */
+/** Milliseconds between two lines on what is no terminal: a log shows that the command goes on. */
+const LINE_MS = 10_000
+
+/** Creates a line that counts up on a terminal; on any other stream it prints a line every ten seconds. */
 export function createProgress(terminal: Terminal, label: string, total: number | null = null): Progress {
   let isShown = false
-  const of = total === null ? '' : ` of ${total}`
+  let printedAt = monotonicMs()
+  const textOf = (done: number): string =>
+    total === null || total === 0
+      ? `${label}: ${done}`
+      : `${label}: ${done} of ${total} (${Math.floor((100 * done) / total)} %)`
   return {
     update(done) {
-      if (terminal.isTTY !== true || done % INTERVAL !== 0 || done === 0) return
-      terminal.write(`${CLEAR_LINE}${label}: ${done}${of}`)
-      isShown = true
+      if (done % INTERVAL !== 0 || done === 0) return
+      if (terminal.isTTY === true) {
+        terminal.write(`${CLEAR_LINE}${textOf(done)}`)
+        isShown = true
+      } else if (monotonicMs() - printedAt >= LINE_MS) {
+        terminal.write(`${textOf(done)}\n`)
+        printedAt = monotonicMs()
+      }
     },
     end() {
       if (isShown) terminal.write(CLEAR_LINE)

@@ -8,7 +8,7 @@ import { accountRecord } from '../upstreams/vault/store/record.ts'
 import type { AccountRecord } from '../upstreams/vault/store/record.ts'
 import type { Store } from '../upstreams/vault/store/store.ts'
 import { addAccounts } from '../upstreams/vault/store/write.ts'
-import { createProgress } from './terminal.ts'
+import { createProgress, UsageError } from './terminal.ts'
 import type { Output } from './terminal.ts'
 
 export interface SourceChoice {
@@ -36,13 +36,14 @@ export function openSource({
   const [source, second] = named.length > 0 ? named : upstreams.filter(({ platform }) => platform === from)
   if (source === undefined) {
     const names = upstreams.map(({ name }) => name).join(', ')
-    throw new Error(`--from: no upstream has the name or the platform ${from}; there is: ${names}.`)
+    throw new UsageError(`--from: no upstream has the name or the platform ${from}; there is: ${names}.`)
   }
-  if (second !== undefined) throw new Error(`--from: several upstreams are of the platform ${from}; name one of them.`)
+  if (second !== undefined)
+    throw new UsageError(`--from: several upstreams are of the platform ${from}; name one of them.`)
   const opened = source.open({ observe: () => undefined })
   const { exportAll } = opened
   if (exportAll === undefined)
-    throw new Error(`--from: ${source.platform} cannot be listed as a whole; better-auth, clerk and nango can.`)
+    throw new UsageError(`--from: ${source.platform} cannot be listed as a whole; better-auth, clerk and nango can.`)
   return { ...opened, exportAll }
 }
 
@@ -126,7 +127,7 @@ function readClients(
     const name = second ?? first
     if (!known.includes(name)) {
       const there = known.length === 0 ? 'it has none' : `it has ${known.join(', ')}`
-      throw new Error(`--client: the vault has no client ${name}; ${there}.`)
+      throw new UsageError(`--client: the vault has no client ${name}; ${there}.`)
     }
     names.set(second === undefined ? null : first, name)
   }

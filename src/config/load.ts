@@ -7,6 +7,7 @@ import { dirname } from 'node:path'
 import { parseEnv } from 'node:util'
 import { resolveAudit } from '../audit/options.ts'
 import type { AuditConfig } from '../audit/options.ts'
+import { whyNot } from '../lib/files.ts'
 import { valueAt } from '../lib/issues.ts'
 import type { LogLevel } from '../log.ts'
 import type { Mode } from '../mode.ts'
@@ -242,14 +243,6 @@ export function deepFreeze<T>(value: T): T {
 
 const MEBIBYTE = 1024 * 1024
 
-const unreadableReasons: Readonly<Record<string, string>> = {
-  ENOENT: 'not found',
-  ENOTDIR: 'not found',
-  EACCES: 'not permitted',
-  EPERM: 'not permitted',
-  EISDIR: 'it is a directory',
-}
-
 /** The text of a file. Throws `ConfigError` that names it as it was given; `namedBy` says where the name came from. */
 export function readConfigFile(file: string, namedBy: string, maxMebibytes = 1): string {
   const bytes = readBytes(file, namedBy)
@@ -265,8 +258,7 @@ function readBytes(file: string, namedBy: string): Buffer {
   try {
     return readFileSync(file)
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-    throw unreadable(file, `cannot be read: ${unreadableReasons[code] ?? `error ${code}`} (named by ${namedBy})`)
+    throw unreadable(file, `cannot be read: ${whyNot(error) ?? 'unknown error'} (named by ${namedBy})`)
   }
 }
 

@@ -3,6 +3,7 @@
  * nothing else, as secrets of Docker and Kubernetes are mounted.
  */
 import { readFileSync } from 'node:fs'
+import { whyNot } from '../lib/files.ts'
 import { didYouMean } from '../lib/issues.ts'
 
 export type Found = { readonly value: string } | { readonly problem: string }
@@ -40,14 +41,6 @@ export function findVariable(name: string, env: NodeJS.ProcessEnv): Found {
   return { problem: `the environment variable ${name} is not set${didYouMean(name, Object.keys(env))}` }
 }
 
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: 'not found',
-  ENOTDIR: 'not found',
-  EACCES: 'not permitted',
-  EPERM: 'not permitted',
-  EISDIR: 'it is a directory',
-}
-
 /** The whole text of a file without the line break that editors and `echo` leave at its end. */
 function readValue(path: string): Found {
   if (path === '') return { problem: 'expected ${file:PATH} with the path of a file' }
@@ -59,6 +52,6 @@ function readValue(path: string): Found {
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
     if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return { problem: `the file ${path} is not UTF-8 text` }
-    return { problem: `the file ${path} cannot be read: ${reasons[code] ?? `error ${code}`}` }
+    return { problem: `the file ${path} cannot be read: ${whyNot(error) ?? 'unknown error'}` }
   }
 }

@@ -46,6 +46,6 @@ test.each(['zsh', 'fish'])(
 test('another shell is refused with the names of those that are there', async () => {
   const { path } = testFolder()
   const { code, stderr } = await run(['completion', 'tcsh'], { cwd: join(path) })
-  expect(code).toBe(1)
+  expect(code).toBe(2)
   expect(stderr).toContain('Allowed choices are bash, zsh, fish')
 })

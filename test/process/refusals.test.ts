@@ -1,4 +1,4 @@
-/** A half-configured server refuses to start and says why; exit code 1, one message, no stack. */
+/** A half-configured server refuses to start and says why: one message, no stack. */
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -22,7 +22,8 @@ function vaultFile(folder: Folder, keys: object[], path = join(folder.path, 'vau
 
 async function refusal(folder: Folder, args: readonly string[], env: Record<string, string> = {}): Promise<string> {
   const { code, stdout, stderr } = await run(args, { cwd: folder.path, env })
-  expect(code).toBe(1)
+  // `exit-codes.test.ts` has which.
+  expect([1, 2, 3]).toContain(code)
   // The audit of a run that got as far says that it began and ended.
   const others = stdout.split('\n').filter((line) => !/^(\{"type":"audit".*"event":"(start|end)".*\})?$/.test(line))
   expect(others).toEqual([])
