@@ -74,7 +74,8 @@ function describeUpstream(platform: PlatformName): {
   if (platform === 'vault')
     return {
       lines: [
-        'path: data/tokengraph.sqlite # or database_url, for PostgreSQL',
+        // Not that of development mode, which has a key of its own and may be in the same folder.
+        'path: data/vault.sqlite # or database_url, for PostgreSQL',
         'keys: [{ id: k1, secret: "${TOKENGRAPH_VAULT_KEY}" }] # encrypts what is stored; keep a copy elsewhere',
       ],
       variables: [{ name: 'TOKENGRAPH_VAULT_KEY', value: newSecret() }],

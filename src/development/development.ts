@@ -49,7 +49,7 @@ export async function prepareDevelopment(
   folder: string,
   { returnTo = [], accessSeconds }: DevelopmentOptions = {},
 ): Promise<Development> {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  makeDataFolder(folder)
   const keyFile = join(folder, 'dev.key')
   const key = readOrCreate(keyFile, () => newServiceKey().key)
   const service = {
@@ -91,10 +91,17 @@ export function developmentVault(
   folder: string,
   more: Readonly<Record<string, unknown>> = {},
 ): VaultOptions & { readonly path: string } {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  makeDataFolder(folder)
   const ringSecret = readOrCreate(join(folder, 'vault.key'), () => randomBytes(32).toString('base64'))
   const path = join(folder, 'tokengraph.sqlite')
   return { ...vaultOptions.parse({ path, keys: [{ id: 'development', secret: ringSecret }], ...more }), path }
+}
+
+/** Its keys are for nobody's repository. */
+function makeDataFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const ignored = join(folder, '.gitignore')
+  if (!existsSync(ignored)) writeFileSync(ignored, '*\n', { mode: 0o600 })
 }
 
 async function fillVault(options: VaultOptions): Promise<void> {

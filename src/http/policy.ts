@@ -58,7 +58,11 @@ export function checkRequest(request: RequestHead, policy: HttpPolicy): Refusal 
     return { status: 404, code: 'BAD_USER_INPUT', message: `There is nothing here; the graph is at ${GRAPHQL_PATH}.` }
   if (inDevelopment && asksForPage(request)) return null
   if (!isAllowedOrigin(request, policy.cors))
-    return { status: 403, code: 'FORBIDDEN', message: 'Pages of this origin may not call the graph.' }
+    return {
+      status: 403,
+      code: 'FORBIDDEN',
+      message: 'Pages of this origin may not call the graph; its operator lists those that may in cors.origins.',
+    }
   if (isPreflight(request, policy.cors)) return null
   if (method !== 'POST')
     return {

@@ -71,10 +71,20 @@ describe('the package', () => {
 require(${JSON.stringify(command)})`,
     )
     await expect(node(old)).rejects.toMatchObject({
-      code: 1,
+      code: 3,
       stdout: '',
       stderr: 'tokengraph needs Node 22.19 or later; this is Node 22.18.0.\n',
     })
+  })
+
+  test('is walked by a newcomer, two developers and a platform engineer, who get where they want', async () => {
+    const tarball = join(project.path, readdirSync(project.path).find((name) => name.endsWith('.tgz')) ?? '')
+    // No test asks a registry.
+    const args = [join(root, 'scripts/walk.ts'), '--linked', '--tarball', tarball]
+    const { stdout } = await run(process.execPath, args, { cwd: root })
+    const people = ['A newcomer', 'A frontend developer', 'A backend developer', 'A platform engineer']
+    expect(stdout.split('\n').filter((line) => line.startsWith(' A '))).toEqual(people.map((each) => ` ${each}`))
+    expect(stdout).toMatch(/\nEverybody got there\.\n$/)
   })
 
   test('is a library, whose kit makes a platform', async () => {

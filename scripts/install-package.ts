@@ -1,0 +1,53 @@
+/** Puts the packed package into an empty project, and other versions of Node beside it; `walk.ts` uses both. */
+import { execFile } from 'node:child_process'
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const run = promisify(execFile)
+
+/** One version of Node, with the package installed into a project of its own. */
+export interface Walker {
+  readonly node: string
+  readonly project: string
+  /** What `npx tokengraph` runs. */
+  readonly command: string
+}
+
+/** A registry's package with the program alone; npm's `node` would download it in a script. */
+export async function installNode(home: string, version: string): Promise<string> {
+  const folder = join(home, `node-${version}`)
+  mkdirSync(folder)
+  writeFileSync(join(folder, 'package.json'), '{}')
+  const name = `node-${process.platform}-${process.arch}`
+  await run('npm', ['install', '--no-audit', '--no-fund', `${name}@${version}`], { cwd: folder })
+  return join(folder, 'node_modules', name, 'bin', 'node')
+}
+
+export async function pack(home: string): Promise<string> {
+  await run('npm', ['pack', '--pack-destination', home], { cwd: root })
+  return join(home, readdirSync(home).find((name) => name.endsWith('.tgz')) ?? '')
+}
+
+/** `isLinked`: with the dependencies of the repository in the place of the registry's. */
+export async function install(tarball: string, node: string, project: string, isLinked: boolean): Promise<Walker> {
+  const installed = join(project, 'node_modules', 'tokengraph')
+  mkdirSync(installed, { recursive: true })
+  writeFileSync(join(project, 'package.json'), '{ "type": "module" }')
+  if (isLinked) {
+    await run('tar', ['-xzf', tarball, '-C', installed, '--strip-components=1'])
+    link(join(root, 'node_modules'), join(project, 'node_modules'))
+  } else await run('npm', ['install', '--no-audit', '--no-fund', tarball], { cwd: project })
+  const { bin } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as { bin: { tokengraph: string } }
+  return { node, project, command: join(installed, bin.tokengraph) }
+}
+
+function link(from: string, to: string): void {
+  for (const name of readdirSync(from))
+    if (name.startsWith('@')) {
+      mkdirSync(join(to, name), { recursive: true })
+      link(join(from, name), join(to, name))
+    } else if (!name.startsWith('.') && name !== 'tokengraph') symlinkSync(join(from, name), join(to, name))
+}
