@@ -15,7 +15,7 @@ import { VERSION } from './version.ts'
 // Beside the dependencies, and not in the shared temporary folder, where another user could plant code.
 enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/tokengraph', import.meta.url)))
 
-const config = ['--config <file>', 'the configuration file (YAML)'] as const
+const config = ['--config <file>', 'the configuration file, in YAML (env: TOKENGRAPH_CONFIG)'] as const
 const upstream = ['--upstream <name>', 'which vault, where several are configured'] as const
 const user = ['--user <id>', 'the user'] as const
 const provider = ['--provider <name>', 'the provider, as oauth_google or google'] as const
@@ -29,6 +29,19 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
   process.exit()
 })
+
+const variablesHelp = `
+Further variables: TOKENGRAPH_HOST (default: 0.0.0.0; 127.0.0.1 in development mode), LOG_LEVEL (default: info), those of
+OpenTelemetry, and whatever the configuration names as \${NAME}; NAME_FILE names a file with the value.`
+
+const recordHelp = `
+A record, one on a line, with what a token endpoint answered and whose it is:
+
+  {"user_id":"user_1","provider":"google","external_account_id":"1234","token":"...","refresh_token":"...",
+   "expires_at":1893456000,"scopes":["email"],"client":"google","label":"work","public_metadata":{}}
+
+The first four are required. expires_at is in Unix seconds; client names the OAuth client of the configuration that
+refreshes it. A record of a known account replaces its tokens.`
 
 interface VaultFlags {
   readonly config?: string
@@ -46,7 +59,8 @@ program
   .command('serve')
   .description('run the server; without any configuration in development mode, with a demo vault')
   .option(...config)
-  .option('--port <number>', 'the port to listen on', parsePort)
+  .option('--port <number>', 'the port to listen on; 0: any free one (default: 4000) (env: PORT)', parsePort)
+  .addHelpText('after', variablesHelp)
   .action(async (flags: { config?: string; port?: number }) => {
     const { serve } = await import('./commands/serve.ts')
     await serve({ file: flags.config ?? null, port: flags.port ?? null, env: await environment() }, output)
@@ -131,8 +145,9 @@ program
   .description('service keys')
   .command('new')
   .description('make a service key, with the lines for the configuration')
-  .option('--id <id>', 'the id of the service')
-  .action(async (flags: { id?: string }) => {
+  .option('--id <id>', 'the id of the service', 'my-service')
+  .addOption(format())
+  .action(async (flags: { id: string; format: Format }) => {
     const { newKey } = await import('./commands/keys.ts')
     process.exitCode = newKey(flags, output)
   })
@@ -190,6 +205,7 @@ vault
   .option('--from <upstream>', 'in the place of a file: what an upstream of better-auth, Clerk or Nango holds')
   .option('--client <name...>', 'with --from: which client the tokens belong to; their-name=name for one of theirs')
   .option('--dry-run', 'with --from: say what would be written')
+  .addHelpText('after', recordHelp)
   .action(async (file: string | undefined, flags: VaultFlags & { from?: string } & SourceFlags) => {
     const { from } = flags
     if ((from === undefined) === (file === undefined)) throw new UsageError('vault import: give a file, or --from.')

@@ -82,7 +82,12 @@ const service = z.strictObject({
     .describe('The name of the service in logs and in the audit.'),
   key_sha256: z
     .string()
-    .regex(/^[0-9a-f]{64}$/, 'expected the 64 lower-case hexadecimal digits of a SHA-256')
+    .regex(/^[0-9a-f]{64}$/, {
+      error: ({ input }) =>
+        input?.startsWith('tgk_') === true
+          ? 'this is the key itself; expected its SHA-256, which `tokengraph keys new` prints beside it'
+          : 'expected the 64 lower-case hexadecimal digits of a SHA-256',
+    })
     .describe('SHA-256 of the key, in hexadecimal; `tokengraph keys new` prints it.'),
   grants: z.array(grant).default([]).describe('What the service may read; without a grant it reads no secret.'),
   schema: z

@@ -13,12 +13,15 @@ export function findDeadRights({ auth, providers, upstreams }: Config, now = uni
     const place = `auth.services[${id}]`
     const nothing =
       grants.length === 0 && !schema ? [`${place}: has no grant and may not read the schema: it may nothing`] : []
-    const found = grants.flatMap(({ providers: names, expires_at: end, connect }, index) => {
+    const found = grants.flatMap(({ providers: names, users, expires_at: end, connect }, index) => {
       const path = `${place}.grants[${String(index)}]`
       return [
         ...names
           .filter((name) => !isServed(name))
           .map((name) => `${path}.providers: no upstream serves ${wireProvider(bareProvider(name))}`),
+        ...users
+          .filter((user) => /^\*./.test(user))
+          .map((user) => `${path}.users: ${user} is one user of this name; only an entry that ends in * is a prefix`),
         ...(end !== undefined && Date.parse(end) <= now ? [`${path}.expires_at: the grant has ended`] : []),
         ...(connect && !connects ? [`${path}.connect: no vault has \`connect\``] : []),
       ]

@@ -50,7 +50,9 @@ export function checkedFileSchema(
       }
       checkPlainHttp(file, input, report)
       checkHost(file, environment.host, report)
-      checkLiveKeys(file, input, report)
+      checkUpstreamKeys(file, input, report)
+      checkPorts(file, report)
+      checkDrain(file, report)
       checkRoutes(file, report)
       checkAuth(file, report)
       checkAudit(file, report)
@@ -94,16 +96,37 @@ function checkHost(file: CheckedFile, environmentHost: string | null, report: Re
   report(['listen', 'host'], message, isInFile ? { of: 'value' } : { of: 'value', variable: 'TOKENGRAPH_HOST' })
 }
 
-/** Live users' tokens must not be one open page away (docs/quick-start.md). */
-function checkLiveKeys(file: CheckedFile, input: unknown, report: Report): void {
-  if (modeOf(file) !== 'development') return
+/** Where the graph listens when neither the file nor `PORT` says it. */
+const DEFAULT_PORT = 4000
+
+/** Two servers on one port would be found at start, by the system's words. */
+function checkPorts({ listen, metrics }: CheckedFile, report: Report): void {
+  if (listen === null || metrics == null) return
+  const { port = DEFAULT_PORT, host } = listen
+  if (port !== metrics.port || port === 0 || port === null) return
+  const isShared = host === undefined || host === null || metrics.host === null || host === metrics.host
+  const isEveryAddress = [host, metrics.host].some((each) => each === '0.0.0.0' || each === '::')
+  if (isShared || isEveryAddress) report(['metrics', 'port'], 'the graph listens on this port; expected another one')
+}
+
+function checkDrain({ drain_seconds: drain, unready_seconds: unready }: CheckedFile, report: Report): void {
+  if (drain === null || unready == null || unready <= drain) return
+  report(['unready_seconds'], `longer than drain_seconds (${String(drain)}), of which it is a part`)
+}
+
+/** A key that anybody may know opens nothing; live users' tokens must not be one open page away (docs/quick-start.md). */
+function checkUpstreamKeys(file: CheckedFile, input: unknown, report: Report): void {
+  const isDevelopment = modeOf(file) === 'development'
   for (const name of Object.keys(file.upstreams ?? {})) {
     const options = valueAt(input, ['upstreams', name])
     for (const [key, value] of Object.entries(isMapping(options) ? options : {}))
-      if (typeof value === 'string' && value.startsWith('sk_live_')) report(['upstreams', name, key], liveKeyMessage)
+      if (typeof value !== 'string') continue
+      else if (/^pk_(?:live|test)_/.test(value)) report(['upstreams', name, key], publishableKeyMessage)
+      else if (isDevelopment && value.startsWith('sk_live_')) report(['upstreams', name, key], liveKeyMessage)
   }
 }
 
+const publishableKeyMessage = 'this is a publishable key, which pages show; expected the secret key'
 const liveKeyMessage =
   'a live key; development mode serves a page whose key reads everything: use a test key, or a file with mode: production'
 

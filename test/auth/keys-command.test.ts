@@ -2,13 +2,14 @@ import { expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { authOptions } from '../../src/auth/options.ts'
 import { createIdentify } from './support.ts'
+import { hashServiceKey } from '../../src/auth/service-keys.ts'
 import { newKey } from '../../src/commands/keys.ts'
 import { captureOutput } from '../kit/output.ts'
 
-function run(id?: string): { code: number; text: string; err: string } {
+function run(id?: string): { code: number; text: string } {
   const output = captureOutput()
-  const code = newKey(id === undefined ? {} : { id }, output)
-  return { code, text: output.out.text(), err: output.err.text() }
+  const code = newKey({ id: id ?? 'my-service' }, output)
+  return { code, text: output.out.text() }
 }
 
 it('prints a key once, with configuration lines that accept it', async () => {
@@ -35,7 +36,16 @@ it('makes a new key each time, and requires no id', () => {
 })
 
 it('refuses an id that the configuration would refuse, and prints no key', () => {
-  const { code, text, err } = run('no spaces: please')
-  expect({ code, text }).toEqual({ code: 1, text: '' })
-  expect(err).toBe('The id of a service has 1 to 64 letters, digits and _ . - only.\n')
+  const output = captureOutput()
+  expect(() => newKey({ id: 'no spaces: please' }, output)).toThrow(
+    '--id: the id of a service has 1 to 64 letters, digits and _ . - only.',
+  )
+  expect(output.out.text() + output.err.text()).toBe('')
+})
+
+it('prints the same as one JSON object for scripts', () => {
+  const output = captureOutput()
+  expect(newKey({ id: 'sync', format: 'json' }, output)).toBe(0)
+  const { id, key, key_sha256: digest } = JSON.parse(output.out.text()) as Record<string, string>
+  expect({ id, digest }).toEqual({ id: 'sync', digest: hashServiceKey(key!) })
 })

@@ -90,7 +90,7 @@ auth:
       key_sha256: ${hash.replace(/^./, '7')}
       grants:
         - { providers: [oauth_google, github], connect: true }
-        - { providers: ['*'], expires_at: '2020-01-01T00:00:00Z' }
+        - { providers: ['*'], users: ['*_x', 'a_*'], expires_at: '2020-01-01T00:00:00Z' }
 `
     const { code, err } = run(writeConfig(text))
     expect(code, err).toBe(0)
@@ -98,6 +98,7 @@ auth:
       'warning: auth.services[idle]: has no grant and may not read the schema: it may nothing',
       'warning: auth.services[odd].grants[0].providers: no upstream serves oauth_github',
       'warning: auth.services[odd].grants[0].connect: no vault has `connect`',
+      'warning: auth.services[odd].grants[1].users: *_x is one user of this name; only an entry that ends in * is a prefix',
       'warning: auth.services[odd].grants[1].expires_at: the grant has ended',
     ])
   })

@@ -135,3 +135,38 @@ describe('auth', () => {
     ])
   })
 })
+
+describe('what would be found at start, or never', () => {
+  it('the port of the metrics is another one than that of the graph', () => {
+    const both = (listen: string, metrics: string): string =>
+      `${minimal}listen: { ${listen} }\nmetrics: { ${metrics} }\n`
+    const problem = 'metrics.port: the graph listens on this port; expected another one'
+    expect(problemsOf(both('port: 4100', 'port: 4100'))).toEqual([`6:18 ${problem}`])
+    expect(problemsOf(`${minimal}metrics: { port: 4000 }\n`)).toEqual([`5:18 ${problem}`])
+    expect(problemsOf(both('port: 4100, host: 0.0.0.0', 'port: 4100, host: 127.0.0.1'))).toEqual([`6:18 ${problem}`])
+    for (const apart of [
+      both('port: 4100, host: 127.0.0.1', 'port: 4100, host: 127.0.0.2'),
+      both('port: 0', 'port: 0'),
+      both('port: 4100', 'port: 4101'),
+    ])
+      expect(load(apart).metrics).not.toBeNull()
+  })
+
+  it('the time in which balancers look away is a part of the time to drain', () => {
+    expect(problemsOf(`${minimal}drain_seconds: 2\nunready_seconds: 5\n`)).toEqual([
+      '6:18 unready_seconds: longer than drain_seconds (2), of which it is a part',
+    ])
+    expect(load(`${minimal}drain_seconds: 5\nunready_seconds: 5\n`).drain_seconds).toBe(5)
+  })
+
+  it('a publishable key is no secret key, and a key is no SHA-256', () => {
+    expect(problemsOf(minimal.replace('"${CLERK_SECRET_KEY}"', 'pk_live_invented'))).toEqual([
+      expect.stringContaining(
+        'upstreams.clerk.secret_key: this is a publishable key, which pages show; expected the secret key',
+      ),
+    ])
+    expect(problemsOf(services(`{ id: a, key_sha256: tgk_${'a'.repeat(43)} }`))).toEqual([
+      expect.stringContaining('auth.services[0].key_sha256: this is the key itself; expected its SHA-256'),
+    ])
+  })
+})

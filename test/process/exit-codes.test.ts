@@ -55,8 +55,9 @@ function prepare(folder: Folder): void {
 const good = ['--config', 'good.yaml']
 const cases: readonly Case[] = [
   { args: ['--version'], code: 0, says: /^tokengraph / },
+  { args: ['serve', '--help'], code: 0, says: /default: 4000\) \(env:\s+PORT\)/ },
   { args: ['--help'], code: 0, says: /Usage: tokengraph/ },
-  { args: ['vault', 'import', '--help'], code: 0, says: /Usage: tokengraph vault import/ },
+  { args: ['vault', 'import', '--help'], code: 0, says: /Usage: tokengraph vault import.*"user_id"/s },
   { args: ['unheard'], code: 2, says: /unknown command 'unheard'/ },
   { args: ['serve', '--unheard'], code: 2, says: /unknown option '--unheard'/ },
   { args: ['serve', '--port', 'http'], code: 2, says: /whole number from 0 to 65535/ },
