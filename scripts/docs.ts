@@ -12,6 +12,7 @@ import { performanceParts, readResult } from '../bench/report.ts'
 import { compose } from '../examples/supergraph/compose.ts'
 import { publishedSchema } from '../src/config/json-schema.ts'
 import { describeConfig } from '../src/config/reference.ts'
+import type { Row } from '../src/config/reference.ts'
 import { errorCodes } from '../src/errors.ts'
 import { platforms } from '../src/upstreams/registry.ts'
 import type { Platform } from '../src/upstreams/platform.ts'
@@ -34,14 +35,52 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return line(head) + line(head.map(() => '---')) + rows.map(line).join('')
 }
 
-function configuration(section: string): string {
-  const rows = describeConfig().filter((row) => row.section === section)
-  if (rows.length === 0) throw new Error(`docs: there is no configuration section ${section}`)
+const configurationRows = describeConfig()
+
+function configurationTable(rows: readonly Row[]): string {
   return table(
     ['key', 'type', 'default', 'what it does'],
     rows.map((row) => [`\`${row.key}\``, row.type, row.default, row.description]),
   )
 }
+
+/** The subjects of the general part, by the first parts of their keys; each key belongs to one. */
+const subjects: Readonly<Record<string, readonly string[]>> = {
+  'The server': ['mode', 'listen', 'request_timeout_ms', 'drain_seconds', 'unready_seconds'],
+  'Upstreams and providers': ['upstreams', 'providers', 'allow_http', 'cache'],
+  'Users and services': ['auth'],
+  'Proof of the gateway': ['gateway'],
+  'The audit': ['audit'],
+  'Registered documents': ['documents'],
+  Limits: ['limits'],
+  'Pages of other origins': ['cors'],
+  'The subgraph': ['subgraph'],
+  'Metrics, traces and the log': ['metrics', 'tracing', 'log_level'],
+}
+
+function configurationBySubject(): string {
+  const general = configurationRows.filter(({ section }) => section === 'general')
+  const first = ({ key }: Row): string => /^[a-z_]+/.exec(key)?.[0] ?? ''
+  const known = Object.values(subjects).flat()
+  const homeless = general.filter((row) => !known.includes(first(row)))
+  if (homeless.length > 0) throw new Error(`docs: no subject has ${homeless.map(({ key }) => key).join(', ')}`)
+  return Object.entries(subjects)
+    .map(
+      ([title, names]) => `### ${title}\n\n${configurationTable(general.filter((row) => names.includes(first(row))))}`,
+    )
+    .join('\n')
+}
+
+const COMMON_TITLE = 'Every platform that is called over HTTP'
+const perPlatform = Map.groupBy(
+  configurationRows.filter(({ section }) => section !== 'general'),
+  ({ section }) => section,
+)
+const textOfRow = ({ section: _, ...row }: Row): string => JSON.stringify(row)
+/** The rows that most platforms have alike. */
+const commonRows = [...Map.groupBy([...perPlatform.values()].flat(), textOfRow).values()].flatMap((same) =>
+  same.length * 2 > perPlatform.size ? same.slice(0, 1) : [],
+)
 
 function providerTable(): string {
   return table(
@@ -66,9 +105,17 @@ function providerReports(): string {
 }
 
 function platformSections(): string {
-  return Object.entries(all)
-    .map(([name, { docs }]) => `### ${docs.title}\n\n\`platform: ${name}\`\n\n${configuration(name)}`)
-    .join('\n')
+  const common = new Set(commonRows.map(textOfRow))
+  const anchor = COMMON_TITLE.toLowerCase().replaceAll(' ', '-')
+  const sections = Object.entries(all).map(([name, { docs }]) => {
+    const rows = perPlatform.get(name) ?? []
+    const own = rows.filter((row) => !common.has(textOfRow(row)))
+    const shared = rows.length - own.length
+    if (shared !== 0 && shared !== common.size) throw new Error(`docs: ${name} has a part of what is common`)
+    const more = shared === 0 ? '' : `, and what [every platform over HTTP](#${anchor}) has`
+    return `### ${docs.title}\n\n\`platform: ${name}\`${more}\n\n${configurationTable(own)}`
+  })
+  return [`### ${COMMON_TITLE}\n\n${configurationTable(commonRows)}`, ...sections].join('\n')
 }
 
 /** Section 8 of a platform's page. */
@@ -100,7 +147,7 @@ function example(name: string, target: string): string {
 }
 
 const generators: Readonly<Record<string, () => string>> = {
-  'configuration general': () => configuration('general'),
+  'configuration general': configurationBySubject,
   'configuration platforms': platformSections,
   errors: () =>
     table(
