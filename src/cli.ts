@@ -8,7 +8,7 @@ import type { Shell } from './commands/completion.ts'
 import type { SchemaForm } from './commands/schema.ts'
 import type * as VaultCommands from './commands/vault.ts'
 import type { SourceFlags } from './commands/vault-sources.ts'
-import { describeFailure, exitCodes, UnableError, UsageError } from './commands/terminal.ts'
+import { describeFailure, exitCodes, openOutput, UnableError, UsageError } from './commands/terminal.ts'
 import type { Format } from './commands/terminal.ts'
 import { VERSION } from './version.ts'
 
@@ -22,12 +22,9 @@ const provider = ['--provider <name>', 'the provider, as oauth_google or google'
 const shells = ['bash', 'zsh', 'fish'] as const
 const format = (): Option =>
   new Option('--format <format>', 'text, or one JSON object').choices(['text', 'json']).default('text')
-const output = { out: process.stdout, err: process.stderr }
-
-// `tokengraph schema | head` closes the pipe early, which is no failure. Other errors stay uncaught.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit()
+const output = openOutput(process, (message) => {
+  process.stderr.write(`${message}\n`)
+  process.exit(exitCodes.unable)
 })
 
 const variablesHelp = `
@@ -52,7 +49,13 @@ const program = new Command('tokengraph')
   .description("One GraphQL graph over every place that holds your users' OAuth access tokens.")
   .version(`tokengraph ${VERSION} (Node ${process.version})`, '-V, --version', 'print the version')
   .option('--env-file <file>', 'more environment variables, one NAME=value on a line')
-  .showHelpAfterError()
+  .showHelpAfterError('Add --help to see what there is.')
+  .configureOutput({
+    outputError: (text, write) => {
+      write(withoutValues(text))
+    },
+  })
+  // Inherited by every command: the end of this file chooses the exit code.
   .exitOverride()
 
 program
@@ -293,11 +296,20 @@ try {
     process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
   } else {
     const { message, code } = describeFailure(error)
-    process.stderr.write(`${message}\n`)
+    output.err.write(`${message}\n`)
     process.exitCode = code
   }
 } finally {
   clearInterval(alive)
+}
+
+/** Messages of commander without the values that they repeat: one in the wrong place may be a secret. */
+function withoutValues(text: string): string {
+  return text
+    .replace(/^(error: unknown option '[^'=]*)=.*/, "$1'")
+    .replace(/^(error: option '[^']*') argument '[^]*' is invalid\. /, '$1: ')
+    .replace(/^error: command-argument value '[^]*' is invalid for argument ('[^']*')\. /, 'error: argument $1: ')
+    .replace(/^(error: too many arguments[^]*? Expected \d+ arguments?) but[^]*/, '$1.\n')
 }
 
 async function environment() {

@@ -1,14 +1,15 @@
 /** `tokengraph init`: writes a configuration to start from, and a file of variables with keys that it makes. */
 import { randomBytes } from 'node:crypto'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { newServiceKey } from '../auth/service-keys.ts'
 import { ConfigError, loadConfig } from '../config/load.ts'
 import { describeConfig } from '../config/reference.ts'
+import { whyNot } from '../lib/files.ts'
 import { didYouMean } from '../lib/issues.ts'
 import { platforms } from '../upstreams/registry.ts'
 import type { PlatformName } from '../upstreams/registry.ts'
-import { UsageError } from './terminal.ts'
+import { UnableError, UsageError } from './terminal.ts'
 import type { Output } from './terminal.ts'
 
 export interface InitOptions {
@@ -28,19 +29,15 @@ interface Variable {
 
 /**
  * Writes both files, which must not be there yet, and says what is left to do. Returns the exit code: 0, or 1 where nothing
- * was written. Throws `ConfigError` for an id of a service that is not valid, and `UsageError` for an unknown platform.
+ * was written. Throws `UsageError` for an unknown platform and for an id of a service that is not valid, and
+ * `UnableError` where the folder takes no file.
  */
 export function initialize({ file, platform, service }: InitOptions, { out, err }: Output): 0 | 1 {
   const variablesFile = join(dirname(file), 'tokengraph.env')
-  for (const path of [file, variablesFile])
-    if (existsSync(path)) {
-      err.write(`${path} is there already, and nothing was written.\n`)
-      return 1
-    }
   if (!Object.hasOwn(platforms, platform)) {
     const known = Object.keys(platforms)
     throw new UsageError(
-      `--platform: there is no ${platform}${didYouMean(platform, known)}; there is: ${known.join(', ')}.`,
+      `--platform: there is no such platform${didYouMean(platform, known)}; there is: ${known.join(', ')}.`,
     )
   }
   const { key, key_sha256: digest } = newServiceKey()
@@ -48,9 +45,19 @@ export function initialize({ file, platform, service }: InitOptions, { out, err 
   const variables = [...upstream.variables, { name: 'TOKENGRAPH_AUDIT_KEY', value: newSecret() }]
   const text = configurationOf({ platform, service, digest, lines: upstream.lines })
   const missing = variables.filter(({ value }) => value === '').map(({ name }) => name)
-  check(text, file, variables)
-  writeFileSync(file, text, { flag: 'wx' })
-  writeFileSync(variablesFile, variablesText(variables), { flag: 'wx', mode: 0o600 })
+  check(text, variables)
+  const there = [file, variablesFile].find((path) => existsSync(path))
+  if (there !== undefined) {
+    err.write(`${there} is there already, and nothing was written. Name another file, or remove it first.\n`)
+    return 1
+  }
+  writeNew(variablesFile, variablesText(variables), 0o600)
+  try {
+    writeNew(file, text, 0o644)
+  } catch (error) {
+    rmSync(variablesFile, { force: true })
+    throw error
+  }
   out.write(`${file}: the configuration. ${variablesFile}: its keys, which are for nobody else.
 
 The key of ${service}, shown this once; it is presented as "Authorization: Bearer <key>":
@@ -62,6 +69,17 @@ ${missing.length === 0 ? '' : `Fill in first, in ${variablesFile}: ${missing.joi
   tokengraph serve --config ${file} --env-file ${variablesFile}
 `)
   return 0
+}
+
+/** Throws `UnableError`. */
+function writeNew(path: string, text: string, mode: number): void {
+  try {
+    writeFileSync(path, text, { flag: 'wx', mode })
+  } catch (cause) {
+    const folder = dirname(path)
+    const reason = existsSync(folder) ? whyNot(cause) : `there is no folder ${folder}; make it first`
+    throw new UnableError(`${path} cannot be written: ${reason ?? 'unknown error'}. Nothing was written.`, { cause })
+  }
 }
 
 const newSecret = (): string => randomBytes(32).toString('base64url')
@@ -130,15 +148,14 @@ function variablesText(variables: readonly Variable[]): string {
   return variables.map(({ name, value }) => `${name}=${value}\n`).join('')
 }
 
-/** Throws `ConfigError` for an argument that makes a mistake; what the operator fills in later cannot be checked yet. */
-function check(text: string, file: string, variables: readonly Variable[]): void {
+/** Throws `UsageError` for an argument that makes a mistake; what the operator fills in later cannot be checked yet. */
+function check(text: string, variables: readonly Variable[]): void {
   const env = Object.fromEntries(variables.map(({ name, value }) => [name, value]))
   try {
     loadConfig({ text, env })
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    const own = error.problems.filter(({ path }) => !path.startsWith('upstreams.'))
-    if (own.length > 0)
-      throw new ConfigError(own.map((problem) => ({ ...problem, where: file, line: null, column: null })))
+    const [own] = error.problems.filter(({ path }) => !path.startsWith('upstreams.'))
+    if (own !== undefined) throw new UsageError(`--service: ${own.message}`)
   }
 }

@@ -46,6 +46,8 @@ function codeOf(error: unknown): number {
 export interface Terminal {
   write(text: string): unknown
   readonly isTTY?: boolean
+  /** Whether its reader has gone: what is written is lost, and a command that only prints may stop. */
+  readonly isClosed?: boolean
 }
 
 export interface Output {
@@ -53,6 +55,34 @@ export interface Output {
   readonly out: Terminal
   /** Problems and progress. */
   readonly err: Terminal
+}
+
+/**
+ * Standard output and error. `tokengraph schema | head` closes the pipe early, which is no failure: the command goes on
+ * without a reader, because it may have work left, and exits with its own code. `onFailure` gets every other error of
+ * writing, such as a full disk.
+ */
+export function openOutput(
+  { stdout, stderr }: Pick<NodeJS.Process, 'stdout' | 'stderr'>,
+  onFailure: (message: string) => void,
+): Output {
+  return { out: toTerminal(stdout, 'Standard output', onFailure), err: toTerminal(stderr, 'Standard error', onFailure) }
+}
+
+function toTerminal(stream: NodeJS.WriteStream, name: string, onFailure: (message: string) => void): Terminal {
+  let isClosed = false
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    const wasOpen = !isClosed
+    isClosed = true
+    if (wasOpen && error.code !== 'EPIPE') onFailure(`${name} cannot be written: ${whyNot(error) ?? 'unknown error'}.`)
+  })
+  return {
+    write: (text) => !isClosed && stream.write(text),
+    isTTY: stream.isTTY,
+    get isClosed() {
+      return isClosed
+    },
+  }
 }
 
 export interface Progress {

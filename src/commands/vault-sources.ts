@@ -36,10 +36,10 @@ export function openSource({
   const [source, second] = named.length > 0 ? named : upstreams.filter(({ platform }) => platform === from)
   if (source === undefined) {
     const names = upstreams.map(({ name }) => name).join(', ')
-    throw new UsageError(`--from: no upstream has the name or the platform ${from}; there is: ${names}.`)
+    throw new UsageError(`--from: no upstream has that name or platform; there is: ${names === '' ? 'none' : names}.`)
   }
   if (second !== undefined)
-    throw new UsageError(`--from: several upstreams are of the platform ${from}; name one of them.`)
+    throw new UsageError(`--from: several upstreams are of the platform ${source.platform}; name one of them.`)
   const opened = source.open({ observe: () => undefined })
   const { exportAll } = opened
   if (exportAll === undefined)
@@ -127,7 +127,7 @@ function readClients(
     const name = second ?? first
     if (!known.includes(name)) {
       const there = known.length === 0 ? 'it has none' : `it has ${known.join(', ')}`
-      throw new UsageError(`--client: the vault has no client ${name}; ${there}.`)
+      throw new UsageError(`--client: the vault has no such client; ${there}.`)
     }
     names.set(second === undefined ? null : first, name)
   }

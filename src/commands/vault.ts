@@ -147,6 +147,7 @@ export async function listAccounts(store: Store, options: ListOptions, { out, er
     if (isEmpty && options.json !== true) out.write(formatLine('USER', 'PROVIDER', 'ACCOUNT', 'EXPIRES', 'KEY'))
     isEmpty = false
     out.write(format(account))
+    if (out.isClosed === true) break
   }
   if (isEmpty) err.write('No accounts.\n')
   return 0

@@ -80,6 +80,6 @@ it('the server does not start when the chain of the file cannot be continued', a
   await writeRecords(path, accounts)
   const config = writeConfig(folder, { sink: 'file', path, key: 'another-invented-audit-key-0123456789' })
   const { code, stderr, stdout } = await run(['serve', '--config', config, '--port', '0'], { cwd: folder.path })
-  expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+  expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
   expect(stderr).toContain('audit.key')
 })

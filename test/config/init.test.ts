@@ -61,7 +61,10 @@ it.each(['tokengraph.yaml', 'tokengraph.env'])('overwrites no %s', (name) => {
   const folder = testFolder().path
   writeFileSync(join(folder, name), 'mine')
   const { code, err } = init({ folder })
-  expect({ code, err }).toEqual({ code: 1, err: `${join(folder, name)} is there already, and nothing was written.\n` })
+  expect({ code, err }).toEqual({
+    code: 1,
+    err: `${join(folder, name)} is there already, and nothing was written. Name another file, or remove it first.\n`,
+  })
   expect(readdirSync(folder)).toEqual([name])
   expect(readFileSync(join(folder, name), 'utf8')).toBe('mine')
 })
@@ -69,10 +72,20 @@ it.each(['tokengraph.yaml', 'tokengraph.env'])('overwrites no %s', (name) => {
 it('refuses a platform and a service that are none, and writes nothing', () => {
   const folder = testFolder().path
   expect(() => init({ platform: 'clerks', folder })).toThrow(
-    /^--platform: there is no clerks; did you mean "clerk"\?; there is: auth0/,
+    /^--platform: there is no such platform; did you mean "clerk"\?; there is: auth0/,
   )
-  expect(() => init({ service: 'a b', folder })).toThrow(
-    'auth.services[0].id  expected 1 to 64 letters, digits and _ . -',
+  expect(() => init({ service: 'a b', folder })).toThrow('--service: expected 1 to 64 letters, digits and _ . -')
+  expect(readdirSync(folder)).toEqual([])
+})
+
+it('leaves no file behind where one of both cannot be written', () => {
+  const folder = testFolder().path
+  expect(() => init({ folder: join(folder, 'nowhere') })).toThrow(
+    `tokengraph.env cannot be written: there is no folder ${join(folder, 'nowhere')}; make it first. Nothing was written.`,
+  )
+  const file = join(folder, 'n'.repeat(300))
+  expect(() => initialize({ file, platform: 'vault', service: 'a' }, captureOutput())).toThrow(
+    `${file} cannot be written: the name is too long. Nothing was written.`,
   )
   expect(readdirSync(folder)).toEqual([])
 })

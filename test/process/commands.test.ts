@@ -47,7 +47,9 @@ it('a server on a free port says which, to the log and to /ready, and `health` f
   expect((await server.ended).code).toBe(0)
   const gone = await run(asked, { cwd: folder.path })
   expect(gone).toMatchObject({ code: 1, stdout: '' })
-  expect(gone.stderr).toBe(`Nothing answers at ${url}: ECONNREFUSED.\n`)
+  expect(gone.stderr).toBe(
+    `Nothing answers at ${url}: nothing listens there. Start the server, or name its address with --url.\n`,
+  )
 })
 
 it('an env file that is not there is named, and nothing starts', async () => {
@@ -87,5 +89,8 @@ it('writes a configuration that a server starts with, and whose key reads what i
   })
   expect(await response.json()).toEqual({ data: { user: { oauth_access_tokens: [{ token: 'invented-at' }] } } })
   const again = await run(['init'], { cwd })
-  expect(again).toMatchObject({ code: 1, stderr: 'tokengraph.yaml is there already, and nothing was written.\n' })
+  expect(again).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('tokengraph.yaml is there already, and nothing was written.') as string,
+  })
 })

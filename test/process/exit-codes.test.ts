@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { makeFolder } from '../kit/folder.ts'
 import type { Folder } from '../kit/folder.ts'
 import { run } from '../kit/process.ts'
@@ -77,7 +77,11 @@ const cases: readonly Case[] = [
   { args: ['health', '--url', 'http://127.0.0.1:9'], code: 1, says: /Nothing answers at/ },
   { args: ['init', 'made.yaml'], code: 0, says: /tokengraph serve --config made\.yaml/ },
   { args: ['init', 'good.yaml'], code: 1, says: /is there already/ },
-  { args: ['init', 'other/new.yaml', '--platform', 'clark'], code: 2, says: /there is no clark.*did you mean "clerk"/ },
+  {
+    args: ['init', 'other/new.yaml', '--platform', 'clark'],
+    code: 2,
+    says: /there is no such platform.*did you mean "clerk"/,
+  },
   { args: ['keys', 'new'], code: 0, says: /tgk_/ },
   { args: ['keys', 'new', '--id', 'a b'], code: 2, says: /--id: the id of a service/ },
   { args: ['providers'], code: 0, says: /google/ },
@@ -131,23 +135,80 @@ const cases: readonly Case[] = [
   { args: ['vault', 'remove', '--user', 'u1', ...good], code: 1, says: /no stored account matches/ },
 ]
 
-test('every command exits with the code that its end has, and says why on one line of its own', async () => {
-  using folder = makeFolder()
+let folder: Folder
+const other = createServer()
+beforeAll(async () => {
+  folder = makeFolder()
   prepare(folder)
-  const other = createServer()
   await once(other.listen(0, '127.0.0.1'), 'listening')
-  const port = String((other.address() as AddressInfo).port)
-  for (const { args, code, says, input } of cases) {
-    const typed = args.map((each) => (each === 'PORT' ? port : each))
-    const ended = await run(typed, { cwd: folder.path, ...(input !== undefined && { input }) })
-    expect({ args, code: ended.code, text: ended.stdout + ended.stderr }).toEqual({
-      args,
+})
+afterAll(() => {
+  other.close()
+  folder[Symbol.dispose]()
+})
+
+// In this order: later rows find what earlier ones wrote.
+test.each(cases.map((each) => ({ ...each, typed: each.args.join(' ') })))(
+  'tokengraph $typed: exit code $code',
+  async ({ args, code, says, input, typed }) => {
+    const port = String((other.address() as AddressInfo).port)
+    const words = args.map((each) => (each === 'PORT' ? port : each))
+    const ended = await run(words, { cwd: folder.path, ...(input !== undefined && { input }) })
+    expect({ code: ended.code, text: ended.stdout + ended.stderr }).toEqual({
       code,
       text: expect.stringMatching(says) as string,
     })
-    expect(ended.stderr, args.join(' ')).not.toMatch(/^ +at |node:internal|ENOENT|EACCES|EISDIR/m)
+    expect(ended.stderr, typed).not.toMatch(/^ +at |node:internal|ENOENT|EACCES|EISDIR/m)
+  },
+)
+
+test('help that nobody asked for is a mistake of the command line', async () => {
+  for (const args of [[], ['vault'], ['vaul'], ['vault', 'lst'], ['help', 'vaul'], ['--verbose']])
+    expect(await run(args, { cwd: folder.path }), args.join(' ')).toMatchObject({ code: 2, stdout: '' })
+  for (const args of [
+    ['help', 'vault'],
+    ['vault', '--help'],
+  ])
+    expect(await run(args, { cwd: folder.path }), args.join(' ')).toMatchObject({ code: 0, stderr: '' })
+})
+
+test('a mistake repeats no value that was given', async () => {
+  const canary = 'canary-0123456789'
+  for (const args of [
+    ['audit', 'fingerprint', canary],
+    ['vault', 'list', `--tokn=${canary}`],
+    ['serve', '--port', canary],
+    ['completion', canary],
+    ['schema', '--federation', canary],
+    ['keys', 'new', '--id', `${canary}/`],
+    ['init', '--platform', canary],
+    ['health', '--url', canary],
+    ['vault', 'list', '--user', `${canary}\n`],
+  ]) {
+    const { code, stdout, stderr } = await run(args, { cwd: folder.path })
+    expect(code, args.join(' ')).toBe(2)
+    expect(stdout + stderr).not.toContain(canary)
+    expect(stderr).not.toBe('')
   }
-  other.close()
+})
+
+test('health says what answers: a server that is ready, one that is not, or something else', async () => {
+  const answers: readonly [status: number, body: string, code: number, says: RegExp][] = [
+    [200, '{"status":"ready"}', 0, /^ready\n$/],
+    [503, '{"status":"stopping"}', 1, /^stopping\n$/],
+    [200, '<html>', 1, /answers, but is no tokengraph/],
+  ]
+  for (const [status, body, code, says] of answers) {
+    const server = createServer((_, response) => response.writeHead(status).end(body))
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const url = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`
+    const ended = await run(['health', '--url', url], { cwd: folder.path })
+    server.close()
+    expect({ code: ended.code, text: ended.stdout + ended.stderr }).toEqual({
+      code,
+      text: expect.stringMatching(says) as string,
+    })
+  }
 })
 
 test('every command has a row, and the docs have every code', () => {

@@ -135,5 +135,5 @@ it('says that a vault or an audit has another key without showing either', async
     ['vault', 'list', '--config', setting.config],
     ['serve', '--port', '0', '--config', setting.config],
   ])
-    expect(await leaksOf(other, args)).toMatchObject({ code: 1, leaks: [] })
+    expect(await leaksOf(other, args)).toMatchObject({ code: 3, leaks: [] })
 })

@@ -44,6 +44,6 @@ test('a running server shows the same without the names of federation, where the
 test('has no second form', async () => {
   using folder = makeFolder()
   const { code, stderr } = await run(['schema', '--introspection', '--subgraph'], { cwd: folder.path })
-  expect(code).toBe(1)
+  expect(code).toBe(2)
   expect(stderr).toContain("option '--introspection' cannot be used with option '--subgraph'")
 })

@@ -156,11 +156,11 @@ test('Clerk: every user, without refresh tokens, and says that what is over cann
 })
 
 test.each([
-  ['nobody', 'no upstream has the name or the platform nobody; there is: old, vault.'],
+  ['nobody', 'no upstream has that name or platform; there is: old, vault.'],
   ['vault', 'vault cannot be listed as a whole; better-auth, clerk and nango can.'],
 ])('--from %s', async (from, message) => {
   const { upstream } = await startNangoWith(0)
   const scene = await open(upstream)
   expect(() => scene.openSource(from)).toThrow(message)
-  await expect(scene.run({ client: ['none'] })).rejects.toThrow('the vault has no client none; it has google, other.')
+  await expect(scene.run({ client: ['none'] })).rejects.toThrow('the vault has no such client; it has google, other.')
 })
