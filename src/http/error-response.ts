@@ -1,5 +1,6 @@
 /** The responses that end a request before GraphQL runs; their body has the shape of a GraphQL response with errors. */
 import { randomUUID } from 'node:crypto'
+import { errorCodes } from '../errors.ts'
 import type { ErrorCode, ErrorDetails } from '../errors.ts'
 import { remembering } from '../lib/text.ts'
 import type { HttpResponse } from './message.ts'
@@ -35,7 +36,8 @@ export function errorResponse(
   { status, code, message, headers = {}, details = {} }: Refusal,
   accept: string | null,
 ): HttpResponse {
-  const body = { errors: [{ message, extensions: { code, ...details } }] }
+  const { retryable } = errorCodes[code]
+  const body = { errors: [{ message, extensions: { code, retryable, ...details } }] }
   return jsonResponse(status, body, { 'content-type': refusalType(accept), ...headers })
 }
 

@@ -16,7 +16,7 @@ const masked = {
   errors: [
     {
       message: 'Unexpected error.',
-      extensions: { code: 'INTERNAL_SERVER_ERROR', request_id: expect.any(String) as string },
+      extensions: { code: 'INTERNAL_SERVER_ERROR', retryable: false, request_id: expect.any(String) as string },
     },
   ],
 }
