@@ -273,7 +273,7 @@ async function platformEngineer(walker: Walker): Promise<void> {
     async () => (await type(walker, 'check-config', ...common)).stdout.split('\n')[0] ?? '',
   )
   await step('checks a mistake', async () => {
-    writeFileSync(join(project, 'bad.yaml'), 'lisen: { port: 1 }\n')
+    writeFileSync(join(project, 'bad.yaml'), 'listens: { port: 1 }\n')
     const failed = (await type(walker, 'check-config', '--config', 'bad.yaml').catch((error: unknown) => error)) as {
       code?: number
       stderr?: string

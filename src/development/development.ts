@@ -13,6 +13,7 @@ import type { UpstreamDeps } from '../upstreams/platform.ts'
 import { vault as vaultPlatform } from '../upstreams/vault/index.ts'
 import { vaultOptions } from '../upstreams/vault/options.ts'
 import type { VaultOptions } from '../upstreams/vault/options.ts'
+import { iterateAccounts } from '../upstreams/vault/store/manage.ts'
 import { openStore } from '../upstreams/vault/store/store.ts'
 import { writeAccounts } from '../upstreams/vault/store/write.ts'
 import { demoProviderOptions, startDemoProvider } from './demo-provider.ts'
@@ -38,7 +39,7 @@ export interface Development {
   readonly key: string
   readonly keyFile: string
   /** The vault that was added; null where upstreams are configured. */
-  readonly vault: { readonly path: string; readonly created: boolean } | null
+  readonly vault: { readonly path: string; readonly created: boolean; readonly holdsDemo: boolean } | null
   /** Where a connection of the demo comes back to; null: none can begin. */
   readonly returnTo: string | null
 }
@@ -70,7 +71,7 @@ export async function prepareDevelopment(
   const options = developmentVault(folder, { ...demoProviderOptions(provider), ...connect })
   const { path } = options
   const created = !existsSync(path)
-  if (created) await fillVault(options)
+  const holdsDemo = await openDemo(options, created)
   const upstreams = [
     { name: VAULT, platform: 'vault', options, open: (deps: UpstreamDeps) => vaultPlatform.open(options, deps) },
   ]
@@ -78,7 +79,7 @@ export async function prepareDevelopment(
     config: { ...withKey, upstreams, providers: { routes: {}, default: VAULT } },
     key,
     keyFile,
-    vault: { path, created },
+    vault: { path, created, holdsDemo },
     returnTo: page,
   }
 }
@@ -104,10 +105,14 @@ function makeDataFolder(folder: string): void {
   if (!existsSync(ignored)) writeFileSync(ignored, '*\n', { mode: 0o600 })
 }
 
-async function fillVault(options: VaultOptions): Promise<void> {
+/** Fills a vault that was just created; whether it has the demo user, who may have been removed since. */
+async function openDemo(options: VaultOptions, isNew: boolean): Promise<boolean> {
   const store = await openStore(options)
   try {
-    await writeAccounts(store, demoAccounts)
+    if (isNew) await writeAccounts(store, demoAccounts)
+    for await (const _ of iterateAccounts(store, { userId: DEMO_USER, provider: null, externalAccountId: null }))
+      return true
+    return false
   } finally {
     await store.close()
   }
@@ -135,7 +140,7 @@ export function welcome({ key, keyFile, vault }: Development, url: string): stri
   const vaultLine =
     vault === null
       ? ''
-      : `\n  vault  ${vault.path} (${vault.created ? 'created, with' : 'holds'} the demo user ${DEMO_USER})`
+      : `\n  vault  ${vault.path} (${vault.created ? 'created, with' : vault.holdsDemo ? 'holds' : 'without'} the demo user ${DEMO_USER})`
   const next =
     vault === null
       ? `Next: open the graph in a browser and ask for one of your users.`

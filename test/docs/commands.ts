@@ -19,7 +19,7 @@ import type { Page } from './pages.ts'
 export const skipped: Readonly<Record<string, string>> = {
   'npm ci': 'it would replace the packages under the running tests',
   'npm test': 'it is what runs this test',
-  'curl elsewhere': 'tests talk to this machine alone',
+  npx: 'it asks a registry; scripts/walk.ts runs the package',
   docker: 'no container engine runs here; test/supply-chain and test/deploy hold what it would build and run',
   helm: 'not installed; test/deploy holds what it rendered',
   pg_dump: 'that of the machine may be older than the server that the tests bring',
@@ -55,13 +55,6 @@ exec node "\${words[@]}" "$@"
 `
 
 const account = { user_id: 'user_1', provider: 'google', external_account_id: 'eac_1', token: 'invented-token-1' }
-
-const curl = `#!/bin/bash
-for word in "$@"; do
-  case "$word" in http*://127.0.0.1*) ;; http*://*) echo 'curl elsewhere' >> "$SKIPPED"; exit 0 ;; esac
-done
-PATH=\${PATH#*:} exec curl "$@"
-`
 
 export interface Ran {
   /** null for a server, which keeps running. */
@@ -109,7 +102,6 @@ export async function openShell(page: Page): Promise<Shell> {
     chmodSync(folder.write(join('.bin', name), script), 0o700)
   }
   command('npm', npm)
-  command('curl', curl)
   command('tokengraph', `#!/bin/bash\nexec node "${cli}" "$@"\n`)
   for (const name of Object.keys(skipped).filter((entry) => !entry.includes(' ')))
     command(name, `#!/bin/bash\necho "${name}" >> "$SKIPPED"\n`)

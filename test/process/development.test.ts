@@ -63,6 +63,9 @@ it('answers the first query from an empty folder and after a restart, with files
     server.child.kill('SIGTERM')
     expect((await server.ended).code).toBe(0)
   }
+  expect((await run(['vault', 'remove', '--user', 'user_demo'], { cwd: folder.path })).code).toBe(0)
+  await using without = start(['serve', '--port', '0'], { cwd: folder.path })
+  await without.seen(/without the demo user/)
   const mode = (name: string) => statSync(join(folder.path, name)).mode & 0o777
   expect(mode('data')).toBe(0o700)
   for (const name of ['data/dev.key', 'data/vault.key', 'data/tokengraph.sqlite']) expect(mode(name)).toBe(0o600)

@@ -5,6 +5,7 @@
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
+import type { RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -41,7 +42,13 @@ const contentSecurityPolicy =
   "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 export async function startExample({ port, log, accessSeconds }: ExampleOptions): Promise<Example> {
-  const server = createServer()
+  // The port is open before the page is there: what comes until then waits for it.
+  const ready = Promise.withResolvers<RequestListener>()
+  const server = createServer((request, response) => {
+    void ready.promise.then((listener) => {
+      listener(request, response)
+    })
+  })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, '127.0.0.1', resolve)
@@ -70,7 +77,7 @@ export async function startExample({ port, log, accessSeconds }: ExampleOptions)
     issueToken: identityProvider.issueToken,
     signInUser: DEMO_USER,
   })
-  server.on('request', (request, response) => {
+  ready.resolve((request, response) => {
     response.setHeader('content-security-policy', contentSecurityPolicy)
     response.setHeader('x-content-type-options', 'nosniff')
     response.setHeader('referrer-policy', 'same-origin')
