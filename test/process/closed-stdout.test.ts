@@ -96,14 +96,14 @@ it('every command that prints ends quietly, whether nothing of it is read or the
     expect({ code, stderr }, command).toEqual({ code: 0, stderr: '' })
     expect(stdout.split('\n').length, command).toBe(2)
   }
-})
+}, 240_000)
 
 it('the code says what the command found, not that nobody read it', async () => {
   const { cwd } = await setUp()
   await using started = start(['check-config', '--config', 'nowhere.yaml', '--format', 'json'], { cwd })
   started.child.stdout?.destroy()
   expect((await started.ended).code).toBe(1)
-})
+}, 240_000)
 
 it('output that cannot be written for another reason is a failure', async () => {
   const { path: cwd } = testFolder()
@@ -114,4 +114,4 @@ it('output that cannot be written for another reason is a failure', async () => 
   child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
   expect(await once(child, 'close')).toEqual([3, null])
   expect(stderr).toBe('Standard output cannot be written: the disk is full.\n')
-})
+}, 240_000)

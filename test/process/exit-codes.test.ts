@@ -170,7 +170,7 @@ test('help that nobody asked for is a mistake of the command line', async () => 
     ['vault', '--help'],
   ])
     expect(await run(args, { cwd: folder.path }), args.join(' ')).toMatchObject({ code: 0, stderr: '' })
-})
+}, 240_000)
 
 test('a mistake repeats no value that was given', async () => {
   const canary = 'canary-0123456789'
@@ -190,7 +190,7 @@ test('a mistake repeats no value that was given', async () => {
     expect(stdout + stderr).not.toContain(canary)
     expect(stderr).not.toBe('')
   }
-})
+}, 240_000)
 
 test('health says what answers: a server that is ready, one that is not, or something else', async () => {
   const answers: readonly [status: number, body: string, code: number, says: RegExp][] = [
@@ -209,7 +209,7 @@ test('health says what answers: a server that is ready, one that is not, or some
       text: expect.stringMatching(says) as string,
     })
   }
-})
+}, 240_000)
 
 test('every command has a row, and the docs have every code', () => {
   const source = readFileSync(new URL('../../src/cli.ts', import.meta.url), 'utf8')

@@ -34,5 +34,9 @@ export async function startTrusted(manifest: string, options: object = {}, file:
 
 export const refusal = (message: string) => ({
   status: 400,
-  answer: { errors: [{ message, extensions: { code: 'BAD_USER_INPUT', request_id: expect.any(String) as string } }] },
+  answer: {
+    errors: [
+      { message, extensions: { code: 'BAD_USER_INPUT', retryable: false, request_id: expect.any(String) as string } },
+    ],
+  },
 })

@@ -51,7 +51,7 @@ test('120 MB of records are imported, or refused for the last of them, by a heap
     code: 0,
     stdout: `${String(RECORDS)} records: ${String(RECORDS)} added, 0 changed, 0 unchanged.\n`,
   })
-})
+}, 240_000)
 
 test('every account that was seen is found again with its line, and no other one', () => {
   const seen = createSeenAccounts()
