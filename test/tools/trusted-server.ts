@@ -36,7 +36,14 @@ export const refusal = (message: string) => ({
   status: 400,
   answer: {
     errors: [
-      { message, extensions: { code: 'BAD_USER_INPUT', retryable: false, request_id: expect.any(String) as string } },
+      {
+        message,
+        extensions: {
+          code: 'BAD_USER_INPUT',
+          ...(message.startsWith('The body ') && { retryable: false }),
+          request_id: expect.any(String) as string,
+        },
+      },
     ],
   },
 })
