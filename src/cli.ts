@@ -212,6 +212,9 @@ vault
   .action(async (file: string | undefined, flags: VaultFlags & { from?: string } & SourceFlags) => {
     const { from } = flags
     if ((from === undefined) === (file === undefined)) throw new UsageError('vault import: give a file, or --from.')
+    // A file would be written, whatever they say.
+    if (from === undefined && (flags.dryRun === true || flags.client !== undefined))
+      throw new UsageError('vault import: --dry-run and --client belong to --from.')
     await withVault(flags, async ({ importAccounts, openImport }, store) => {
       if (from === undefined) return importAccounts(store, openImport(file ?? ''), output)
       const { importFrom, openSource } = await import('./commands/vault-sources.ts')

@@ -108,6 +108,7 @@ const cases: readonly Case[] = [
   { args: ['vault', 'import', 'nowhere.ndjson', ...good], code: 1, says: /Cannot read nowhere\.ndjson: not found/ },
   { args: ['vault', 'import', '.', ...good], code: 1, says: /Cannot read \.: it is a directory/ },
   { args: ['vault', 'import', ...good], code: 2, says: /give a file, or --from/ },
+  { args: ['vault', 'import', 'rows.ndjson', '--dry-run', ...good], code: 2, says: /belong to --from/ },
   { args: ['vault', 'import', '--from', 'nango', ...good], code: 2, says: /--from: no upstream/ },
   {
     args: ['vault', 'import', '--from', 'clerk', '--config', 'clerk.yaml'],
