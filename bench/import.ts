@@ -1,6 +1,7 @@
 /**
- * `node bench/import.ts [RECORDS]`: `tokengraph vault import` of a file and of a pipe, as processes. Prints the seconds,
- * the records per second and the peak of the resident memory (docs/performance.md).
+ * `node bench/import.ts [RECORDS]`: `tokengraph vault import` of a file and of a pipe into SQLite, and of a file into
+ * PostgreSQL, as processes. Prints the seconds, the records per second and the peak of the resident memory
+ * (docs/operating.md, "Sizing").
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { startPostgres } from '../test/servers/postgres.ts'
 import { root } from './processes.ts'
 
 const RECORDS = Number(process.argv[2] ?? 100_000)
@@ -29,22 +31,29 @@ function* lines(): Generator<string> {
   }
 }
 
+interface Import {
+  readonly name: string
+  readonly isPipe: boolean
+  /** Where the vault is. */
+  readonly place: Readonly<Record<string, string>>
+}
+
 /** What GNU time would print: the peak is what the process says of itself when it ends. */
-async function importFrom(folder: string, input: string | null, path: string): Promise<void> {
-  const config = join(folder, `${input === null ? 'file' : 'pipe'}.yaml`)
+async function importFrom({ name, isPipe, place }: Import): Promise<void> {
+  const config = join(folder, 'tokengraph.yaml')
   const keys = [{ id: 'k1', secret: 'invented-ring-secret-0123456789-abcdef' }]
   const services = [{ id: 'bench', key_sha256: 'ab'.repeat(32) }]
   writeFileSync(
     config,
-    JSON.stringify({ upstreams: { vault: { platform: 'vault', path: `${config}.sqlite`, keys } }, auth: { services } }),
+    JSON.stringify({ upstreams: { vault: { platform: 'vault', ...place, keys } }, auth: { services } }),
   )
   const report = join(folder, 'report.mjs')
   writeFileSync(report, "process.once('exit', () => console.log(`PEAK ${String(process.resourceUsage().maxRSS)}`))\n")
   const began = performance.now()
   const child = spawn(
     process.execPath,
-    ['--import', report, 'src/cli.ts', 'vault', 'import', input === null ? path : '-', '--config', config],
-    { cwd: root, stdio: [input === null ? 'ignore' : 'pipe', 'pipe', 'inherit'] },
+    ['--import', report, 'src/cli.ts', 'vault', 'import', isPipe ? '-' : path, '--config', config],
+    { cwd: root, stdio: [isPipe ? 'pipe' : 'ignore', 'pipe', 'inherit'] },
   )
   let printed = ''
   child.stdout?.on('data', (chunk: Buffer) => (printed += chunk.toString()))
@@ -54,7 +63,7 @@ async function importFrom(folder: string, input: string | null, path: string): P
   const seconds = (performance.now() - began) / 1000
   const peak = Number(/PEAK (\d+)/.exec(printed)?.[1]) / 1024
   console.log(
-    `${input ?? 'file'}: ${RECORDS.toLocaleString('en')} records (${String(Math.round(statSync(path).size / MEBIBYTE))} MiB), ` +
+    `${name}: ${RECORDS.toLocaleString('en')} records (${String(Math.round(statSync(path).size / MEBIBYTE))} MiB), ` +
       `${seconds.toFixed(1)} s, ${String(Math.round(RECORDS / seconds))}/s, peak ${String(Math.round(peak))} MiB`,
   )
 }
@@ -65,5 +74,8 @@ process.once('exit', () => {
 })
 const path = join(folder, 'accounts.ndjson')
 await pipeline(Readable.from(lines()), createWriteStream(path))
-await importFrom(folder, null, path)
-await importFrom(folder, 'pipe', path)
+await importFrom({ name: 'file, SQLite', isPipe: false, place: { path: join(folder, 'file.sqlite') } })
+await importFrom({ name: 'pipe, SQLite', isPipe: true, place: { path: join(folder, 'pipe.sqlite') } })
+await using postgres = await startPostgres()
+await postgres.createDatabase('bench')
+await importFrom({ name: 'file, PostgreSQL', isPipe: false, place: { database_url: postgres.url('bench') } })

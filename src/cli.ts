@@ -2,13 +2,14 @@
 /** The command line: parses the arguments and calls one function per command, which is imported when it runs. */
 import { enableCompileCache } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, CommanderError, Option } from 'commander'
 import type { Store } from './upstreams/vault/store/store.ts'
 import type { Shell } from './commands/completion.ts'
+import { parsePort, recordHelp, variablesHelp, withoutValues } from './commands/help.ts'
 import type { SchemaForm } from './commands/schema.ts'
 import type * as VaultCommands from './commands/vault.ts'
 import type { SourceFlags } from './commands/vault-sources.ts'
-import { describeFailure, exitCodes, openOutput, UnableError, UsageError } from './commands/terminal.ts'
+import { createProgress, describeFailure, exitCodes, openOutput, UnableError, UsageError } from './commands/terminal.ts'
 import type { Format } from './commands/terminal.ts'
 import { VERSION } from './version.ts'
 
@@ -26,19 +27,6 @@ const output = openOutput(process, (message) => {
   process.stderr.write(`${message}\n`)
   process.exit(exitCodes.unable)
 })
-
-const variablesHelp = `
-Further variables: TOKENGRAPH_HOST (default: 0.0.0.0; 127.0.0.1 in development mode), LOG_LEVEL (default: info), those of
-OpenTelemetry, and whatever the configuration names as \${NAME}; NAME_FILE names a file with the value.`
-
-const recordHelp = `
-A record, one on a line, with what a token endpoint answered and whose it is:
-
-  {"user_id":"user_1","provider":"google","external_account_id":"1234","token":"...","refresh_token":"...",
-   "expires_at":1893456000,"scopes":["email"],"client":"google","label":"work","public_metadata":{}}
-
-The first four are required. expires_at is in Unix seconds; client names the OAuth client of the configuration that
-refreshes it. A record of a known account replaces its tokens.`
 
 interface VaultFlags {
   readonly config?: string
@@ -211,14 +199,19 @@ vault
   .addHelpText('after', recordHelp)
   .action(async (file: string | undefined, flags: VaultFlags & { from?: string } & SourceFlags) => {
     const { from } = flags
-    if ((from === undefined) === (file === undefined)) throw new UsageError('vault import: give a file, or --from.')
-    // A file would be written, whatever they say.
-    if (from === undefined && (flags.dryRun === true || flags.client !== undefined))
-      throw new UsageError('vault import: --dry-run and --client belong to --from.')
-    await withVault(flags, async ({ importAccounts, openImport }, store) => {
-      if (from === undefined) return importAccounts(store, openImport(file ?? ''), output)
+    if ((from === undefined) === (file === undefined))
+      throw new UsageError('vault import: give a file, - for standard input, or --from; one of them.')
+    if (file !== undefined) {
+      if (flags.dryRun === true || flags.client !== undefined)
+        throw new UsageError(
+          'vault import: --dry-run and --client go with --from; a file is checked before it is written.',
+        )
+      await importFile(file, flags)
+      return
+    }
+    await withVault(flags, async (_, store) => {
       const { importFrom, openSource } = await import('./commands/vault-sources.ts')
-      const source = openSource({ file: flags.config ?? null, from, env: await environment() })
+      const source = openSource({ file: flags.config ?? null, from: from ?? '', env: await environment() })
       return importFrom(store, source, flags, output)
     })
   })
@@ -306,15 +299,6 @@ try {
   clearInterval(alive)
 }
 
-/** Messages of commander without the values that they repeat: one in the wrong place may be a secret. */
-function withoutValues(text: string): string {
-  return text
-    .replace(/^(error: unknown option '[^'=]*)=.*/, "$1'")
-    .replace(/^(error: option '[^']*') argument '[^]*' is invalid\. /, '$1: ')
-    .replace(/^error: command-argument value '[^]*' is invalid for argument ('[^']*')\. /, 'error: argument $1: ')
-    .replace(/^(error: too many arguments[^]*? Expected \d+ arguments?) but[^]*/, '$1.\n')
-}
-
 async function environment() {
   const { readEnvironment } = await import('./config/load.ts')
   return readEnvironment(program.opts<{ envFile?: string }>().envFile ?? null)
@@ -346,8 +330,18 @@ async function withVault<Code extends 0 | 1>(
   }
 }
 
-function parsePort(text: string): number {
-  const port = Number(text)
-  if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError('expected a whole number from 0 to 65535.')
-  return port
+/** The file is opened first: where there is none, no vault is made. */
+async function importFile(file: string, flags: VaultFlags): Promise<void> {
+  const [{ importAccounts, keepHeapSmall }, { openImport }] = await Promise.all([
+    import('./commands/vault-import.ts'),
+    import('./commands/import-source.ts'),
+  ])
+  keepHeapSmall()
+  const progress = createProgress(output.err, 'Reading bytes')
+  const source = await openImport(file, progress.update).finally(progress.end)
+  try {
+    await withVault(flags, (_, store) => importAccounts(store, source, output))
+  } finally {
+    await source.close()
+  }
 }

@@ -86,7 +86,8 @@ function toTerminal(stream: NodeJS.WriteStream, name: string, onFailure: (messag
 }
 
 export interface Progress {
-  update(done: number): void
+  /** `share`: how much of the work that is, from 0 to 1; left out: as the total says. */
+  update(done: number, share?: number): void
   /** Erases the line. Call it before anything else is printed. */
   end(): void
 }
@@ -99,24 +100,33 @@ const CLEAR_LINE = '\r\u001b[K'
 /** Milliseconds between two lines on what is no terminal: a log shows that the command goes on. */
 const LINE_MS = 10_000
 
-/** Creates a line that counts up on a terminal; on any other stream it prints a line every ten seconds. */
-export function createProgress(terminal: Terminal, label: string, total: number | null = null): Progress {
+/**
+ * Creates a line that counts up on a terminal; on any other stream it prints a line every ten seconds. `nowMs` is the
+ * monotonic clock, in milliseconds.
+ */
+export function createProgress(
+  terminal: Terminal,
+  label: string,
+  total: number | null = null,
+  nowMs: () => number = monotonicMs,
+): Progress {
   let isShown = false
-  let printedAt = monotonicMs()
-  const textOf = (done: number): string =>
-    total === null || total === 0
-      ? `${label}: ${done}`
-      : `${label}: ${done} of ${total} (${Math.floor((100 * done) / total)} %)`
+  let printedAt = nowMs()
+  let steps = 0
+  const textOf = (done: number, share: number | null): string => {
+    const percent = share === null ? '' : ` (${Math.min(100, Math.floor(100 * share))} %)`
+    return `${label}: ${done}${total === null ? '' : ` of ${total}`}${percent}`
+  }
   return {
-    update(done) {
-      if (done % INTERVAL !== 0 || done === 0) return
-      if (terminal.isTTY === true) {
-        terminal.write(`${CLEAR_LINE}${textOf(done)}`)
-        isShown = true
-      } else if (monotonicMs() - printedAt >= LINE_MS) {
-        terminal.write(`${textOf(done)}\n`)
-        printedAt = monotonicMs()
-      }
+    update(done, share) {
+      if (Math.floor(done / INTERVAL) === steps) return
+      steps = Math.floor(done / INTERVAL)
+      const isLineDue = terminal.isTTY !== true && nowMs() - printedAt >= LINE_MS
+      if (terminal.isTTY !== true && !isLineDue) return
+      const text = textOf(done, share ?? (total === null || total === 0 ? null : done / total))
+      terminal.write(isLineDue ? `${text}\n` : `${CLEAR_LINE}${text}`)
+      isShown = !isLineDue
+      printedAt = nowMs()
     },
     end() {
       if (isShown) terminal.write(CLEAR_LINE)

@@ -1,22 +1,16 @@
 /** `tokengraph vault`: each command prints what it did, never a secret, and returns its exit code. */
-import { createReadStream, statSync } from 'node:fs'
 import { loadConfig } from '../config/load.ts'
 import { DATA_FOLDER, developmentVault } from '../development/development.ts'
-import { whyNot } from '../lib/files.ts'
 import { checkAccountId, checkId, checkProvider } from '../tokens/ids.ts'
 import { removeAccounts as remove } from '../upstreams/vault/disconnect/outbox.ts'
-import { newReport, readRecords } from '../upstreams/vault/import.ts'
-import type { ImportReport } from '../upstreams/vault/import.ts'
 import { copyAccounts } from '../upstreams/vault/store/copy.ts'
 import { iterateAccounts } from '../upstreams/vault/store/manage.ts'
 import type { AccountFilter, ListedAccount } from '../upstreams/vault/store/manage.ts'
 import type { VaultOptions } from '../upstreams/vault/options.ts'
-import type { AccountRecord } from '../upstreams/vault/store/record.ts'
 import { rotateKeys as rotate } from '../upstreams/vault/store/rotate.ts'
 import { readStatus } from '../upstreams/vault/store/status.ts'
 import { openStore } from '../upstreams/vault/store/store.ts'
 import type { Store } from '../upstreams/vault/store/store.ts'
-import { writeAccounts } from '../upstreams/vault/store/write.ts'
 import { createProgress, needing, UsageError } from './terminal.ts'
 import type { Output } from './terminal.ts'
 
@@ -43,86 +37,6 @@ export async function openConfiguredVault({ file, upstream, env }: VaultChoice):
   if (first === undefined) throw new UsageError(`--upstream: there is no vault of that name; there is: ${names}.`)
   if (second !== undefined) throw new UsageError(`Several vaults are configured; choose one with --upstream: ${names}.`)
   return needing(openStore(first.options as VaultOptions))
-}
-
-export interface ImportSource {
-  /** Opens bytes or text from their beginning, such as `createReadStream(file)` or `process.stdin`. */
-  open(): AsyncIterable<Uint8Array | string>
-  /** Whether it can be opened again: a file, and no pipe. */
-  readonly isFile: boolean
-  /** The input in messages: the path as it was given, or `standard input`. */
-  readonly name: string
-}
-
-/** `-` is standard input. */
-export function openImport(file: string): ImportSource {
-  return file === '-'
-    ? { open: () => process.stdin, isFile: false, name: 'standard input' }
-    : {
-        open: () => createReadStream(file),
-        isFile: statSync(file, { throwIfNoEntry: false })?.isFile() ?? false,
-        name: file,
-      }
-}
-
-/** Ends the transaction of an import that has an invalid record. */
-class InvalidImport extends Error {}
-
-/**
- * `vault import`: writes all records or none, in bounded memory. A file is checked as a whole first, so that a mistake at its
- * end costs no transaction; what comes through a pipe is written as it comes. Returns 0, or 1 when a record is not valid;
- * throws `Error` for an unreadable input.
- */
-export async function importAccounts(store: Store, source: ImportSource, { out, err }: Output): Promise<0 | 1> {
-  let total: number | null = null
-  if (source.isFile) {
-    const checked = await check(source, err)
-    if (checked.invalid > 0) return refuse(source, checked, err)
-    total = checked.total
-  }
-  const report = newReport()
-  const progress = createProgress(err, 'Writing', total)
-  try {
-    const counts = await writeAccounts(store, allOrNone(source, report), progress.update).finally(progress.end)
-    const { added, changed, unchanged } = counts
-    out.write(`${count(report.total, 'record')}: ${added} added, ${changed} changed, ${unchanged} unchanged.\n`)
-    if (changed > 0) await emptyLog(store, err)
-    return 0
-  } catch (error) {
-    if (error instanceof InvalidImport) return refuse(source, report, err)
-    throw error
-  }
-}
-
-async function check(source: ImportSource, err: Output['err']): Promise<ImportReport> {
-  const report = newReport()
-  const progress = createProgress(err, 'Checking')
-  try {
-    for await (const _ of read(source, report)) progress.update(report.total)
-  } finally {
-    progress.end()
-  }
-  return report
-}
-
-async function* allOrNone(source: ImportSource, report: ImportReport): AsyncGenerator<AccountRecord> {
-  yield* read(source, report)
-  if (report.invalid > 0) throw new InvalidImport('a record is not valid')
-}
-
-async function* read(source: ImportSource, report: ImportReport): AsyncGenerator<AccountRecord> {
-  try {
-    yield* readRecords(source.open(), report)
-  } catch (cause) {
-    throw new Error(`Cannot read ${source.name}: ${whyNot(cause) ?? 'the input ended with an error'}.`, { cause })
-  }
-}
-
-function refuse({ name }: ImportSource, { problems, more, invalid, total }: ImportReport, err: Output['err']): 1 {
-  for (const problem of problems) err.write(`${name}: ${problem}\n`)
-  if (more > 0) err.write(`… and ${more} more.\n`)
-  err.write(`Nothing was imported: ${invalid} of ${count(total, 'record')} not valid.\n`)
-  return 1
 }
 
 /** The options of `vault list` and `vault remove`, as they were typed. */
@@ -179,7 +93,7 @@ export async function removeAccounts(
 }
 
 /** What was removed or replaced is gone from the disk once the log is empty. */
-async function emptyLog({ sql }: Store, err: Output['err']): Promise<void> {
+export async function emptyLog({ sql }: Store, err: Output['err']): Promise<void> {
   if (await sql.compact()) return
   err.write(
     `Another process reads ${sql.place}, so that its write-ahead log could not be emptied: replaced ciphertexts stay on the disk ` +
@@ -268,7 +182,7 @@ export async function copyVault(
   return damaged.length === 0 ? 0 : 1
 }
 
-function count(amount: number, noun: string): string {
+export function count(amount: number, noun: string): string {
   return `${amount} ${noun}${amount === 1 ? '' : 's'}`
 }
 

@@ -17,7 +17,8 @@ export interface RunOptions {
   /** The working directory. */
   readonly cwd: string
   readonly env?: Readonly<Record<string, string>>
-  readonly input?: string
+  /** null: standard input stays open, for the test to write to. */
+  readonly input?: string | null
 }
 
 export interface Started extends AsyncDisposable {
@@ -43,7 +44,9 @@ export function start(args: readonly string[], { cwd, env = {}, input }: RunOpti
     stderr += chunk.toString()
     look()
   })
-  child.stdin.end(input)
+  // A command may end without reading all of it.
+  child.stdin.on('error', () => undefined)
+  if (input !== null) child.stdin.end(input)
   const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, stdout, stderr }))
   return {
     child,

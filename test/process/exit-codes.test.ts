@@ -107,8 +107,12 @@ const cases: readonly Case[] = [
   { args: ['vault', 'import', 'wrong.ndjson', ...good], code: 1, says: /line 1: token: is missing/ },
   { args: ['vault', 'import', 'nowhere.ndjson', ...good], code: 1, says: /Cannot read nowhere\.ndjson: not found/ },
   { args: ['vault', 'import', '.', ...good], code: 1, says: /Cannot read \.: it is a directory/ },
-  { args: ['vault', 'import', ...good], code: 2, says: /give a file, or --from/ },
-  { args: ['vault', 'import', 'rows.ndjson', '--dry-run', ...good], code: 2, says: /belong to --from/ },
+  { args: ['vault', 'import', ...good], code: 2, says: /give a file, - for standard input, or --from/ },
+  {
+    args: ['vault', 'import', 'rows.ndjson', '--dry-run', ...good],
+    code: 2,
+    says: /--dry-run and --client go with --from/,
+  },
   { args: ['vault', 'import', '--from', 'nango', ...good], code: 2, says: /--from: no upstream/ },
   {
     args: ['vault', 'import', '--from', 'clerk', '--config', 'clerk.yaml'],
@@ -142,11 +146,11 @@ beforeAll(async () => {
   folder = makeFolder()
   prepare(folder)
   await once(other.listen(0, '127.0.0.1'), 'listening')
-})
+}, 240_000)
 afterAll(() => {
   other.close()
   folder[Symbol.dispose]()
-})
+}, 240_000)
 
 // In this order: later rows find what earlier ones wrote.
 test.each(cases.map((each) => ({ ...each, typed: each.args.join(' ') })))(
@@ -219,4 +223,4 @@ test('every command has a row, and the docs have every code', () => {
   expect(commands.filter((name) => !typed.has(name))).toEqual([])
   const docs = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
   for (const code of [0, 1, 2, 3]) expect(docs).toMatch(new RegExp(`^\\| ${String(code)} \\| .+ \\|$`, 'm'))
-})
+}, 240_000)

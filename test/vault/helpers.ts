@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { SQLInputValue } from 'node:sqlite'
 import { onTestFinished } from 'vitest'
-import { importAccounts } from '../../src/commands/vault.ts'
+import { copyPipe } from '../../src/commands/import-source.ts'
+import { importAccounts } from '../../src/commands/vault-import.ts'
 import { reveal, secret } from '../../src/lib/secret.ts'
 import type { Call, Many, UpstreamEvent } from '../../src/upstreams/platform.ts'
 import { vault } from '../../src/upstreams/vault/index.ts'
@@ -61,9 +62,8 @@ export function toLines(records: readonly unknown[]): string {
 /** What the command printed and returned. */
 export async function importText(store: Store, text: string | Uint8Array | AsyncIterable<Uint8Array | string>) {
   const printed = captureOutput()
-  const isFile = typeof text === 'string' || text instanceof Uint8Array
-  const open = () => (isFile ? chunks(text) : text)
-  const code = await importAccounts(store, { open, isFile, name: 'accounts.ndjson' }, printed)
+  const input = typeof text === 'string' || text instanceof Uint8Array ? chunks(text) : text
+  const code = await importAccounts(store, await copyPipe(input, 'accounts.ndjson'), printed)
   return { code, out: printed.out.text(), err: printed.err.text() }
 }
 

@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { expect, test } from 'vitest'
 import { createSeenAccounts } from '../../src/upstreams/vault/seen-accounts.ts'
 import { testFolder } from '../kit/folder.ts'
+import type { Folder } from '../kit/folder.ts'
 import { run } from '../kit/process.ts'
 
 const RECORDS = 2000
@@ -21,21 +22,17 @@ function* lines(last: string): Generator<string> {
   yield last
 }
 
+function configure(folder: Folder): string {
+  const path = join(folder.path, 'vault.sqlite')
+  const keys = [{ id: 'k1', secret: 'invented-ring-secret-0123456789-abcdef' }]
+  const upstreams = { vault: { platform: 'vault', path, keys } }
+  const auth = { services: [{ id: 'test', key_sha256: 'ab'.repeat(32) }] }
+  return folder.write('tokengraph.yaml', JSON.stringify({ upstreams, auth }))
+}
+
 test('120 MB of records are imported, or refused for the last of them, by a heap of 96 MB', async () => {
   const folder = testFolder()
-  const file = folder.write(
-    'tokengraph.yaml',
-    JSON.stringify({
-      upstreams: {
-        vault: {
-          platform: 'vault',
-          path: join(folder.path, 'v.sqlite'),
-          keys: [{ id: 'k1', secret: 'invented-ring-secret-0123456789-abcdef' }],
-        },
-      },
-      auth: { services: [{ id: 'test', key_sha256: 'ab'.repeat(32) }] },
-    }),
-  )
+  const file = configure(folder)
   const write = (name: string, last: string) =>
     pipeline(Readable.from(lines(last)), createWriteStream(join(folder.path, name)))
   await write('bad.ndjson', '{"user_id":"user_0","provider":"google","external_account_id":"a","token":"invented"}\n')
@@ -52,6 +49,26 @@ test('120 MB of records are imported, or refused for the last of them, by a heap
     stdout: `${String(RECORDS)} records: ${String(RECORDS)} added, 0 changed, 0 unchanged.\n`,
   })
 }, 240_000)
+
+/** Mebibytes: a process that has read its configuration takes about half of them, and took 340 with records of this number. */
+const PEAK_MB = 280
+const MANY = 20_000
+
+test('the memory of an import is that of the program, not that of its records', async () => {
+  const folder = testFolder()
+  const account = { provider: 'google', external_account_id: 'a', token: 'invented-'.padEnd(300, 'x') }
+  const input = Array.from({ length: MANY }, (_, n) => JSON.stringify({ user_id: `user_${String(n)}`, ...account }))
+  const report = folder.write(
+    'report.mjs',
+    "process.once('exit', () => console.error(`peak ${String(process.resourceUsage().maxRSS)}`))\n",
+  )
+  const file = folder.write('many.ndjson', input.join('\n'))
+  const args = ['vault', 'import', file, '--config', configure(folder)]
+  const ended = await run(args, { cwd: folder.path, env: { NODE_OPTIONS: `--import=${report}` } })
+  expect(ended).toMatchObject({ code: 0, stdout: expect.stringContaining(`${String(MANY)} added`) as string })
+  const kibibytes = Number(/peak (\d+)/.exec(ended.stderr)?.[1])
+  expect(kibibytes / 1024).toBeLessThan(PEAK_MB)
+})
 
 test('every account that was seen is found again with its line, and no other one', () => {
   const seen = createSeenAccounts()

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
-import { importAccounts, openImport } from '../../src/commands/vault.ts'
+import { copyPipe, openImport } from '../../src/commands/import-source.ts'
+import { importAccounts } from '../../src/commands/vault-import.ts'
 import { reveal } from '../../src/lib/secret.ts'
 import { accountRecord } from '../../src/upstreams/vault/store/record.ts'
 import { openStore } from '../../src/upstreams/vault/store/store.ts'
@@ -56,8 +57,7 @@ test('an empty array is no problem; an empty input is one', async () => {
 test('an input that cannot be read is named, and nothing of it is written', async () => {
   const options = newVault()
   const store = await open(options)
-  const missing = openImport(join(testFolder().path, 'missing'))
-  await expect(importAccounts(store, missing, captureOutput())).rejects.toThrow(/Cannot read .*missing: not found\.$/)
+  await expect(openImport(join(testFolder().path, 'missing'))).rejects.toThrow(/^Cannot read .*missing: not found\.$/)
   async function* broken() {
     yield await Promise.resolve(toLines(two))
     throw new Error('invented-token-1 in a message')
@@ -184,10 +184,9 @@ test('normalises bare providers and milliseconds, and strips keys that could rea
 test('shows progress only on a terminal', async () => {
   const text = toLines(Array.from({ length: 2500 }, (_, index) => record({ user_id: `user_${String(index)}` })))
   const printed = captureOutput(true)
-  const file = { open: () => Readable.from([text]), isFile: true, name: 'a' }
-  expect(await importAccounts(await open(newVault()), file, printed)).toBe(0)
-  expect(printed.err.text()).toContain('Checking: 2000')
-  expect(printed.err.text()).toContain('Writing: 2000 of 2500 (80 %)')
+  expect(await importAccounts(await open(newVault()), await copyPipe(Readable.from([text]), 'a'), printed)).toBe(0)
+  expect(printed.err.text()).toMatch(/Checking: 2000 \(\d+ %\)/)
+  expect(printed.err.text()).toMatch(/Writing: 20\d\d of 2500 \(8\d %\)/)
   expect(printed.err.text().endsWith('\r\u001b[K')).toBe(true)
   expect((await importText(await open(newVault()), text)).err).toBe('')
 })

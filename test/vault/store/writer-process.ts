@@ -1,6 +1,8 @@
 /** A process that writes a vault at random: `node writer-process.ts OPTIONS COUNT`. It sends a `Commit` after each commit. */
 import { Readable } from 'node:stream'
-import { importAccounts, removeAccounts } from '../../../src/commands/vault.ts'
+import { copyPipe } from '../../../src/commands/import-source.ts'
+import { importAccounts } from '../../../src/commands/vault-import.ts'
+import { removeAccounts } from '../../../src/commands/vault.ts'
 import { vaultOptions } from '../../../src/upstreams/vault/options.ts'
 import { openStore } from '../../../src/upstreams/vault/store/store.ts'
 import { captureOutput } from '../../kit/output.ts'
@@ -20,8 +22,8 @@ for (let n = 1; n <= Number(count); n++) {
   if (token === null) await removeAccounts(store, { user }, captureOutput())
   else {
     const record = { user_id: user, provider: 'oauth_google', external_account_id: 'eac_1', token }
-    const open = () => Readable.from([JSON.stringify(record)])
-    await importAccounts(store, { open, isFile: false, name: 'rows' }, captureOutput())
+    const source = await copyPipe(Readable.from([JSON.stringify(record)]), 'rows')
+    await importAccounts(store, source, captureOutput())
   }
   process.send?.({ user, token } satisfies Commit)
 }

@@ -102,7 +102,7 @@ export function keepAccount(
       client: client.name,
       extras: consent.kept,
     }
-    await prepareWrite(run, store)(record, 'each')
+    await prepareWrite(run, store)([record], 'each')
     const lifetimeMs = expiry.lifetimeSeconds === null ? null : expiry.lifetimeSeconds * 1000
     const isRenewed = client.provider.refresh.uses !== 'refresh_token' || record.refresh_token !== null
     const dueMs = isRenewed ? dueIn(client.provider, { lifetimeMs, ageMs: 0, isUsed: true }, Math.random()) : null

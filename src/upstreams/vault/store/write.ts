@@ -9,7 +9,7 @@ import type { AccountRecord } from './record.ts'
 import { decodeRecord, encodeRecord, identify, primaryKeyOf } from './rows.ts'
 import type { FullRow } from './rows.ts'
 import { writing } from './sql.ts'
-import type { Dialect, Run } from './sql.ts'
+import type { Dialect, Run, SqlValue } from './sql.ts'
 import type { Store } from './store.ts'
 
 export interface WriteCounts {
@@ -31,16 +31,25 @@ const cleared = [
   ...['last_error_class', 'last_error_code', 'last_error_ms'],
 ]
 
+/** Values of a row in the statement: those of its columns, and in how many milliseconds its refresh is due. */
+const WIDTH = columns.length + 1
+
 function statements(dialect: Dialect) {
   const accounts = dialect.table('accounts')
   const seconds = `${dialect.nowMs} / 1000`
-  const due = `${dialect.nowMs} + CAST($${String(columns.length + 1)} AS BIGINT)`
+  const rowAt = (first: number): string => {
+    const value = (index: number): string => `$${String(first + index)}`
+    const due = `${dialect.nowMs} + CAST(${value(columns.length)} AS BIGINT)`
+    return `(${columns.map((_, index) => value(index)).join(', ')}, ${due}, ${dialect.nowMs}, ${seconds}, ${seconds})`
+  }
   return {
-    select: `SELECT * FROM ${accounts} WHERE user_id = $1 AND provider = $2 AND external_account_id = $3`,
-    // The row may have been refreshed since it was read: then it is read again.
-    upsert: `
+    /** The rows of a JSON array of primary keys. */
+    select: `SELECT stored.* FROM ${dialect.wanted} ${accounts} AS stored WHERE stored.user_id = wanted.value ->> 0
+      AND stored.provider = wanted.value ->> 1 AND stored.external_account_id = wanted.value ->> 2`,
+    // A row may have been refreshed since it was read: then it is read again.
+    upsert: (rows: number): string => `
   INSERT INTO ${accounts} AS stored (${columns.join(', ')}, refresh_due_ms, state_since_ms, created_at, updated_at)
-  VALUES (${columns.map((_, index) => `$${String(index + 1)}`).join(', ')}, ${due}, ${dialect.nowMs}, ${seconds}, ${seconds})
+  VALUES ${Array.from({ length: rows }, (_, row) => rowAt(row * WIDTH + 1)).join(', ')}
   ON CONFLICT (user_id, provider, external_account_id) DO UPDATE
   SET ${columns.map((column) => `${column} = excluded.${column}`).join(', ')},
     ${cleared.map((column) => `${column} = NULL`).join(', ')}, state = 'ACTIVE', attempts = 0,
@@ -82,38 +91,91 @@ function writeAll(
       // Checked again: another process may have rotated the keys since this one opened the vault.
       await checkKeys(run, sql.dialect, keyring)
       await registerActiveKey(run, sql.dialect, keyring)
-      const writeOne = prepareWrite(run, store)
+      const write = prepareWrite(run, store)
       const counts = { added: 0, changed: 0, unchanged: 0 }
-      let written = 0
-      for await (const record of records) {
-        counts[await writeOne(record, which)] += 1
-        onProgress(++written)
+      let done = 0
+      for await (const batch of batches(records)) {
+        for (const outcome of await write(batch, which)) counts[outcome] += 1
+        done += batch.length
+        onProgress(done)
       }
       return counts
     }),
   )
 }
 
+/** Records of one statement: each costs a turn of the thread, or of the network. */
+const BATCH = 64
+/** Characters of the secrets of one statement: a batch is held in memory several times over. */
+const BATCH_CHARACTERS = 1_048_576
+
+/** No batch has an account twice: the second record may change what the first one wrote. */
+async function* batches(records: Iterable<AccountRecord> | AsyncIterable<AccountRecord>) {
+  let batch: AccountRecord[] = []
+  let characters = 0
+  let accounts = new Set<string>()
+  for await (const record of records) {
+    const account = accountOf(record)
+    if (batch.length === BATCH || characters > BATCH_CHARACTERS || accounts.has(account)) {
+      yield batch
+      batch = []
+      characters = 0
+      accounts = new Set()
+    }
+    batch.push(record)
+    accounts.add(account)
+    for (const field of sealedFields) characters += field === 'extras' ? 0 : (revealed(record[field])?.length ?? 0)
+  }
+  if (batch.length > 0) yield batch
+}
+
+function accountOf(record: AccountRecord): string {
+  return JSON.stringify(primaryKeyOf(record))
+}
+
+/** Writes records of different accounts. Resolves to what became of each. */
+export type Write = (records: readonly AccountRecord[], which: Which) => Promise<readonly (keyof WriteCounts)[]>
+
 /** `each`: also where nothing changes, because the tokens are from a consent and the account is well again. */
-export function prepareWrite(
-  run: Run,
-  { sql, keyring }: Pick<Store, 'sql' | 'keyring'>,
-): (record: AccountRecord, which: Which) => Promise<keyof WriteCounts> {
+export function prepareWrite(run: Run, { sql, keyring }: Pick<Store, 'sql' | 'keyring'>): Write {
   const { select, upsert } = statements(sql.dialect)
 
-  return async function writeOne(record, which) {
-    const [row] = await run<FullRow>(select, primaryKeyOf(record))
+  return async function write(records, which) {
+    const outcomes = new Map<AccountRecord, keyof WriteCounts>()
+    // What is left is what a refresh moved the generation of in between: what it wrote is merged, too.
+    for (let left = records; left.length > 0; left = left.filter((record) => !outcomes.has(record))) {
+      const rows = await run<FullRow>(select, [JSON.stringify(left.map(primaryKeyOf))])
+      const rowByAccount = new Map(rows.map((row) => [keyOfRow(row), row]))
+      const pending = new Map<string, Pending>()
+      for (const record of left) {
+        const change = changeOf(record, rowByAccount.get(accountOf(record)), which)
+        if (change === null) outcomes.set(record, 'unchanged')
+        else pending.set(change.rowId, change)
+      }
+      for (const part of powersOfTwo([...pending.values()])) {
+        const written = await run<Pick<FullRow, 'row_id'>>(
+          upsert(part.length),
+          part.flatMap(({ values }) => values),
+        )
+        for (const { row_id: id } of written) {
+          const { record, outcome } = pending.get(id) ?? {}
+          if (record !== undefined && outcome !== undefined) outcomes.set(record, outcome)
+        }
+      }
+    }
+    return records.map((record) => outcomes.get(record) ?? 'unchanged')
+  }
+
+  /** null: nothing is to be written. */
+  function changeOf(record: AccountRecord, row: FullRow | undefined, which: Which): Pending | null {
     const stored = row === undefined ? null : decodeUndamaged(row)
     const merged = { ...stored, ...withoutUndefined(record) }
-    if (which === 'missing' && stored !== null) return 'unchanged'
-    if (which === 'changed' && stored !== null && fingerprint(stored) === fingerprint(merged)) return 'unchanged'
-    const identity = identify(merged, row?.row_id ?? randomUUID(), (row?.generation ?? 0) + 1)
-    const encoded = encodeRecord(merged, identity, keyring)
-    const values = columns.map((column) => encoded[column])
-    const written = await run(upsert, [...values, dueAfterImport(merged)])
-    // A refresh moved the generation in between: what it wrote is merged, too.
-    if (written.length === 0) return writeOne(record, which)
-    return row === undefined ? 'added' : 'changed'
+    if (which === 'missing' && stored !== null) return null
+    if (which === 'changed' && stored !== null && fingerprint(stored) === fingerprint(merged)) return null
+    const rowId = row?.row_id ?? randomUUID()
+    const encoded = encodeRecord(merged, identify(merged, rowId, (row?.generation ?? 0) + 1), keyring)
+    const values = [...columns.map((column) => encoded[column]), dueAfterImport(merged)]
+    return { record, rowId, values, outcome: row === undefined ? 'added' : 'changed' }
   }
 
   // Importing an account again is how a damaged row is repaired.
@@ -125,6 +187,24 @@ export function prepareWrite(
       throw error
     }
   }
+}
+
+/** A row that is to be written. */
+interface Pending {
+  readonly record: AccountRecord
+  readonly rowId: string
+  readonly values: readonly SqlValue[]
+  readonly outcome: keyof WriteCounts
+}
+
+function keyOfRow({ user_id: user, provider, external_account_id: account }: FullRow): string {
+  return JSON.stringify([user, provider, account])
+}
+
+/** Parts of 64, 32, 16 … rows, so that databases prepare a handful of statements and no other one for each number. */
+function* powersOfTwo<T>(rows: readonly T[]): Generator<readonly T[]> {
+  for (let from = 0, size = BATCH; size >= 1; size /= 2)
+    for (; rows.length - from >= size; from += size) yield rows.slice(from, from + size)
 }
 
 function withoutUndefined(record: AccountRecord): AccountRecord {
