@@ -17,7 +17,7 @@ import { VERSION } from './version.ts'
 enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/tokengraph', import.meta.url)))
 
 const config = ['--config <file>', 'the configuration file, in YAML (env: TOKENGRAPH_CONFIG)'] as const
-const upstream = ['--upstream <name>', 'which vault, where several are configured'] as const
+const upstream = ['--upstream <name>', 'which vault, where several are configured (default: the only one)'] as const
 const user = ['--user <id>', 'the user'] as const
 const provider = ['--provider <name>', 'the provider, as oauth_google or google'] as const
 const shells = ['bash', 'zsh', 'fish'] as const
@@ -58,13 +58,14 @@ program
   })
 
 program
-  .command('init [file]')
+  .command('init')
   .description('write a configuration to start from, with keys of its own; overwrites nothing')
+  .argument('[file]', 'where it is written', 'tokengraph.yaml')
   .option('--platform <name>', 'what holds the tokens', 'vault')
   .option('--service <id>', 'the service that may read them', 'my-service')
-  .action(async (file: string | undefined, flags: { platform: string; service: string }) => {
+  .action(async (file: string, flags: { platform: string; service: string }) => {
     const { initialize } = await import('./commands/init.ts')
-    process.exitCode = initialize({ file: file ?? 'tokengraph.yaml', ...flags }, output)
+    process.exitCode = initialize({ file, ...flags }, output)
   })
 
 program
@@ -74,7 +75,7 @@ program
   .option('--no-authenticated', 'leave @authenticated out of the Federation SDL')
   .option('--entities-only', 'leave the root fields out of the Federation SDL')
   .addOption(
-    new Option('--federation <version>', 'the version of Federation that the SDL is for').choices([
+    new Option('--federation <version>', 'the version of Federation that the SDL is for (default: 2.9)').choices([
       '2.3',
       '2.5',
       '2.9',
@@ -114,7 +115,7 @@ program
   .command('health')
   .description('ask the running server whether it is ready; exits with 1 where it is not')
   .option(...config)
-  .option('--url <url>', 'its address, where the configuration does not say it: http://127.0.0.1:4000')
+  .option('--url <url>', 'its address (default: that of the configuration, such as http://127.0.0.1:4000)')
   .action(async (flags: { config?: string; url?: string }) => {
     const { checkHealth } = await import('./commands/health.ts')
     const options = { file: flags.config ?? null, url: flags.url ?? null, env: await environment() }
@@ -164,6 +165,7 @@ audit
   .option(...config)
   .action(async (flags: { config?: string }) => {
     const { printFingerprint } = await import('./commands/audit.ts')
+    if (process.stdin.isTTY) output.err.write('Type the token, then Enter and Ctrl-D.\n')
     process.exitCode = await printFingerprint(await auditConfig(flags.config ?? null), process.stdin, output)
   })
 
@@ -233,7 +235,7 @@ vault
   .description('remove the accounts of a user')
   .option(...config)
   .option(...upstream)
-  .requiredOption(...user)
+  .requiredOption('--user <id>', 'the user (required)')
   .option(...provider)
   .option('--account <id>', 'only this connected account')
   .action(async (flags: VaultFlags & { user: string; provider?: string; account?: string }) => {
@@ -265,8 +267,8 @@ vault
   .command('copy')
   .description('copy every account into another configured vault; can run while it is in use, and again')
   .option(...config)
-  .requiredOption('--from <name>', 'the vault to read, as the configuration names it')
-  .requiredOption('--to <name>', 'the vault to write')
+  .requiredOption('--from <name>', 'the vault to read, as the configuration names it (required)')
+  .requiredOption('--to <name>', 'the vault to write (required)')
   .option('--prune', 'remove accounts from the target that the source does not have')
   .action(async ({ config: file, from, to, ...flags }: CopyCommand) => {
     const common = file === undefined ? {} : { config: file }

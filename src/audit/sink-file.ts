@@ -10,6 +10,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { Reason } from '../errors.ts'
 import { isoNow } from '../lib/clock.ts'
+import { whyNot } from '../lib/files.ts'
 import type { AuditSink } from './log.ts'
 import type { FileAuditConfig } from './options.ts'
 import { genesis, parseRecord } from './record.ts'
@@ -23,13 +24,8 @@ const SYNC_MS = 50
 /** Rejects with a message for the operator when the chain of the file cannot be continued. */
 export async function openFileSink(options: FileSinkOptions, keys: AuditKeys): Promise<AuditSink> {
   const { path, max_bytes: maxBytes, keep, fsync } = options
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  const unlock = await lockFile(path)
-  const tail = await recoverTail(path, keys).catch((error: unknown) => {
-    unlock()
-    throw error
-  })
-  let file: FileHandle | null = await openToAppend(path)
+  const { unlock, tail, opened } = await openChain(path, keys)
+  let file: FileHandle | null = opened
   let { size, ino: inode } = await file.stat()
   let { firstSeq } = tail
   /** Whether the file may end in bytes of a write that failed. */
@@ -125,6 +121,23 @@ export async function openFileSink(options: FileSinkOptions, keys: AuditKeys): P
         unlock()
       }
     },
+  }
+}
+
+/** Rejects with a message for the operator, and without the lock. */
+async function openChain(path: string, keys: AuditKeys) {
+  let unlock = (): void => undefined
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    unlock = await lockFile(path)
+    return { tail: await recoverTail(path, keys), opened: await openToAppend(path), unlock }
+  } catch (cause) {
+    unlock()
+    const why = whyNot(cause)
+    if (why === null) throw cause
+    throw new Error(`audit.path: ${path} cannot be used: ${why}; name a file in a folder that this user may write to`, {
+      cause,
+    })
   }
 }
 

@@ -1,10 +1,12 @@
 /** `tokengraph audit`: verifies the records, and finds the records of a token that turned up elsewhere. */
+import { stat } from 'node:fs/promises'
 import type { AuditConfig } from '../audit/options.ts'
 import { createAuditKeys } from '../audit/record.ts'
 import type { AuditKeys } from '../audit/record.ts'
 import type { RunSummary } from '../audit/runs.ts'
 import { takeSnapshot, verifyFiles } from '../audit/verify.ts'
 import type { Verification, VerifyOptions } from '../audit/verify.ts'
+import { whyNot } from '../lib/files.ts'
 import { secret } from '../lib/secret.ts'
 import { UsageError } from './terminal.ts'
 import type { Format, Output } from './terminal.ts'
@@ -21,7 +23,7 @@ export async function verifyAudit(
 ): Promise<0 | 1> {
   const keys = createAuditKeys(config.key)
   const verification =
-    named.length > 0 ? await verifyFiles(named, keys, options) : await verifyConfigured(config, keys, options)
+    named.length > 0 ? await verifyNamed(named, keys, options) : await verifyConfigured(config, keys, options)
   const { records, first, last, broken, runs } = verification
   if (options.format === 'json') {
     const gaps = runs?.gaps ?? []
@@ -39,7 +41,7 @@ export async function verifyAudit(
     return 1
   }
   if (first === null || last === null) {
-    err.write('There is no record.\n')
+    err.write(`There is no record in ${named.length > 0 ? named.join(', ') : pathOf(config)}.\n`)
     return 1
   }
   if (runs !== null && runs.gaps.length > 0) {
@@ -62,9 +64,31 @@ function describeRuns({ runs, unended }: RunSummary): string {
   }.\n`
 }
 
+const pathOf = (config: AuditConfig): string => (config.sink === 'file' ? config.path : 'the audit')
+
+async function verifyNamed(files: readonly string[], keys: AuditKeys, options: VerifyOptions): Promise<Verification> {
+  // The error of reading a directory does not name it.
+  for (const file of files)
+    if ((await stat(file).catch(() => null))?.isDirectory() === true)
+      throw new Error(`Cannot read ${file}: it is a directory. ${expected}`)
+  return verifyFiles(files, keys, options).catch(explainUnreadable)
+}
+
+const expected = 'Name the files of the audit, in any order.'
+
+/** Throws `Error` for the operator where a file cannot be read, and the error as it is otherwise. */
+function explainUnreadable(error: unknown): never {
+  const why = whyNot(error)
+  if (why === null || !(error instanceof Error)) throw error
+  throw new Error(`Cannot read ${'path' in error ? String(error.path) : 'the audit'}: ${why}. ${expected}`, {
+    cause: error,
+  })
+}
+
 async function verifyConfigured(config: AuditConfig, keys: AuditKeys, options: VerifyOptions): Promise<Verification> {
-  if (config.sink !== 'file') throw new UsageError('audit.sink is not a file: name the files to verify')
-  const sources = await takeSnapshot(config.path)
+  if (config.sink !== 'file')
+    throw new UsageError('audit.sink is no file in this configuration: name the files to verify, or another --config.')
+  const sources = await takeSnapshot(config.path).catch(explainUnreadable)
   try {
     return await verifyFiles(sources, keys, options)
   } finally {
@@ -84,9 +108,13 @@ export async function printFingerprint(
   const chunks: Buffer[] = []
   for await (const chunk of input) chunks.push(Buffer.from(chunk))
   const token = Buffer.concat(chunks).toString('utf8').trim()
-  if (token === '') throw new UsageError('give the token on standard input')
+  if (token === '')
+    throw new UsageError('Give the token on standard input, as in: tokengraph audit fingerprint < token.txt')
   const fingerprint = createAuditKeys(config.key).fingerprint(secret(token))
-  if (fingerprint === null) throw new Error('audit.key is not set: records hold no fingerprints')
+  if (fingerprint === null)
+    throw new Error(
+      'audit.key is not set, so that records hold no fingerprints. Name the configuration of the server with --config.',
+    )
   out.write(`${fingerprint}\n`)
   return 0
 }

@@ -101,7 +101,8 @@ async function* reading(input: AsyncIterable<Uint8Array | string>, name: string)
 }
 
 function unreadable(name: string, cause: unknown): Error {
-  return new Error(`Cannot read ${name}: ${whyNot(cause) ?? 'the input ended with an error'}.`, { cause })
+  const why = whyNot(cause) ?? 'the input ended with an error'
+  return new Error(`Cannot read ${name}: ${why}. Name a file of records, or - for standard input.`, { cause })
 }
 
 interface SealedFile {

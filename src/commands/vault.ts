@@ -33,7 +33,8 @@ export async function openConfiguredVault({ file, upstream, env }: VaultChoice):
   const chosen = upstream === null ? vaults : vaults.filter(({ name }) => name === upstream)
   const [first, second] = chosen
   const names = vaults.map(({ name }) => name).join(', ')
-  if (vaults.length === 0) throw new Error('No vault is configured.')
+  if (vaults.length === 0)
+    throw new Error('No vault is configured: no upstream has `platform: vault`. Add one, or name another --config.')
   if (first === undefined) throw new UsageError(`--upstream: there is no vault of that name; there is: ${names}.`)
   if (second !== undefined) throw new UsageError(`Several vaults are configured; choose one with --upstream: ${names}.`)
   return needing(openStore(first.options as VaultOptions))
@@ -169,7 +170,7 @@ export async function copyVault(
   { prune = false }: CopyFlags,
   { out, err }: Output,
 ): Promise<0 | 1> {
-  if (from.sql.place === to.sql.place) throw new Error('--to: it is the same vault as --from.')
+  if (from.sql.place === to.sql.place) throw new UsageError('--to: it is the same vault as --from.')
   const progress = createProgress(err, 'Copying')
   const { written, unchanged, damaged, extra } = await copyAccounts(from, to, { prune, onProgress: progress.update })
   progress.end()

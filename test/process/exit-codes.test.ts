@@ -87,7 +87,11 @@ const cases: readonly Case[] = [
   { args: ['providers'], code: 0, says: /google/ },
   { args: ['providers', 'show', 'google'], code: 0, says: /google/ },
   { args: ['providers', 'show', 'gogle'], code: 1, says: /did you mean/ },
-  { args: ['audit', 'verify', 'nowhere.ndjson', ...good], code: 1, says: /^nowhere\.ndjson: not found\n$/ },
+  {
+    args: ['audit', 'verify', 'nowhere.ndjson', ...good],
+    code: 1,
+    says: /^Cannot read nowhere\.ndjson: not found\. Name the files/,
+  },
   { args: ['audit', 'verify', 'forged.ndjson', ...good], code: 1, says: /forged\.ndjson:1/ },
   { args: ['audit', 'verify', ...good], code: 2, says: /name the files to verify/ },
   { args: ['audit', 'fingerprint', ...good], code: 1, says: /audit\.key is not set/, input: 'invented-at' },

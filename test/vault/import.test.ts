@@ -57,7 +57,7 @@ test('an empty array is no problem; an empty input is one', async () => {
 test('an input that cannot be read is named, and nothing of it is written', async () => {
   const options = newVault()
   const store = await open(options)
-  await expect(openImport(join(testFolder().path, 'missing'))).rejects.toThrow(/^Cannot read .*missing: not found\.$/)
+  await expect(openImport(join(testFolder().path, 'missing'))).rejects.toThrow(/^Cannot read .*missing: not found\. /)
   async function* broken() {
     yield await Promise.resolve(toLines(two))
     throw new Error('invented-token-1 in a message')
