@@ -23,11 +23,11 @@ export default {
       to: { couldNotResolve: true },
     },
     {
-      name: 'no-dev-dependencies',
-      comment: 'what the server needs must be there in production',
+      name: 'no-unlisted-dependencies',
+      comment: 'what the server needs is installed beside it or vendored (docs/adr/0015-vendored-packages.md)',
       severity: 'error',
       from: { path: '^src/' },
-      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg'] },
+      to: { dependencyTypes: ['npm-no-pkg'] },
     },
     only('lib-knows-nothing', '^src/lib/', '^src/(?!lib/)', 'lib has no product words: it imports nothing of ours'),
     only(

@@ -1,7 +1,7 @@
 /** Puts the packed package into an empty project, and other versions of Node beside it; `walk.ts` uses both. */
 import { execFile } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
@@ -38,16 +38,21 @@ export async function install(tarball: string, node: string, project: string, is
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }')
   if (isLinked) {
     await run('tar', ['-xzf', tarball, '-C', installed, '--strip-components=1'])
-    link(join(root, 'node_modules'), join(project, 'node_modules'))
+    linkDependencies(join(project, 'node_modules'))
   } else await run('npm', ['install', '--no-audit', '--no-fund', tarball], { cwd: project })
   const { bin } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as { bin: { tokengraph: string } }
   return { node, project, command: join(installed, bin.tokengraph) }
 }
 
-function link(from: string, to: string): void {
-  for (const name of readdirSync(from))
-    if (name.startsWith('@')) {
-      mkdirSync(join(to, name), { recursive: true })
-      link(join(from, name), join(to, name))
-    } else if (!name.startsWith('.') && name !== 'tokengraph') symlinkSync(join(from, name), join(to, name))
+/** Links what the registry would install beside the package, and nothing that only this repository has. */
+function linkDependencies(to: string): void {
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Readonly<Record<string, { readonly dev?: boolean }>>
+  }
+  for (const [folder, { dev }] of Object.entries(packages)) {
+    const [, name] = /^node_modules\/((?:@[^/]+\/)?[^/]+)$/.exec(folder) ?? []
+    if (name === undefined || dev === true) continue
+    mkdirSync(dirname(join(to, name)), { recursive: true })
+    symlinkSync(join(root, folder), join(to, name))
+  }
 }

@@ -1,10 +1,11 @@
 /**
- * The software bill of materials of what production installs, as CycloneDX JSON on standard output: `npm run -s sbom`.
- * It comes out of the lockfile, so that it says the same on every machine.
+ * The software bill of materials of what runs in production, installed or vendored, as CycloneDX JSON on standard output:
+ * `npm run -s sbom`. It comes out of the lockfile, so that it says the same on every machine.
  */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { vendor } from './vendor.ts'
 
 const root = new URL('..', import.meta.url)
 const read = (file: string): unknown => JSON.parse(readFileSync(new URL(file, root), 'utf8'))
@@ -28,7 +29,11 @@ const bomShape = z.looseObject({
 })
 
 const manifest = z
-  .object({ name: z.string(), dependencies: z.record(z.string(), z.string()) })
+  .object({
+    name: z.string(),
+    dependencies: z.record(z.string(), z.string()),
+    devDependencies: z.record(z.string(), z.string()),
+  })
   .parse(read('package.json'))
 const lock = z
   .object({ packages: z.record(z.string(), z.object({ version: z.string(), dev: z.boolean().optional() })) })
@@ -42,22 +47,26 @@ const printed = execFileSync(
 )
 const bom = bomShape.parse(JSON.parse(printed))
 
-const production = new Set(
-  Object.entries(lock.packages)
-    .filter(([folder, { dev }]) => folder !== '' && dev !== true)
-    .map(([folder, { version }]) => `${folder.replace(/^.*node_modules\//, '')}@${version}`),
-)
+const production = Object.entries(lock.packages)
+  .filter(([folder, { dev }]) => folder !== '' && dev !== true)
+  .map(([folder, { version }]) => `${folder.replace(/^.*node_modules\//, '')}@${version}`)
+const shipped = new Set([...production, ...(await vendor(null)).keys()])
 const self = bom.metadata.component['bom-ref']
-const direct = new Set(Object.entries(manifest.dependencies).map(([name, version]) => `${name}@${version}`))
+/** Of the development dependencies, those that are vendored. */
+const direct = new Set(
+  Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })
+    .map(([name, version]) => `${name}@${version}`)
+    .filter((id) => shipped.has(id)),
+)
 
 bom.metadata.component.name = manifest.name
 bom.components = bom.components
-  .filter(({ name, version }) => production.has(`${name}@${version}`))
+  .filter(({ name, version }) => shipped.has(`${name}@${version}`))
   .map((row) => component.parse(row))
 bom.dependencies = bom.dependencies
-  .filter(({ ref }) => ref === self || production.has(ref))
+  .filter(({ ref }) => ref === self || shipped.has(ref))
   .map((row) => ({
     ...row,
-    dependsOn: row.dependsOn.filter((ref) => (row.ref === self ? direct.has(ref) : production.has(ref))),
+    dependsOn: row.dependsOn.filter((ref) => (row.ref === self ? direct.has(ref) : shipped.has(ref))),
   }))
 process.stdout.write(`${JSON.stringify(bom, null, 2)}\n`)

@@ -1,37 +1,28 @@
 /** The package as it is published: packed, unpacked into another project, and used from there. */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import ts from 'typescript'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { install, pack } from '../../scripts/install-package.ts'
 import { makeFolder } from '../kit/folder.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const run = promisify(execFile)
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { bin: { tokengraph: string } }
 const project = makeFolder()
+let tarball = ''
 const installed = join(project.path, 'node_modules', 'tokengraph')
 /** What `npx tokengraph` runs. */
 const command = join(installed, manifest.bin.tokengraph)
 
 beforeAll(async () => {
-  await run('npm', ['pack', '--pack-destination', project.path], { cwd: root })
-  const [tarball = ''] = readdirSync(project.path).filter((name) => name.endsWith('.tgz'))
-  mkdirSync(installed, { recursive: true })
-  await run('tar', ['-xzf', join(project.path, tarball), '-C', installed, '--strip-components=1'])
+  tarball = await pack(project.path)
   // Its dependencies, without a registry: those of the repository.
-  const link = (from: string, to: string): void => {
-    for (const name of readdirSync(from))
-      if (name.startsWith('@')) {
-        mkdirSync(join(to, name), { recursive: true })
-        link(join(from, name), join(to, name))
-      } else if (!name.startsWith('.') && name !== 'tokengraph') symlinkSync(join(from, name), join(to, name))
-  }
-  link(join(root, 'node_modules'), join(project.path, 'node_modules'))
-  writeFileSync(join(project.path, 'package.json'), '{ "type": "module" }')
+  await install(tarball, process.execPath, project.path, true)
 }, 180_000)
 
 const node = async (...args: string[]) =>
@@ -78,7 +69,6 @@ require(${JSON.stringify(command)})`,
   })
 
   test('is walked by a newcomer, two developers and a platform engineer, who get where they want', async () => {
-    const tarball = join(project.path, readdirSync(project.path).find((name) => name.endsWith('.tgz')) ?? '')
     // No test asks a registry.
     const args = [join(root, 'scripts/walk.ts'), '--linked', '--tarball', tarball]
     const { stdout } = await run(process.execPath, args, { cwd: root })

@@ -1,6 +1,9 @@
 /** What `package.json` and the lockfile say; read as they lie in the repository. */
 import { readFileSync } from 'node:fs'
+import { relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
+import { vendor } from '../../scripts/vendor.ts'
 
 export const root = new URL('../../', import.meta.url)
 
@@ -43,6 +46,17 @@ export const installed: ReadonlyMap<string, Entry> = new Map(
 
 /** What `npm ci --omit=dev` installs. */
 export const production: ReadonlyMap<string, Entry> = new Map([...installed].filter(([, { dev }]) => dev !== true))
+
+/** What is run in production: what is installed, and what the package has inside (`dist/vendor/`). */
+export async function findShipped(): Promise<ReadonlyMap<string, Entry>> {
+  const folders = [...(await vendor(null)).values()].map((folder) => relative(fileURLToPath(root), folder))
+  const vendored = folders.map((folder): [string, Entry] => {
+    const entry = installed.get(folder)
+    if (entry === undefined) throw new Error(`${folder} is not in the lockfile`)
+    return [folder, entry]
+  })
+  return new Map([...production, ...vendored])
+}
 
 /** `b` for `node_modules/a/node_modules/b`. */
 export function packageName(folder: string): string {
