@@ -20,6 +20,8 @@ export interface SqliteThread {
    * take effect after that.
    */
   all(sql: string, values: readonly SqlValue[], timeoutMs: number): Promise<readonly SqlRow[]>
+  /** As `all`, but `timeoutMs` is for locks alone: what became of the statement is known, however long the disk takes. */
+  settled(sql: string, values: readonly SqlValue[], timeoutMs: number): Promise<readonly SqlRow[]>
   /** Statements under way are rejected. */
   close(): Promise<void>
 }
@@ -54,7 +56,8 @@ type Reply =
 interface Waiting {
   resolve(rows: readonly SqlRow[]): void
   reject(error: Error): void
-  readonly timer: NodeJS.Timeout
+  /** Of a call that does not wait for its outcome. */
+  readonly timer: NodeJS.Timeout | undefined
 }
 
 /** Marks the thread as this module's own. */
@@ -110,26 +113,29 @@ export function openSqliteThread(path: string, options: ThreadOptions = { readOn
   let worker: Worker | null = start()
   let isClosed = false
 
+  async function ask(sql: string, values: readonly SqlValue[], timeoutMs: number, isTimed: boolean) {
+    if (isClosed) throw sqliteError(SQLITE_INTERRUPT, 'the database is closed')
+    const { promise, resolve, reject } = Promise.withResolvers<readonly SqlRow[]>()
+    const id = ++last
+    const onTimeout = (): void => {
+      settle(id)?.reject(sqliteError(SQLITE_BUSY, 'the database is locked'))
+    }
+    waiting.set(id, { resolve, reject, timer: isTimed ? setTimeout(onTimeout, timeoutMs) : undefined })
+    worker ??= start()
+    worker.ref()
+    try {
+      worker.postMessage({ id, sql, values, until: sharedMs() + timeoutMs } satisfies Task)
+    } catch (error) {
+      // A value that no thread can be given.
+      settle(id)
+      throw error
+    }
+    return promise
+  }
+
   return {
-    async all(sql, values, timeoutMs) {
-      if (isClosed) throw sqliteError(SQLITE_INTERRUPT, 'the database is closed')
-      const { promise, resolve, reject } = Promise.withResolvers<readonly SqlRow[]>()
-      const id = ++last
-      const timer = setTimeout(() => {
-        settle(id)?.reject(sqliteError(SQLITE_BUSY, 'the database is locked'))
-      }, timeoutMs)
-      waiting.set(id, { resolve, reject, timer })
-      worker ??= start()
-      worker.ref()
-      try {
-        worker.postMessage({ id, sql, values, until: sharedMs() + timeoutMs } satisfies Task)
-      } catch (error) {
-        // A value that no thread can be given.
-        settle(id)
-        throw error
-      }
-      return promise
-    },
+    all: (sql, values, timeoutMs) => ask(sql, values, timeoutMs, true),
+    settled: (sql, values, timeoutMs) => ask(sql, values, timeoutMs, false),
     async close() {
       isClosed = true
       const closing = worker

@@ -65,9 +65,9 @@ export async function openSqlite(file: string, busyTimeoutMs: number | null = nu
     createFile(path)
     const writer = open(false, durable)
     const run = runOn(writer, busyTimeoutMs ?? BUSY_TIMEOUT_MS)
-    const transaction = createTransactions(run)
+    const transaction = createTransactions(run, settledOn(writer))
     const opening = runOn(writer, busyTimeoutMs ?? OPENING_TIMEOUT_MS)
-    await migrateSqlite(opening, createTransactions(opening).run)
+    await migrateSqlite(opening, createTransactions(opening, settledOn(writer)).run)
     const [mode] = await opening<{ readonly synchronous: number }>('PRAGMA synchronous')
     if (mode?.synchronous !== SYNCHRONOUS_FULL) throw new Error('it does not keep `synchronous = FULL`')
     const reader = open(true, [nameConnection])
@@ -79,7 +79,7 @@ export async function openSqlite(file: string, busyTimeoutMs: number | null = nu
       version: connectionVersion,
       transaction: transaction.run,
       explain: explainError,
-      compact: () => truncateLog(transaction.alone),
+      compact: () => truncateLog(transaction.settled),
       close,
     }
   } catch (cause) {
@@ -99,8 +99,21 @@ function runOn(thread: SqliteThread, waitMs: number): Run {
     (await thread.all(sql, values, waitMs)) as unknown as readonly Row[]
 }
 
-/** The thread has one connection: a statement outside of the transaction (`alone`) waits for its end. */
-function createTransactions(run: Run): { readonly run: Transaction; readonly alone: Run } {
+/** For what no other process is in the way of: what runs under the write lock, or gives up at once. */
+function settledOn(thread: SqliteThread): Run {
+  return async <Row>(sql: string, values: readonly SqlValue[] = []) =>
+    (await thread.settled(sql, values, BUSY_TIMEOUT_MS)) as unknown as readonly Row[]
+}
+
+/**
+ * The thread has one connection: a statement outside of the transaction (`alone`, and `settled`, whose outcome is
+ * waited for) waits for its end. `inside` runs what is in it, and knows the outcome: a COMMIT that is given up may have taken effect, and that of a million rows takes longer
+ * than any lock is waited for.
+ */
+function createTransactions(
+  run: Run,
+  inside: Run,
+): { readonly run: Transaction; readonly alone: Run; readonly settled: Run } {
   let last: Promise<unknown> = Promise.resolve()
   let waiting = 0
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -110,18 +123,19 @@ function createTransactions(run: Run): { readonly run: Transaction; readonly alo
   }
   return {
     alone: (sql, values) => (waiting === 0 ? run(sql, values) : inTurn(() => run(sql, values))),
+    settled: (sql, values) => inTurn(() => inside(sql, values)),
     run(work) {
       waiting += 1
       return inTurn(async () => {
         // Takes the write lock first, so it cannot deadlock.
         await run('BEGIN IMMEDIATE')
         try {
-          const result = await work(run)
-          await run('COMMIT')
+          const result = await work(inside)
+          await inside('COMMIT')
           return result
         } catch (error) {
           // SQLite has already rolled back after some failures, such as a full disk.
-          await run('ROLLBACK').catch(() => undefined)
+          await inside('ROLLBACK').catch(() => undefined)
           throw error
         }
       }).finally(() => {

@@ -1,0 +1,33 @@
+/** What is particular to the vault in a SQLite file. */
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { openSqlite } from '../../../src/upstreams/vault/store/sqlite.ts'
+import { testFolder } from '../../kit/folder.ts'
+
+const WAIT_MS = 1000
+const counting = (to: number): string =>
+  `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${String(to)}) SELECT max(i) AS i FROM n`
+
+// As the COMMIT of a million rows does, which was taken for a lock, and the import for one that had failed.
+test('the outcome of a statement under the write lock is waited for, however long it takes', async () => {
+  const path = join(testFolder().path, 'vault.sqlite')
+  const store = await openSqlite(path, WAIT_MS)
+  const other = await openSqlite(path, WAIT_MS)
+  try {
+    let to = 1_000_000
+    const isFast = (): Promise<boolean> =>
+      store.read(counting(to), [], WAIT_MS).then(
+        () => true,
+        () => false,
+      )
+    while (await isFast()) to *= 2
+    const rows = await store.transaction(async (run) => {
+      const counted = await run(counting(to))
+      await expect(other.transaction(() => Promise.resolve())).rejects.toMatchObject({ errcode: 5 })
+      return counted
+    })
+    expect(rows).toMatchObject([{ i: to }])
+  } finally {
+    await Promise.all([store.close(), other.close()])
+  }
+}, 120_000)
