@@ -4,12 +4,12 @@
  * lock, and a writer without one is detected, after which every write fails.
  */
 import { hash } from 'node:crypto'
-import { constants, statSync } from 'node:fs'
+import { constants, statSync, writeSync } from 'node:fs'
 import { mkdir, open, readdir, rename, unlink, writeFile } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { Reason } from '../errors.ts'
-import { isoNow } from '../lib/clock.ts'
+import { isoNow, monotonicMs } from '../lib/clock.ts'
 import { whyNot } from '../lib/files.ts'
 import type { AuditSink } from './log.ts'
 import type { FileAuditConfig } from './options.ts'
@@ -25,6 +25,7 @@ const SYNC_MS = 50
 export async function openFileSink(options: FileSinkOptions, keys: AuditKeys): Promise<AuditSink> {
   const { path, max_bytes: maxBytes, keep, fsync } = options
   const { unlock, tail, opened } = await openChain(path, keys)
+  const writeFully = createWriter()
   let file: FileHandle | null = opened
   let { size, ino: inode } = await file.stat()
   let { firstSeq } = tail
@@ -169,10 +170,31 @@ async function openToAppend(path: string): Promise<FileHandle> {
   return open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND, 0o600)
 }
 
-async function writeFully(file: FileHandle, bytes: Buffer): Promise<void> {
-  let written = 0
-  // A disk that is nearly full writes a part first and fails on the rest.
-  while (written < bytes.length) written += (await file.write(bytes, written)).bytesWritten
+/** Milliseconds that a write may take of the event loop, and for how long writes go to a thread after one that took longer. */
+const [QUICK_MS, THREADED_MS] = [5, 10_000]
+
+/**
+ * Writes all of the bytes. Most writes end in the memory of the system, where a thread costs several times as much as the
+ * write; one that was slow shows a disk that makes writers wait, and the next ones wait in a thread. `nowMs` is the monotonic clock.
+ */
+export function createWriter(nowMs: () => number = monotonicMs) {
+  let threadedUntil = -Infinity
+  const writeSome = (file: FileHandle, bytes: Buffer, from: number): number => {
+    const began = nowMs()
+    try {
+      return writeSync(file.fd, bytes, from)
+    } finally {
+      const ended = nowMs()
+      if (ended - began > QUICK_MS) threadedUntil = ended + THREADED_MS
+    }
+  }
+  return async (file: FileHandle, bytes: Buffer): Promise<void> => {
+    let written = 0
+    // A disk that is nearly full writes a part first and fails on the rest.
+    while (written < bytes.length)
+      written +=
+        nowMs() < threadedUntil ? (await file.write(bytes, written)).bytesWritten : writeSome(file, bytes, written)
+  }
 }
 
 /** Makes a rename survive a power failure. */
