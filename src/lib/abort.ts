@@ -92,16 +92,11 @@ export function within<T>(promise: Promise<T>, at: number, late: () => Error): P
     const stop = callAt(at, () => {
       reject(late())
     })
-    promise.then(
-      (value) => {
-        stop()
-        resolve(value)
-      },
-      (error: Error) => {
-        stop()
-        reject(error)
-      },
-    )
+    const settle = (): void => {
+      stop()
+      resolve(promise)
+    }
+    promise.then(settle, settle)
   })
 }
 
