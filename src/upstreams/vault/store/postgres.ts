@@ -2,7 +2,7 @@
  * The vault in PostgreSQL, for any number of machines. What a request does is one statement each, so that a pooler may
  * give every statement another session; only the command line uses transactions.
  */
-import type { Pool as PgPool, PoolClient } from 'pg'
+import type { Pool as PgPool, PoolClient, QueryConfig } from 'pg'
 import { migratePostgres } from './tables.ts'
 import type { Dialect, Run, Sql, SqlValue, Transaction } from './sql.ts'
 
@@ -15,6 +15,8 @@ export interface PostgresOptions {
 /** Milliseconds to wait for a connection, and for the answer of a statement. */
 const CONNECT_TIMEOUT_MS = 5000
 const STATEMENT_TIMEOUT_MS = 5000
+/** Milliseconds for the answer to a COMMIT: of what is given up, nobody knows whether it took effect. */
+const COMMIT_TIMEOUT_MS = 600_000
 /** Types by their OIDs: BIGINT, which the driver returns as text, and BYTEA, which PostgreSQL writes as `\\x` and hex. */
 const INT8 = 20
 const BYTEA = 17
@@ -95,19 +97,38 @@ function transactionsOf(pool: PgPool): Transaction {
   return async (work) => {
     const client = await pool.connect()
     let broken: Error | undefined
+    // Its next statement rejects as well. An error that nobody listens to ends the process.
+    const onBroken = (error: Error): void => {
+      broken = error
+    }
+    client.on('error', onBroken)
     try {
       await client.query('BEGIN')
       const result = await work(runOn(client))
-      await client.query('COMMIT')
+      await commit(client)
       return result
     } catch (error) {
+      // What says why, and not that nothing can be asked any more.
+      const cause = error instanceof Error && 'code' in error ? error : (broken ?? error)
       await client.query('ROLLBACK').catch((failure: unknown) => {
-        broken = failure instanceof Error ? failure : new Error('the rollback failed')
+        broken ??= failure instanceof Error ? failure : new Error('the rollback failed')
       })
-      throw error
+      throw cause
     } finally {
+      client.off('error', onBroken)
       client.release(broken)
     }
+  }
+}
+
+/** A COMMIT that waits for a replica is no failure; one whose connection breaks may have taken effect. */
+async function commit(client: PoolClient): Promise<void> {
+  try {
+    // The types of the driver lack the member.
+    await client.query({ text: 'COMMIT', query_timeout: COMMIT_TIMEOUT_MS } as QueryConfig)
+  } catch (cause) {
+    const isAnswer = cause instanceof Error && 'code' in cause && /^[0-9A-Z]{5}$/.test(String(cause.code))
+    throw isAnswer ? cause : Object.assign(new Error('no answer to COMMIT', { cause }), { code: 'COMMIT_UNKNOWN' })
   }
 }
 
@@ -128,6 +149,9 @@ const explanations: Readonly<Record<string, string>> = {
   '25006': 'it is read-only; connect to the primary server',
   '57P01': 'it is shutting down; try again when it is back',
   '57P03': 'it is starting up; try again in a moment',
+  '40P01': 'another transaction waited for this one; try again',
+  '55P03': 'another transaction holds its rows; try again when that has ended',
+  COMMIT_UNKNOWN: 'it did not say whether it kept what was written; look, before you write it again',
   ECONNREFUSED: 'nothing listens there; start the server, or correct `database_url`',
   ENOTFOUND: 'its host name does not resolve; correct `database_url`',
   ETIMEDOUT: 'it does not answer; check the network, or correct `database_url`',
@@ -143,5 +167,8 @@ function explainError(error: unknown): string | null {
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown reason'
   const code = 'code' in error ? String(error.code) : ''
-  return explanations[code] ?? (code === '' ? error.message : `the database answers with ${code}`)
+  if (code !== '') return explanations[code] ?? `the database answers with ${code}`
+  if (/timeout/i.test(error.message)) return 'it did not answer in time; try again, or look what keeps it busy'
+  if (/connection terminated/i.test(error.message)) return 'the connection broke; try again when it is back'
+  return error.message
 }
