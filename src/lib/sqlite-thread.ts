@@ -210,8 +210,9 @@ function serve(port: NonNullable<typeof parentPort>, path: string, { readOnly, s
   }
 
   port.on('message', (task: Task) => {
-    // Given up by whoever asked, while an earlier statement waited.
-    if (task.until > sharedMs()) port.postMessage(answer(task))
+    // Its time went by while an earlier statement waited, or while the process stood still: it is not begun any more.
+    const isLate = task.until <= sharedMs()
+    port.postMessage(isLate ? { id: task.id, errcode: SQLITE_BUSY, message: 'the database is locked' } : answer(task))
   })
 }
 

@@ -65,9 +65,10 @@ export async function openSqlite(file: string, busyTimeoutMs: number | null = nu
     createFile(path)
     const writer = open(false, durable)
     const run = runOn(writer, busyTimeoutMs ?? BUSY_TIMEOUT_MS)
-    const transaction = createTransactions(run, settledOn(writer))
-    const opening = runOn(writer, busyTimeoutMs ?? OPENING_TIMEOUT_MS)
-    await migrateSqlite(opening, createTransactions(opening, settledOn(writer)).run)
+    const transaction = createTransactions(run, settledOn(writer, busyTimeoutMs ?? BUSY_TIMEOUT_MS))
+    const openingMs = busyTimeoutMs ?? OPENING_TIMEOUT_MS
+    const opening = runOn(writer, openingMs)
+    await migrateSqlite(opening, createTransactions(opening, settledOn(writer, openingMs)).run)
     const [mode] = await opening<{ readonly synchronous: number }>('PRAGMA synchronous')
     if (mode?.synchronous !== SYNCHRONOUS_FULL) throw new Error('it does not keep `synchronous = FULL`')
     const reader = open(true, [nameConnection])
@@ -99,16 +100,16 @@ function runOn(thread: SqliteThread, waitMs: number): Run {
     (await thread.all(sql, values, waitMs)) as unknown as readonly Row[]
 }
 
-/** For what no other process is in the way of: what runs under the write lock, or gives up at once. */
-function settledOn(thread: SqliteThread): Run {
+/** For statements whose outcome must be known. */
+function settledOn(thread: SqliteThread, waitMs: number): Run {
   return async <Row>(sql: string, values: readonly SqlValue[] = []) =>
-    (await thread.settled(sql, values, BUSY_TIMEOUT_MS)) as unknown as readonly Row[]
+    (await thread.settled(sql, values, waitMs)) as unknown as readonly Row[]
 }
 
 /**
- * The thread has one connection: a statement outside of the transaction (`alone`, and `settled`, whose outcome is
- * waited for) waits for its end. `inside` runs what is in it, and knows the outcome: a COMMIT that is given up may have taken effect, and that of a million rows takes longer
- * than any lock is waited for.
+ * The thread has one connection: a statement outside of the transaction (`alone`, and `settled`, whose outcome is waited
+ * for) waits for its end. So is that of each statement in it: a BEGIN that is given up may have taken effect, and leaves
+ * the connection in a transaction for ever; a COMMIT, too, and that of a million rows takes longer than a lock is waited for.
  */
 function createTransactions(
   run: Run,
@@ -128,7 +129,7 @@ function createTransactions(
       waiting += 1
       return inTurn(async () => {
         // Takes the write lock first, so it cannot deadlock.
-        await run('BEGIN IMMEDIATE')
+        await inside('BEGIN IMMEDIATE')
         try {
           const result = await work(inside)
           await inside('COMMIT')
