@@ -1,6 +1,8 @@
 /** A read refreshes what is over, exactly once, and says what it cannot (docs/promises.md R1, R5). */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
+import { accountRecord } from '../../../src/upstreams/vault/store/record.ts'
+import { writeAccounts } from '../../../src/upstreams/vault/store/write.ts'
 import { openReader, openScene } from './scene.ts'
 
 const inSeconds = (seconds: number): number => Math.floor(Date.now() / 1000) + seconds
@@ -73,6 +75,51 @@ test('at the deadline of the caller a token that still lives is handed out, and 
   expect(answer).toMatchObject({ token: grant.accessToken })
   await upstream.finish?.()
   expect((await read('u1')).token).not.toBe(grant.accessToken)
+})
+
+describe('an import while the refresh token is presented', () => {
+  const account = { user_id: 'u1', provider: 'acme', external_account_id: 'a_u1' }
+
+  test('of a record without one, or with the same: what comes back is kept, and nobody else presents it', async () => {
+    for (const names of [[], ['refresh_token']] as const) {
+      const { server, connect, open, row, store } = await openScene({ reuse: 'refused' })
+      const grant = await connect('u1')
+      server.behave(() => ({ delayMs: 500 }))
+      const [first, second] = [open(), open()]
+      const reading = first.read('u1')
+      await expect.poll(() => server.posts).toBe(1)
+      const before = await row('u1')
+      const given = { ...account, token: 'invented-old', expires_at: 1_700_000_001, label: 'work' }
+      const same = names.length === 0 ? {} : { refresh_token: grant.refreshToken }
+      await writeAccounts(store, [accountRecord.parse({ ...given, ...same })])
+      const { lease_owner, attempt_digest } = before
+      expect(await row('u1')).toMatchObject({ label: 'work', lease_owner, attempt_digest })
+      const also = second.read('u1')
+      const { alive, accessToken } = server.grant(grant.id)
+      expect([(await reading).problem, (await also).problem, alive]).toEqual([null, null, true])
+      expect((await first.read('u1')).token).toBe(server.grant(grant.id).accessToken)
+      expect(accessToken).not.toBe('')
+      expect(await row('u1')).toMatchObject({ state: 'ACTIVE', label: 'work', lease_owner: null })
+      expect(server.posts).toBe(1)
+      expect(first.warnings).toEqual([])
+    }
+  })
+
+  test('of a record with another one: that is the live one, and what comes back is not', async () => {
+    const { server, connect, open, row, store } = await openScene()
+    await connect('u1')
+    server.behave(() => ({ delayMs: 500 }))
+    const { read, warnings } = open()
+    const reading = read('u1')
+    await expect.poll(() => server.posts).toBe(1)
+    const other = server.newGrant()
+    const given = { ...account, token: other.accessToken, refresh_token: other.refreshToken, expires_at: null }
+    await writeAccounts(store, [accountRecord.parse(given)])
+    expect(await row('u1')).toMatchObject({ lease_owner: null, attempt_digest: null })
+    await reading
+    expect((await read('u1')).token).toBe(other.accessToken)
+    expect(warnings.map(({ message }) => message)).toEqual(['new tokens came too late: others were stored meanwhile'])
+  })
 })
 
 describe('what the provider answers', () => {

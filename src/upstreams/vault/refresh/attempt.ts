@@ -6,8 +6,6 @@
  * Whatever happens, the row is left in a state that says what happened (docs/adr/0006-leases-and-generations.md has the crash
  * table and the sources).
  */
-import { hash } from 'node:crypto'
-import { reveal } from '../../kit.ts'
 import type { UpstreamDeps } from '../../kit.ts'
 import type { Grant, OAuthClient } from '../clients/clients.ts'
 import type { Exchanged, TokenEndpoint } from '../clients/token-endpoint.ts'
@@ -21,7 +19,7 @@ import type { ClientHealth } from './client-health.ts'
 import { isOldEnough, isRenewable, leftOf, pauseMs, verdictOn } from './decide.ts'
 import type { Verdict } from './decide.ts'
 import { dueIn } from './due.ts'
-import { lifeOf, placeOf } from './keep.ts'
+import { digestOf, lifeOf, placeOf } from './keep.ts'
 import type { Keeper } from './keep.ts'
 import type { Ending, Leases } from './leases.ts'
 
@@ -92,7 +90,7 @@ export function createAttempt({ leases, keeper, health, keyring, options, endpoi
     }
     const presented = provider.refresh.uses === 'access_token' ? secrets.token : secrets.refresh_token
     if (presented === null) return row
-    const digest = hash('sha256', JSON.stringify([row.row_id, reveal(presented)]), 'base64url')
+    const digest = digestOf(row, presented)
     return present({ row, client, owner, isUsed, secrets, verdict, startedMs: row.now_ms, digest, times: 0 })
   }
 

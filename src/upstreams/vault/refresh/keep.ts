@@ -2,8 +2,9 @@
  * New tokens on their way into the database. Of two answers to one refresh token, the one that was asked for later is the
  * live one, whoever writes first; what the database does not take waits in the spool.
  */
-import { CodedError, monotonicMs } from '../../kit.ts'
-import type { UpstreamDeps } from '../../kit.ts'
+import { hash } from 'node:crypto'
+import { CodedError, monotonicMs, reveal } from '../../kit.ts'
+import type { Secret, UpstreamDeps } from '../../kit.ts'
 import type { Outbox } from '../disconnect/outbox.ts'
 import type { Keyring, RowIdentity } from '../store/crypto.ts'
 import type { Reader, ReadRow } from '../store/read.ts'
@@ -67,9 +68,9 @@ export function createKeeper({ reader, leases, spool, keyring, outbox, warn }: K
     const current = await again(row)
     if (current === null) return giveUp(entry)
     // Of two answers to one refresh token, the one that was asked for later is the live one.
+    const { source_digest: source, source_started_ms: startedMs } = entry.fresh
     const isOvertaken =
-      current.source_digest !== entry.fresh.source_digest ||
-      (current.source_started_ms ?? 0) >= entry.fresh.source_started_ms
+      current.source_digest === source ? (current.source_started_ms ?? 0) >= startedMs : !holds(current, source)
     if (isOvertaken) {
       warn('new tokens came too late: others were stored meanwhile', placeOf(row))
       return current
@@ -77,6 +78,12 @@ export function createKeeper({ reader, leases, spool, keyring, outbox, warn }: K
     const opened = openSecrets({ ...row, ...entry.fresh, generation: entry.identity.generation + 1 }, keyring)
     const fresh = sealFor(current, opened, lifeOf(entry.fresh))
     return commit({ ...entry, identity: identityOf(current), fresh }, current)
+  }
+
+  /** Whether the row still has what was presented: an import changed the account, and not its refresh token. */
+  function holds(row: ReadRow, source: string): boolean {
+    const { refresh_token, token } = openSecrets(row, keyring)
+    return [refresh_token, token].some((presented) => presented !== null && digestOf(row, presented) === source)
   }
 
   /** The account was removed while its refresh was under way: what came back is live, and nobody holds it any more. */
@@ -104,6 +111,11 @@ export function createKeeper({ reader, leases, spool, keyring, outbox, warn }: K
       }
     },
   }
+}
+
+/** Names what was presented for new tokens, in columns that are not sealed. */
+export function digestOf({ row_id }: Pick<ReadRow, 'row_id'>, presented: Secret): string {
+  return hash('sha256', JSON.stringify([row_id, reveal(presented)]), 'base64url')
 }
 
 function identityOf({ row_id, user_id, provider, external_account_id, generation }: ReadRow): RowIdentity {

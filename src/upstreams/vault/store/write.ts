@@ -26,13 +26,19 @@ const columns = [
 
 /** What is known of the life of tokens begins anew with tokens from outside. */
 const cleared = [
-  ...['state_reason', 'issued_at_ms', 'lifetime_seconds', 'refresh_expires_at', 'lease_owner', 'lease_until_ms'],
-  ...['attempt_started_ms', 'attempt_digest', 'source_digest', 'source_started_ms', 'next_attempt_ms'],
+  ...['state_reason', 'issued_at_ms', 'lifetime_seconds', 'refresh_expires_at', 'next_attempt_ms'],
   ...['last_error_class', 'last_error_code', 'last_error_ms'],
 ]
+/** As long as somebody presents the refresh token that the account keeps, nobody else may. */
+const underWay = [
+  ...['lease_owner', 'lease_until_ms', 'attempt_started_ms', 'attempt_digest', 'source_digest', 'source_started_ms'],
+]
 
-/** Values of a row in the statement: those of its columns, and in how many milliseconds its refresh is due. */
-const WIDTH = columns.length + 1
+/**
+ * Values of a row in the statement: those of its columns, in how many milliseconds its refresh is due, and 1 where it keeps
+ * its refresh token, which `attempts` carries as far as to the row that is there.
+ */
+const WIDTH = columns.length + 2
 
 function statements(dialect: Dialect) {
   const accounts = dialect.table('accounts')
@@ -40,19 +46,22 @@ function statements(dialect: Dialect) {
   const rowAt = (first: number): string => {
     const value = (index: number): string => `$${String(first + index)}`
     const due = `${dialect.nowMs} + CAST(${value(columns.length)} AS BIGINT)`
-    return `(${columns.map((_, index) => value(index)).join(', ')}, ${due}, ${dialect.nowMs}, ${seconds}, ${seconds})`
+    const keeps = value(columns.length + 1)
+    return `(${columns.map((_, index) => value(index)).join(', ')}, ${due}, ${keeps}, ${dialect.nowMs}, ${seconds}, ${seconds})`
   }
+  const isUnderWay = `excluded.attempts = 1 AND stored.lease_until_ms > ${dialect.nowMs}`
   return {
     /** The rows of a JSON array of primary keys. */
     select: `SELECT stored.* FROM ${dialect.wanted} ${accounts} AS stored WHERE stored.user_id = wanted.value ->> 0
       AND stored.provider = wanted.value ->> 1 AND stored.external_account_id = wanted.value ->> 2`,
     // A row may have been refreshed since it was read: then it is read again.
     upsert: (rows: number): string => `
-  INSERT INTO ${accounts} AS stored (${columns.join(', ')}, refresh_due_ms, state_since_ms, created_at, updated_at)
+  INSERT INTO ${accounts} AS stored (${columns.join(', ')}, refresh_due_ms, attempts, state_since_ms, created_at, updated_at)
   VALUES ${Array.from({ length: rows }, (_, row) => rowAt(row * WIDTH + 1)).join(', ')}
   ON CONFLICT (user_id, provider, external_account_id) DO UPDATE
   SET ${columns.map((column) => `${column} = excluded.${column}`).join(', ')},
     ${cleared.map((column) => `${column} = NULL`).join(', ')}, state = 'ACTIVE', attempts = 0,
+    ${underWay.map((column) => `${column} = CASE WHEN ${isUnderWay} THEN stored.${column} END`).join(', ')},
     refresh_due_ms = excluded.refresh_due_ms, state_since_ms = excluded.state_since_ms, updated_at = excluded.updated_at
   WHERE stored.generation = excluded.generation - 1
   RETURNING row_id`,
@@ -174,7 +183,9 @@ export function prepareWrite(run: Run, { sql, keyring }: Pick<Store, 'sql' | 'ke
     if (which === 'changed' && stored !== null && fingerprint(stored) === fingerprint(merged)) return null
     const rowId = row?.row_id ?? randomUUID()
     const encoded = encodeRecord(merged, identify(merged, rowId, (row?.generation ?? 0) + 1), keyring)
-    const values = [...columns.map((column) => encoded[column]), dueAfterImport(merged)]
+    const kept = revealed(stored?.refresh_token)
+    const keeps = kept !== null && kept === revealed(merged.refresh_token) ? 1 : 0
+    const values = [...columns.map((column) => encoded[column]), dueAfterImport(merged), keeps]
     return { record, rowId, values, outcome: row === undefined ? 'added' : 'changed' }
   }
 
