@@ -16,14 +16,14 @@ const { values: flags } = parseArgs({
   options: { out: { type: 'string', default: join(root, 'dist') }, check: { type: 'boolean', default: true } },
   allowNegative: true,
 })
-const out = resolve(flags.out)
+const target = resolve(flags.out)
 
 function compile(): void {
   const { config } = ts.readConfigFile(join(root, 'tsconfig.build.json'), (path) => ts.sys.readFile(path)) as {
     config: object
   }
   const { options, fileNames } = ts.parseJsonConfigFileContent(config, ts.sys, root)
-  const program = ts.createProgram(fileNames, { ...options, outDir: out, noCheck: !flags.check })
+  const program = ts.createProgram(fileNames, { ...options, outDir: target, noCheck: !flags.check })
   const { diagnostics } = program.emit(undefined, undefined, undefined, false, { after: [toVendor] })
   const problems = [...(flags.check ? ts.getPreEmitDiagnostics(program) : []), ...diagnostics]
   if (problems.length > 0) throw new Error(ts.formatDiagnostics(problems, formatHost))
@@ -59,6 +59,6 @@ const toVendor: ts.TransformerFactory<ts.SourceFile> = (context) => (file) => {
   return ts.visitEachChild(file, visit, context)
 }
 
-rmSync(out, { recursive: true, force: true })
+rmSync(target, { recursive: true, force: true })
 compile()
-await vendor(out)
+await vendor(target)

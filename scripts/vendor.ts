@@ -45,11 +45,19 @@ function findImports(): ReadonlyMap<string, ReadonlySet<string>> {
     if (ts.isImportDeclaration(node) && node.importClause?.phaseModifier !== ts.SyntaxKind.TypeKeyword)
       add(node.moduleSpecifier, namesOf(node.importClause))
     if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) add(node.arguments[0], ['*'])
+    if (ts.isExportDeclaration(node) && node.moduleSpecifier !== undefined && !node.isTypeOnly)
+      refuse(node.moduleSpecifier)
     ts.forEachChild(node, visit)
   }
   for (const file of globSync('src/**/*.ts', { cwd: root }).toSorted())
     visit(ts.createSourceFile(file, readFileSync(join(root, file), 'utf8'), ts.ScriptTarget.ES2024))
   return found
+}
+
+/** No re-export is led to `dist/vendor/`. */
+function refuse(specifier: ts.Expression): void {
+  if (ts.isStringLiteral(specifier) && vendorFile(specifier.text) !== null)
+    throw new Error(`export { … } from '${specifier.text}': import it first, then export it`)
 }
 
 function namesOf(clause: ts.ImportClause | undefined): readonly string[] {
@@ -97,6 +105,7 @@ export async function vendor(to: string | null): Promise<Vendored> {
   })
   const options = { format: 'esm', chunkFileNames: 'vendor/shared/[name].js' } as const
   const { output } = await (to === null ? bundle.generate(options) : bundle.write({ ...options, dir: to }))
+  await bundle.close()
   const packages = new Map<string, string>()
   for (const chunk of output) {
     if (chunk.type !== 'chunk') continue
@@ -122,13 +131,24 @@ async function namesIn(specifier: string): Promise<readonly string[]> {
   return names.filter((name) => name !== 'module.exports' && name !== '__esModule')
 }
 
+/** What a package has inside that no manifest of ours names. */
+const embedded: Readonly<Record<string, string>> = {
+  '@graphql-yoga/render-graphiql': `Its page has inside, each under the MIT licence:
+- GraphiQL and graphql-language-service, Copyright (c) GraphQL Contributors
+- Monaco Editor, Copyright (c) Microsoft Corporation
+- React, Copyright (c) Meta Platforms, Inc. and affiliates
+
+`,
+}
+
 /** Permissive licences ask for their text to go along. */
 function notices(packages: Vendored): string {
   const texts = [...packages].map(([id, folder]) => {
-    const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name))
+    const file = readdirSync(folder).find((name) => /^licence|^license/i.test(name))
     const { license = 'no licence' } = manifestIn(folder)
     const text = file === undefined ? `${license}, says its package.json.` : readFileSync(join(folder, file), 'utf8')
-    return `${id}\n\n${text.trim()}\n`
+    const inside = embedded[id.slice(0, id.lastIndexOf('@'))] ?? ''
+    return `${id}\n\n${inside}${text.trim()}\n`
   })
   return texts.join(`\n${'-'.repeat(80)}\n\n`)
 }

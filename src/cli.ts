@@ -201,7 +201,7 @@ vault
   .addHelpText('after', recordHelp)
   .action(async (file: string | undefined, flags: VaultFlags & { from?: string } & SourceFlags) => {
     const { from } = flags
-    if ((from === undefined) === (file === undefined))
+    if ((from === undefined) === (file === undefined) || file === '')
       throw new UsageError('vault import: give a file, - for standard input, or --from; one of them.')
     if (file !== undefined) {
       if (flags.dryRun === true || flags.client !== undefined)
@@ -213,7 +213,7 @@ vault
     }
     await withVault(flags, async (_, store) => {
       const { importFrom, openSource } = await import('./commands/vault-sources.ts')
-      const source = openSource({ file: flags.config ?? null, from: from ?? '', env: await environment() })
+      const source = await openSource({ file: flags.config ?? null, from: from ?? '', env: await environment() })
       return importFrom(store, source, flags, output)
     })
   })

@@ -17,8 +17,8 @@ Optional:  refresh_token, client (the OAuth client of the configuration that ref
            scopes (an array), id_token, token_secret, provider_user_id, label, public_metadata (an object),
            email_address, username, first_name, last_name, image_url, extras (an object of strings), object
 
-A record of a known account replaces its tokens; refresh_token, client, extras and the fields of the profile stay where a
-record leaves them out. Nothing is written while one record of the input is not valid.`
+A record of a known account takes its place: what it leaves out is emptied, but for refresh_token, client, extras and the
+fields of the profile (email_address to image_url), which stay. Nothing is written while one record is not valid.`
 
 /** Messages of commander without the values that they repeat: one in the wrong place may be a secret. */
 export function withoutValues(text: string): string {

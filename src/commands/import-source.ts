@@ -147,7 +147,7 @@ async function openNameless(place: string): Promise<FileHandle> {
 function unwritable(place: string, cause: unknown): UnableError {
   const why = whyNot(cause) ?? 'unknown error'
   return new UnableError(
-    `Standard input is copied into ${place}, which cannot be written: ${why}. Name another folder in TMPDIR, or import a file.`,
+    `The records of a pipe are copied into ${place}, which cannot be written: ${why}. Name another folder in TMPDIR, or import a file.`,
     { cause },
   )
 }

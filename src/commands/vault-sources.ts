@@ -8,7 +8,7 @@ import { accountRecord } from '../upstreams/vault/store/record.ts'
 import type { AccountRecord } from '../upstreams/vault/store/record.ts'
 import type { Store } from '../upstreams/vault/store/store.ts'
 import { addAccounts } from '../upstreams/vault/store/write.ts'
-import { createProgress, UsageError } from './terminal.ts'
+import { createProgress, UsageError, needing } from './terminal.ts'
 import type { Output } from './terminal.ts'
 
 export interface SourceChoice {
@@ -26,11 +26,11 @@ export interface SourceFlags {
 }
 
 /** Rejects with `Error` for the operator where there is no such upstream, or none that can be listed. */
-export function openSource({
+export async function openSource({
   file,
   from,
   env,
-}: SourceChoice): OpenPlatform & Required<Pick<OpenPlatform, 'exportAll'>> {
+}: SourceChoice): Promise<OpenPlatform & Required<Pick<OpenPlatform, 'exportAll'>>> {
   const { upstreams } = loadConfig({ file, env })
   const named = upstreams.filter(({ name }) => name === from)
   const [source, second] = named.length > 0 ? named : upstreams.filter(({ platform }) => platform === from)
@@ -40,7 +40,7 @@ export function openSource({
   }
   if (second !== undefined)
     throw new UsageError(`--from: several upstreams are of the platform ${source.platform}; name one of them.`)
-  const opened = source.open({ observe: () => undefined })
+  const opened = await needing(Promise.resolve().then(() => source.open({ observe: () => undefined })))
   const { exportAll } = opened
   if (exportAll === undefined)
     throw new UsageError(`--from: ${source.platform} cannot be listed as a whole; better-auth, clerk and nango can.`)

@@ -1,30 +1,8 @@
 /** The Pothos builder: context, scalars and directives; no types. */
 import SchemaBuilder from '@pothos/core'
 import DirectivesPlugin from '@pothos/plugin-directives'
-import type { AuditTrail } from '../audit/trail.ts'
-import type { OperationAccess } from '../auth/policy.ts'
 import type { JsonObject } from '../lib/json.ts'
-import type { Viewer } from '../auth/viewer.ts'
-import type { Loaders } from '../tokens/loaders.ts'
-import type { ServedProvider, TokenSource } from '../tokens/source.ts'
-import type { SubgraphOptions } from './options.ts'
-
-/** What a resolver may reach: who asks, what they may read, and this request's loaders. */
-export interface GraphContext {
-  readonly viewer: Viewer
-  /** What the viewer may read, for as long as this operation lasts. */
-  readonly access: OperationAccess
-  /** Where every decision of this operation is put down. */
-  readonly audit: AuditTrail
-  readonly load: Loaders
-  readonly providers: readonly ServedProvider[]
-  readonly keeperOf: TokenSource['keeperOf']
-  readonly keepers: TokenSource['keepers']
-  /** Whether the viewer may read the schema: always in development, by grant in production. */
-  readonly maySeeSchema: boolean
-  /** What `_service` prints. */
-  readonly subgraph: SubgraphOptions
-}
+import type { GraphContext } from './graph-context.ts'
 
 export const builder = new SchemaBuilder<{
   Context: GraphContext

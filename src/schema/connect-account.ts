@@ -10,7 +10,7 @@ import type {
   StartedConnection,
 } from '../tokens/keeper.ts'
 import { builder } from './builder.ts'
-import type { GraphContext } from './builder.ts'
+import type { GraphContext } from './graph-context.ts'
 import { ExternalAccountRef, readAccounts } from './external-account.ts'
 import { authorizeChange, checkListLength, providerId, requireAuthenticated, subjectOf } from './fields.ts'
 

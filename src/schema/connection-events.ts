@@ -3,7 +3,7 @@ import { badUserInput, CodedError } from '../errors.ts'
 import type { EventPage } from '../tokens/keeper.ts'
 import type { AccountEvent } from '../tokens/types.ts'
 import { builder } from './builder.ts'
-import type { GraphContext } from './builder.ts'
+import type { GraphContext } from './graph-context.ts'
 import { authorizeAccounts, MAX_LIST_LENGTH, providerId, requireAuthenticated } from './fields.ts'
 
 const EventRef = builder.objectRef<AccountEvent>('ConnectionEvent').implement({

@@ -3,7 +3,7 @@ import { mergeAccounts } from '../tokens/accounts.ts'
 import type { ListedAccount } from '../tokens/accounts.ts'
 import { wireProvider } from '../tokens/ids.ts'
 import { builder } from './builder.ts'
-import type { GraphContext } from './builder.ts'
+import type { GraphContext } from './graph-context.ts'
 import { authorizeAccounts } from './fields.ts'
 
 export const ExternalAccountRef = builder.objectRef<ListedAccount>('ExternalAccount').implement({

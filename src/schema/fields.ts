@@ -9,7 +9,7 @@ import { badUserInput, CodedError } from '../errors.ts'
 import { checkAccountId, checkId, checkProvider, wireProvider } from '../tokens/ids.ts'
 import type { SecretField, SubjectToken, TokenRequest } from '../tokens/types.ts'
 import { builder } from './builder.ts'
-import type { GraphContext } from './builder.ts'
+import type { GraphContext } from './graph-context.ts'
 
 /** Longer lists are refused: one request must not become an unbounded number of upstream calls. */
 export const MAX_LIST_LENGTH = 100

@@ -7,7 +7,7 @@ import type { TokenArguments } from './fields.ts'
 import { checkId, wireProvider } from '../tokens/ids.ts'
 import type { SecretField, SubjectToken, TokenRequest } from '../tokens/types.ts'
 import { builder } from './builder.ts'
-import type { GraphContext } from './builder.ts'
+import type { GraphContext } from './graph-context.ts'
 
 const OAuthAccessTokenObject = builder.enumType('OAuthAccessTokenObject', {
   description: 'The documented constant of the object.',

@@ -1,7 +1,7 @@
 /** `OAuthConnection`: where a user stands with a provider, as data. */
 import { providerId } from './fields.ts'
 import { builder } from './builder.ts'
-import type { GraphContext } from './builder.ts'
+import type { GraphContext } from './graph-context.ts'
 import { CodedError, errorCodes } from '../errors.ts'
 import { reasons, statuses } from './connection.ts'
 import type { Connection } from './connection.ts'

@@ -3,7 +3,7 @@
  * row does, and is forgotten with it. What the caller may see is decided anew each time.
  */
 import { authorizeSecrets } from './fields.ts'
-import type { GraphContext } from './builder.ts'
+import type { GraphContext } from './graph-context.ts'
 import { fieldSet } from '../audit/trail.ts'
 import { secretFields } from '../tokens/types.ts'
 import type { SubjectToken } from '../tokens/types.ts'

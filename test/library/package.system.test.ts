@@ -129,12 +129,14 @@ void createTokengraph({ config: 1 })
       target: ts.ScriptTarget.ES2024,
       strict: true,
       noEmit: true,
-      skipLibCheck: true,
+      skipLibCheck: false,
       types: ['node'],
       typeRoots: [join(root, 'node_modules/@types')],
     })
     const problems = ts
       .getPreEmitDiagnostics(program)
+      // Types of packages beside this one are not ours to mend.
+      .filter(({ file: of }) => of === undefined || !/node_modules\/(?!tokengraph\/)/.test(of.fileName))
       .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, ' '))
     expect(problems).toEqual([])
     await expect(node('-e', 'import("tokengraph/dist/main.js")')).rejects.toThrow('ERR_PACKAGE_PATH_NOT_EXPORTED')

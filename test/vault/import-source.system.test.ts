@@ -126,7 +126,7 @@ test('a pipe that cannot be copied says where it should go', async () => {
   expect({ code, stderr }).toEqual({
     code: 3,
     stderr:
-      `Standard input is copied into ${missing}, which cannot be written: not found. ` +
+      `The records of a pipe are copied into ${missing}, which cannot be written: not found. ` +
       'Name another folder in TMPDIR, or import a file.\n',
   })
   expect(existsSync(join(folder.path, 'vault.sqlite'))).toBe(false)

@@ -34,7 +34,7 @@ async function open(upstream: Readonly<Record<string, unknown>>) {
     store,
     async run(flags: SourceFlags = {}, from = 'old') {
       const printed = captureOutput()
-      const code = await importFrom(store, openSource({ file, from, env: {} }), flags, printed)
+      const code = await importFrom(store, await openSource({ file, from, env: {} }), flags, printed)
       return { code, out: printed.out.text(), err: printed.err.text() }
     },
     openSource: (from: string) => openSource({ file, from, env: {} }),
@@ -161,6 +161,6 @@ test.each([
 ])('--from %s', async (from, message) => {
   const { upstream } = await startNangoWith(0)
   const scene = await open(upstream)
-  expect(() => scene.openSource(from)).toThrow(message)
+  await expect(scene.openSource(from)).rejects.toThrow(message)
   await expect(scene.run({ client: ['none'] })).rejects.toThrow('the vault has no such client; it has google, other.')
 })

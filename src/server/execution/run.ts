@@ -5,7 +5,7 @@
 import { GraphQLError, locatedError } from 'graphql'
 import type { GraphQLLeafType, GraphQLResolveInfo } from 'graphql'
 import type { Answer } from '../../lib/answer.ts'
-import type { GraphContext } from '../../schema/builder.ts'
+import type { GraphContext } from '../../schema/graph-context.ts'
 import type { SubjectToken } from '../../tokens/types.ts'
 import type { Arguments, FieldPlan, Plan, SelectionPlan, ValuePlan, Variables } from './plan.ts'
 import { append, cut, detach, isAsciiText, newText, piecesOf } from './text.ts'

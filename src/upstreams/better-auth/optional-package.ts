@@ -1,4 +1,4 @@
-/** The two optional peer dependencies, `pg` and `better-auth`: loaded only by an upstream that needs them. */
+/** `pg`, and the optional peer dependency `better-auth`: loaded only by an upstream that needs them. */
 import { createRequire } from 'node:module'
 
 // Node requires ES modules too (22.12 and later). Synchronous: a server that cannot read must not start.

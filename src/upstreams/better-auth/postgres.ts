@@ -14,11 +14,13 @@ interface Pg {
 interface PgPool {
   connect(): Promise<PgClient>
   on(event: 'error', listener: () => void): void
+  on(event: 'connect', listener: (client: PgClient) => void): void
   end(): Promise<void>
 }
 
 interface PgClient {
   query(sql: string, values?: readonly unknown[]): Promise<{ readonly rows: readonly unknown[] }>
+  on(event: 'error', listener: () => void): void
   /** `true` closes the connection; a second call throws. */
   release(destroy: boolean): void
 }
@@ -60,8 +62,12 @@ export function openPostgres(address: PostgresAddress, table: Table, options: Po
     connectionTimeoutMillis: timeoutMs,
     idleTimeoutMillis: IDLE_MS,
   })
-  // The database closed an idle connection: the next statement opens another.
+  // The database closed an idle connection: the next statement opens another. One that is in use fails its statement, and
+  // an error that nobody listens to would end the process.
   pool.on('error', () => undefined)
+  pool.on('connect', (client) => {
+    client.on('error', () => undefined)
+  })
 
   /**
    * Runs the statement in a transaction of its own, so that no setting outlives it in a pooler such as PgBouncer.
