@@ -62,7 +62,7 @@ async function check(source: ImportSource, err: Output['err']): Promise<ImportRe
 }
 
 async function* allOrNone(source: ImportSource, report: ImportReport): AsyncGenerator<AccountRecord> {
-  yield* readRecords(source.read(), report)
+  yield* readRecords(source.read(), report, null)
   if (report.invalid > 0 || !(await source.isUnchanged())) throw new AbandonedImport('the input changed')
 }
 

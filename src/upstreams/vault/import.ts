@@ -28,13 +28,14 @@ export function newReport(): ImportReport {
 
 /**
  * Yields the records of a file as they are read, up to the first that is not valid; what follows is only checked. The
- * report is whole when the last record was read. Throws what the input throws.
+ * report is whole when the last record was read. Throws what the input throws. `seen` null: the same input was checked
+ * before, and no account stands in it twice.
  */
 export async function* readRecords(
   input: AsyncIterable<Uint8Array | string>,
   report: ImportReport,
+  seen: SeenAccounts | null = createSeenAccounts(),
 ): AsyncGenerator<AccountRecord> {
-  const seen = createSeenAccounts()
   for await (const piece of splitRecords(input)) {
     report.total += 1
     const { record, problems } = checkPiece(piece, seen)
@@ -46,9 +47,9 @@ export async function* readRecords(
   }
 }
 
-function checkPiece(piece: Piece, seen: SeenAccounts): ParsedRecord {
+function checkPiece(piece: Piece, seen: SeenAccounts | null): ParsedRecord {
   const parsed = parseRecord(piece)
-  if (parsed.record === null) return parsed
+  if (parsed.record === null || seen === null) return parsed
   const { user_id: user, provider, external_account_id: account } = parsed.record
   const earlier = seen.add(JSON.stringify([user, provider, account]), piece.line)
   return earlier === null

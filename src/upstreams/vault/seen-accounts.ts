@@ -18,6 +18,7 @@ export function createSeenAccounts(): SeenAccounts {
   let capacity = FIRST_CAPACITY
   let table = new Uint32Array(capacity * WORDS)
   let taken = 0
+  const words = new Uint32Array(WORDS)
 
   /** The place of the hash at `from` in `words`: its own, or an empty one. */
   function find(words: Uint32Array, from: number): number {
@@ -41,7 +42,8 @@ export function createSeenAccounts(): SeenAccounts {
   return {
     add(name, line) {
       const digest = Buffer.from(hash('sha256', name, 'hex'), 'hex')
-      const words = Uint32Array.of(digest.readUInt32LE(0), digest.readUInt32LE(4), digest.readUInt32LE(8), line)
+      for (let word = 0; word < 3; word++) words[word] = digest.readUInt32LE(4 * word)
+      words[3] = line
       const at = find(words, 0)
       const known = table[at + 3] ?? 0
       if (known !== 0) return known
