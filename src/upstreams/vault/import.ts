@@ -36,14 +36,18 @@ export async function* readRecords(
   report: ImportReport,
   seen: SeenAccounts | null = createSeenAccounts(),
 ): AsyncGenerator<AccountRecord> {
-  for await (const piece of splitRecords(input)) {
-    report.total += 1
-    const { record, problems } = checkPiece(piece, seen)
-    if (record === null) report.invalid += 1
-    const shown = problems.slice(0, MAX_PROBLEMS - report.problems.length)
-    report.problems.push(...shown.map((problem) => `${placeOf(piece)}: ${problem}`))
-    report.more += problems.length - shown.length
-    if (record !== null && report.invalid === 0) yield record
+  try {
+    for await (const piece of splitRecords(input)) {
+      report.total += 1
+      const { record, problems } = checkPiece(piece, seen)
+      if (record === null) report.invalid += 1
+      const shown = problems.slice(0, MAX_PROBLEMS - report.problems.length)
+      report.problems.push(...shown.map((problem) => `${placeOf(piece)}: ${problem}`))
+      report.more += problems.length - shown.length
+      if (record !== null && report.invalid === 0) yield record
+    }
+  } finally {
+    seen?.forget()
   }
 }
 

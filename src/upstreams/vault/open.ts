@@ -41,6 +41,8 @@ export async function openVault(options: VaultOptions, deps: UpstreamDeps, wrapp
   const { observe, warn = () => undefined } = deps
   const store = await openStore(options)
   const { sql, keyring, clients, spoolFolder: folder } = store
+  // What reads is ready before the first request.
+  void sql.read('SELECT 1 AS ready', [], ANSWER_MS).catch(() => undefined)
   const spool = openSpool(folder)
   for (const file of spool.unreadable) warn('a file of the spool cannot be read and stays where it is', { file })
   if (clients.size > 0) reserveSpool(folder)

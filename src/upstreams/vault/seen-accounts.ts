@@ -7,6 +7,8 @@ import { hash } from 'node:crypto'
 export interface SeenAccounts {
   /** Remembers the account. Returns the line on which it stood before; null: it is new. */
   add(name: string, line: number): number | null
+  /** Gives its memory back at once. */
+  forget(): void
 }
 
 /** 32-bit words of an entry: three of the hash, and the line, which is 0 in an empty entry. */
@@ -37,6 +39,12 @@ export function createSeenAccounts(): SeenAccounts {
     table = new Uint32Array(capacity * WORDS)
     for (let from = 0; from < before.length; from += WORDS)
       if (before[from + 3] !== 0) table.set(before.subarray(from, from + WORDS), find(before, from))
+    free(before)
+  }
+
+  /** The garbage collector would keep it for a while: together, earlier tables are as large as the present one. */
+  function free(words: Uint32Array<ArrayBuffer>): void {
+    words.buffer.transfer(0)
   }
 
   return {
@@ -51,6 +59,9 @@ export function createSeenAccounts(): SeenAccounts {
       taken += 1
       if (taken * 2 > capacity) grow()
       return null
+    },
+    forget() {
+      free(table)
     },
   }
 }

@@ -71,12 +71,16 @@ export async function openSqlite(file: string, busyTimeoutMs: number | null = nu
     await migrateSqlite(opening, createTransactions(opening, settledOn(writer, openingMs)).run)
     const [mode] = await opening<{ readonly synchronous: number }>('PRAGMA synchronous')
     if (mode?.synchronous !== SYNCHRONOUS_FULL) throw new Error('it does not keep `synchronous = FULL`')
-    const reader = open(true, [nameConnection])
+    // A thread of its own, which an import does not need.
+    let reader: SqliteThread | null = null
     return {
       dialect: sqliteDialect,
       place: path,
       run: transaction.alone,
-      read: async (sql, values, waitMs) => (await reader.all(sql, values, waitMs)) as never,
+      read: async (sql, values, waitMs) => {
+        reader ??= open(true, [nameConnection])
+        return (await reader.all(sql, values, waitMs)) as never
+      },
       version: connectionVersion,
       transaction: transaction.run,
       explain: explainError,
