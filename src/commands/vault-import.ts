@@ -1,5 +1,4 @@
 /** `tokengraph vault import`: writes all records of a file or none, in bounded memory. */
-import { setFlagsFromString } from 'node:v8'
 import { newReport, readRecords } from '../upstreams/vault/import.ts'
 import type { ImportReport } from '../upstreams/vault/import.ts'
 import type { AccountRecord } from '../upstreams/vault/store/record.ts'
@@ -9,14 +8,6 @@ import type { ImportSource } from './import-source.ts'
 import { createProgress } from './terminal.ts'
 import type { Output } from './terminal.ts'
 import { count, emptyLog } from './vault.ts'
-
-/**
- * Call it in a process that does nothing else. Records pass through, and little of the heap lives longer: V8 would let it
- * grow to several times of that, for speed. `node bench/import.ts` measures what it costs.
- */
-export function keepHeapSmall(): void {
-  for (const flag of ['--semi-space-growth-factor=1', '--heap-growing-percent=50']) setFlagsFromString(flag)
-}
 
 /** Ends the transaction of an import that must not be kept. */
 class AbandonedImport extends Error {}

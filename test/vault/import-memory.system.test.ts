@@ -51,7 +51,7 @@ test('120 MB of records are imported, or refused for the last of them, by a heap
 }, 240_000)
 
 /** Mebibytes: a process that has read its configuration takes about half of them, and took 340 with records of this number. */
-const PEAK_MB = 280
+const PEAK_MB = 240
 const MANY = 20_000
 
 test('the memory of an import is that of the program, not that of its records', async () => {
