@@ -38,7 +38,7 @@ interface Import {
   readonly place: Readonly<Record<string, string>>
 }
 
-/** What GNU time would print: the peak is what the process says of itself when it ends. */
+/** The peak is what Linux says of the process when it ends. */
 async function importFrom({ name, isPipe, place }: Import): Promise<void> {
   const config = join(folder, 'tokengraph.yaml')
   const keys = [{ id: 'k1', secret: 'invented-ring-secret-0123456789-abcdef' }]
@@ -48,7 +48,11 @@ async function importFrom({ name, isPipe, place }: Import): Promise<void> {
     JSON.stringify({ upstreams: { vault: { platform: 'vault', ...place, keys } }, auth: { services } }),
   )
   const report = join(folder, 'report.mjs')
-  writeFileSync(report, "process.once('exit', () => console.log(`PEAK ${String(process.resourceUsage().maxRSS)}`))\n")
+  // Not `maxRSS`, which counts what the process was forked from.
+  writeFileSync(
+    report,
+    "import { readFileSync } from 'node:fs'\nprocess.once('exit', () => console.log(readFileSync('/proc/self/status', 'utf8')))\n",
+  )
   const began = performance.now()
   const child = spawn(
     process.execPath,
@@ -61,7 +65,7 @@ async function importFrom({ name, isPipe, place }: Import): Promise<void> {
   const [code] = (await once(child, 'close')) as [number]
   if (code !== 0) throw new Error(`the import exited with ${String(code)}`)
   const seconds = (performance.now() - began) / 1000
-  const peak = Number(/PEAK (\d+)/.exec(printed)?.[1]) / 1024
+  const peak = Number(/^VmHWM:\s*(\d+) kB$/m.exec(printed)?.[1]) / 1024
   console.log(
     `${name}: ${RECORDS.toLocaleString('en')} records (${String(Math.round(statSync(path).size / MEBIBYTE))} MiB), ` +
       `${seconds.toFixed(1)} s, ${String(Math.round(RECORDS / seconds))}/s, peak ${String(Math.round(peak))} MiB`,

@@ -1,6 +1,7 @@
 /**
- * `node bench/vault.ts [ROWS]`: what refreshing costs, on both stores with a million rows: claims, refreshes in a second, reads
- * beside refreshes that hang, and a page of a hundred users of whom twenty are over.
+ * `node bench/vault.ts [ROWS]`: on both stores with a million rows, what a read of a key costs beside one among a thousand rows,
+ * and what refreshing costs: claims, refreshes in a second, reads beside refreshes that hang, and a page of a hundred users
+ * of whom twenty are over.
  */
 import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -8,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createLeases } from '../src/upstreams/vault/refresh/leases.ts'
 import { openVault } from '../src/upstreams/vault/open.ts'
+import { createReader } from '../src/upstreams/vault/store/read.ts'
 import { openStore } from '../src/upstreams/vault/store/store.ts'
 import type { Store } from '../src/upstreams/vault/store/store.ts'
 import { startPostgres } from '../test/servers/postgres.ts'
@@ -16,6 +18,9 @@ import { configured, connect } from '../test/vault/refresh/scene.ts'
 import { parse } from '../test/vault/store/stores.ts'
 
 const ROWS = Number(process.argv[2] ?? 1_000_000)
+const FEW_ROWS = 1000
+const KEYS = 100
+const KEY_READS = 500
 const CLAIM = 50
 const CLAIMS = 200
 const REFRESHED = 400
@@ -41,12 +46,12 @@ async function timed<T>(work: () => Promise<T>): Promise<{ readonly ms: number; 
 }
 
 /** Rows of a provider of their own, due for the claims and never for anything else; nothing in them opens. */
-async function fill({ sql }: Store): Promise<void> {
+async function fill({ sql }: Store, from: number, to: number): Promise<void> {
   const { dialect } = sql
   const numbers =
     dialect.name === 'sqlite'
-      ? `WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${String(ROWS)})`
-      : `WITH numbers AS (SELECT n FROM generate_series(1, ${String(ROWS)}) AS n)`
+      ? `WITH RECURSIVE numbers(n) AS (SELECT ${String(from)} UNION ALL SELECT n + 1 FROM numbers WHERE n < ${String(to)})`
+      : `WITH numbers AS (SELECT n FROM generate_series(${String(from)}, ${String(to)}) AS n)`
   const blob = dialect.name === 'sqlite' ? `zeroblob(400)` : `decode(repeat('00', 400), 'hex')`
   // One in fifty is due now.
   const due = `CASE WHEN n % 50 = 0 THEN n ELSE 99999999999999 END`
@@ -61,12 +66,35 @@ async function fill({ sql }: Store): Promise<void> {
   else await postgres.run('bench', insert)
 }
 
+/** Reads of so many keys that are spread over the first `rows` rows: each finds one, and none is remembered. */
+async function readKeys({ sql }: Store, rows: number): Promise<string> {
+  const reader = createReader(sql, () => undefined)
+  const call = { signal: new AbortController().signal, deadline: () => Infinity, viewer: null }
+  const times: number[] = []
+  for (let n = 0; n < KEY_READS; n++) {
+    const keys = Array.from({ length: KEYS }, () => ({
+      userId: `filler_${String(1 + Math.floor(Math.random() * rows))}`,
+      ...{ provider: 'filler', credential: null, minValiditySeconds: 30 },
+    }))
+    const { ms, value } = await timed(() => reader.grants(keys, call))
+    if (value.rows.some((found) => found.length !== 1)) throw new Error('a key has no row')
+    times.push((ms * 1000) / KEYS)
+  }
+  const [half, most] = [percentile(times, 0.5), percentile(times, 0.99)]
+  return `p50 ${half.toFixed(1)}, p99 ${most.toFixed(1)} µs`
+}
+
 async function measure(name: string, where: Readonly<Record<string, unknown>>): Promise<void> {
   const server = await startTokenServer({ graceSeconds: 3600 })
   const options = { ...where, ...configured(server) }
   const store = await openStore(parse(options), FILL_MS)
-  const filling = await timed(() => fill(store))
+  await fill(store, 1, FEW_ROWS)
+  const ofFew = await readKeys(store, FEW_ROWS)
+  const filling = await timed(() => fill(store, FEW_ROWS + 1, ROWS))
   say(`${name}: ${String(ROWS)} rows in ${(filling.ms / 1000).toFixed(0)} s`)
+  say(
+    `  a key, ${String(KEYS)} in a read: of ${String(FEW_ROWS)} rows ${ofFew}; of all of them ${await readKeys(store, ROWS)}`,
+  )
 
   const leases = createLeases(store.sql, store.keyring)
   const claims: number[] = []

@@ -113,7 +113,7 @@ function settledOn(thread: SqliteThread, waitMs: number): Run {
 /**
  * The thread has one connection: a statement outside of the transaction (`alone`, and `settled`, whose outcome is waited
  * for) waits for its end. So is that of each statement in it: a BEGIN that is given up may have taken effect, and leaves
- * the connection in a transaction for ever; a COMMIT, too, and that of a million rows takes longer than a lock is waited for.
+ * the connection in a transaction for ever; so may a COMMIT, and that of a million rows takes longer than any wait for a lock.
  */
 function createTransactions(
   run: Run,
