@@ -68,7 +68,6 @@ async function fill({ sql }: Store, from: number, to: number): Promise<void> {
 
 /** Reads of so many keys that are spread over the first `rows` rows: each finds one, and none is remembered. */
 async function readKeys({ sql }: Store, rows: number): Promise<string> {
-  const reader = createReader(sql, () => undefined)
   const call = { signal: new AbortController().signal, deadline: () => Infinity, viewer: null }
   const times: number[] = []
   for (let n = 0; n < KEY_READS; n++) {
@@ -76,6 +75,8 @@ async function readKeys({ sql }: Store, rows: number): Promise<string> {
       userId: `filler_${String(1 + Math.floor(Math.random() * rows))}`,
       ...{ provider: 'filler', credential: null, minValiditySeconds: 30 },
     }))
+    // A reader remembers rows.
+    const reader = createReader(sql, () => undefined)
     const { ms, value } = await timed(() => reader.grants(keys, call))
     if (value.rows.some((found) => found.length !== 1)) throw new Error('a key has no row')
     times.push((ms * 1000) / KEYS)

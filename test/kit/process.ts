@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { keepOutput } from './keep-output.ts'
 
 const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+/** As the scripts of package.json begin: a third less processor time for each process. */
+const compileCache = ['--import', fileURLToPath(new URL('../../scripts/compile-cache.js', import.meta.url))]
 
 export interface Ended {
   readonly code: number | null
@@ -30,7 +32,10 @@ export interface Started extends AsyncDisposable {
 
 /** Nothing of the environment of the test run reaches the process, but for the path. */
 export function start(args: readonly string[], { cwd, env = {}, input }: RunOptions): Started {
-  const child = spawn(process.execPath, [cli, ...args], { cwd, env: { PATH: process.env.PATH ?? '', ...env } })
+  const child = spawn(process.execPath, [...compileCache, cli, ...args], {
+    cwd,
+    env: { PATH: process.env.PATH ?? '', ...env },
+  })
   let stdout = ''
   let stderr = ''
   let look = (): void => undefined
