@@ -16,7 +16,8 @@ export interface AuditSink {
   readonly opening: readonly AuditEntry[]
   closing(): readonly AuditEntry[]
   /**
-   * Writes all lines or none; resolves when they are kept. `firstSeq` is the sequence number of the first line.
+   * Writes all lines or none; resolves when they are kept. `firstSeq` is the sequence number of the first line. Once it is
+   * settled, the memory of the lines holds the next ones.
    */
   append(lines: Buffer, firstSeq: number): Promise<void>
   /** `head` is the last record that was kept. */
@@ -48,6 +49,9 @@ interface Waiting {
   readonly settled: PromiseWithResolvers<undefined>
 }
 
+/** Bytes of memory for the lines of a write: at first, and kept at most. */
+const [ROOM_BYTES, MAX_ROOM_BYTES] = [65_536, 8_388_608]
+
 const nothingToWrite = Promise.resolve()
 
 export function createAudit(sink: AuditSink, keys: AuditKeys, timeoutMs = TIMEOUT_MS): Audit {
@@ -56,6 +60,14 @@ export function createAudit(sink: AuditSink, keys: AuditKeys, timeoutMs = TIMEOU
   let writing: Promise<void> | null = null
   /** True after a write timed out, until it settles; new writes fail fast. */
   let isStuck = false
+
+  let room = Buffer.allocUnsafeSlow(ROOM_BYTES)
+  /** One write at a time: each in memory of its own would be hundreds of megabytes a second for the garbage collector. */
+  function roomFor(bytes: number): Buffer {
+    if (bytes > MAX_ROOM_BYTES) return Buffer.allocUnsafeSlow(bytes)
+    if (bytes > room.length) room = Buffer.allocUnsafeSlow(Math.min(MAX_ROOM_BYTES, 2 ** Math.ceil(Math.log2(bytes))))
+    return room
+  }
 
   function giveUp(batch: readonly Waiting[]): void {
     isStuck = true
@@ -75,6 +87,7 @@ export function createAudit(sink: AuditSink, keys: AuditKeys, timeoutMs = TIMEOU
         batch.flatMap(({ entries }) => entries),
         head,
         keys,
+        roomFor,
       )
       const timer = setTimeout(giveUp, timeoutMs, batch)
       try {

@@ -156,14 +156,19 @@ const MAX_UNIT_BYTES = 3
 /**
  * Chains entries, each the members of an object as JSON without its braces, after `head`. Each record has the SHA-256 of its line, which shows where
  * the chain was damaged; the last one of a write is sealed with the audit key, which vouches for all of them. One HMAC
- * for many operations: for each of them it would cost more than its record.
+ * for many operations: for each of them it would cost more than its record. `roomFor` gives memory of that many bytes or more.
  */
-export function chainEntries(entries: readonly string[], head: ChainHead, keys: AuditKeys): ChainedLines {
+export function chainEntries(
+  entries: readonly string[],
+  head: ChainHead,
+  keys: AuditKeys,
+  roomFor: (bytes: number) => Buffer = Buffer.allocUnsafe,
+): ChainedLines {
   let { seq, hash: prev } = head
   let size = 0
   for (const { length } of entries) size += length * MAX_UNIT_BYTES + MAX_CHAIN_LENGTH
   // Written once, and hashed where it stands: records of many reads are long.
-  const lines = Buffer.allocUnsafe(size)
+  const lines = roomFor(size)
   let end = 0
   let unsealed = 0
   for (const [n, entry] of entries.entries()) {
