@@ -334,8 +334,9 @@ async function withVault<Code extends 0 | 1>(
 
 /** The file is opened first: where there is none, no vault is made. */
 async function importFile(file: string, flags: VaultFlags): Promise<void> {
-  const { keepHeapSmall, openImport } = await import('./commands/import-source.ts')
+  const { keepHeapSmall } = await import('./commands/heap.ts')
   keepHeapSmall()
+  const { openImport } = await import('./commands/import-source.ts')
   const { importAccounts } = await import('./commands/vault-import.ts')
   const progress = createProgress(output.err, 'Reading bytes')
   const source = await openImport(file, progress.update).finally(progress.end)

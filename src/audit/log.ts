@@ -62,7 +62,7 @@ export function createAudit(sink: AuditSink, keys: AuditKeys, timeoutMs = TIMEOU
   let isStuck = false
 
   let room = Buffer.allocUnsafeSlow(ROOM_BYTES)
-  /** One write at a time: each in memory of its own would be hundreds of megabytes a second for the garbage collector. */
+  /** Reused, because there is one write at a time: under load a buffer for each would be hundreds of megabytes a second. */
   function roomFor(bytes: number): Buffer {
     if (bytes > MAX_ROOM_BYTES) return Buffer.allocUnsafeSlow(bytes)
     if (bytes > room.length) room = Buffer.allocUnsafeSlow(Math.min(MAX_ROOM_BYTES, 2 ** Math.ceil(Math.log2(bytes))))

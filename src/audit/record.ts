@@ -154,9 +154,10 @@ const MAX_CHAIN_LENGTH = 400
 const MAX_UNIT_BYTES = 3
 
 /**
- * Chains entries, each the members of an object as JSON without its braces, after `head`. Each record has the SHA-256 of its line, which shows where
- * the chain was damaged; the last one of a write is sealed with the audit key, which vouches for all of them. One HMAC
- * for many operations: for each of them it would cost more than its record. `roomFor` gives memory of that many bytes or more.
+ * Chains entries, each the members of an object as JSON without its braces, after `head`. Each record has the SHA-256 of
+ * its line, which shows where the chain was damaged; the last one of a write is sealed with the audit key, which vouches
+ * for all of them. One HMAC for many operations: for each of them it would cost more than its record. `roomFor` returns a
+ * buffer of that many bytes or more.
  */
 export function chainEntries(
   entries: readonly string[],

@@ -170,12 +170,13 @@ async function openToAppend(path: string): Promise<FileHandle> {
   return open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND, 0o600)
 }
 
-/** Milliseconds that a write may take of the event loop, and for how long writes go to a thread after one that took longer. */
+/** Milliseconds that a write may take of the event loop; and for how long writes go to a thread after a slower one. */
 const [QUICK_MS, THREADED_MS] = [5, 10_000]
 
 /**
- * Writes all of the bytes. Most writes end in the memory of the system, where a thread costs several times as much as the
- * write; one that was slow shows a disk that makes writers wait, and the next ones wait in a thread. `nowMs` is the monotonic clock.
+ * Returns what writes all of the bytes. Most writes end in the page cache, where a thread costs several times as much as
+ * the write. A slow one shows a disk that makes writers wait, and the next ones wait in a thread. `nowMs` is the monotonic
+ * clock.
  */
 export function createWriter(nowMs: () => number = monotonicMs) {
   let threadedUntil = -Infinity

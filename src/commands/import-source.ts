@@ -8,7 +8,6 @@ import { mkdtemp, open, rm } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setFlagsFromString } from 'node:v8'
 import { whyNot } from '../lib/files.ts'
 import { UnableError, UsageError } from './terminal.ts'
 
@@ -25,14 +24,6 @@ export interface ImportSource {
 
 /** Bytes of a pipe that are kept in memory: a container may have no folder to write to. */
 const IN_MEMORY_BYTES = 4 * 1024 * 1024
-
-/**
- * Call it first, in a process that does nothing else: what has grown stays. Records pass through, and little of the heap lives longer: V8 would let it
- * grow to several times of that, for speed. `node bench/import.ts` measures what it costs.
- */
-export function keepHeapSmall(): void {
-  for (const flag of ['--semi-space-growth-factor=1', '--heap-growing-percent=50']) setFlagsFromString(flag)
-}
 
 /** `-` is standard input. Rejects with `Error` for the operator. `onBytes` gets how many bytes of a pipe are there so far. */
 export async function openImport(file: string, onBytes?: (bytes: number) => void): Promise<ImportSource> {
@@ -89,7 +80,7 @@ export async function copyPipe(
   return {
     name,
     bytes,
-    read: () => (sealed === null ? listed(kept) : sealed.read()),
+    read: () => (sealed === null ? listed(kept) : reading(sealed.read(), name)),
     isUnchanged: () => Promise.resolve(true),
     close: async () => {
       await sealed?.close()

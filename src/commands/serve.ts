@@ -1,5 +1,4 @@
 /** `tokengraph serve`: the server as a process, from its configuration to its last signal. */
-import { setFlagsFromString } from 'node:v8'
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/load.ts'
 import { settlesWithin } from '../lib/abort.ts'
@@ -8,6 +7,7 @@ import type { Log, ProcessLog } from '../log.ts'
 import { startServer } from '../main.ts'
 import type { Running } from '../main.ts'
 import { VERSION } from '../version.ts'
+import { makeObjectsYoung } from './heap.ts'
 import { needing } from './terminal.ts'
 import type { Output } from './terminal.ts'
 
@@ -43,16 +43,6 @@ export async function serve({ file, port, env }: ServeOptions, { out }: Output):
   else reloadOnSignal(running, load, log)
   // Last: who reads it may send a signal.
   log.info({ url: running.url, mode: configured.mode, version: VERSION }, 'listening')
-}
-
-/**
- * While a platform is slow, what a request holds survives collections, and V8 concludes that objects of such places are to be
- * made in the old generation from the start. It keeps to that when they die young again: then each waits for a collection of
- * everything, and keeps alive what it points to. An operation for a hundred users took 40 % more processor time and 170 MB
- * more memory (docs/performance.md), or did not, depending on how the process began.
- */
-function makeObjectsYoung(): void {
-  setFlagsFromString('--no-allocation-site-pretenuring')
 }
 
 /** Imports the page and the demo in development mode only; production does not load them. */

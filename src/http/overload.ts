@@ -230,21 +230,13 @@ interface Waiter {
   begin(value: undefined): void
 }
 
-/** The requests of one connection. */
-type Line = Waiter[]
-
 /** Milliseconds of work between two turns of the event loop. */
 const SLICE_MS = 10
 
 /** A slice is a time and not a turn of the event loop, which costs a request as much as a system call to be told of. */
 function createTurns(sliceMs: number = SLICE_MS): Turns {
-  /**
-   * Connections with requests that wait; the first is the next, and one with more requests goes to the end. A list, because a
-   * Map that is filled and emptied all the time keeps what was in it alive: each of its tables points to the next one, and
-   * from the first that is old on, the requests of all of them wait for a collection of everything.
-   */
-  const lines: Line[] = []
-  const lineOf = new WeakMap<object, Line>()
+  /** The first connection is the next; one with more requests goes to the end. */
+  const queues = new Map<object, Waiter[]>()
   let endsAt = -Infinity
   let isTurnDue = false
   let isStepping = false
@@ -265,38 +257,40 @@ function createTurns(sliceMs: number = SLICE_MS): Turns {
   /** Begins one request; what it does until it waits for something is over when the next tick comes. */
   function step(): void {
     isStepping = false
-    if (lines.length === 0) return
+    if (queues.size === 0) return
     if (monotonicMs() >= endsAt) {
       awaitTurn()
       return
     }
     takeNext()?.begin(undefined)
-    if (lines.length === 0) return
+    if (queues.size === 0) return
     isStepping = true
     process.nextTick(step)
   }
 
   function takeNext(): Waiter | null {
-    const line = lines.shift()
-    const waiter = line?.shift()
-    if (line !== undefined && line.length > 0) lines.push(line)
-    return waiter ?? null
+    for (const [connection, [waiter, ...others]] of queues) {
+      queues.delete(connection)
+      if (others.length > 0) queues.set(connection, others)
+      return waiter ?? null
+    }
+    return null
   }
 
   return {
     wait(connection) {
-      if (lines.length === 0 && monotonicMs() < endsAt) return null
+      if (queues.size === 0 && monotonicMs() < endsAt) return null
       const { promise, resolve } = Promise.withResolvers<undefined>()
       const waiter = { since: monotonicMs(), begin: resolve }
-      let line = lineOf.get(connection)
-      if (line === undefined) lineOf.set(connection, (line = []))
-      if (line.push(waiter) === 1) lines.push(line)
+      const queue = queues.get(connection)
+      if (queue === undefined) queues.set(connection, [waiter])
+      else queue.push(waiter)
       if (!isStepping) awaitTurn()
       return promise
     },
     waitedMs() {
       let oldest = Infinity
-      for (const [first] of lines) oldest = Math.min(oldest, first?.since ?? Infinity)
+      for (const [first] of queues.values()) oldest = Math.min(oldest, first?.since ?? Infinity)
       return oldest === Infinity ? 0 : monotonicMs() - oldest
     },
   }

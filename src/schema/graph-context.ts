@@ -1,4 +1,4 @@
-/** What a resolver of this schema may reach. */
+/** Apart from the builder, because the types of the package lead here, and not to Pothos (ADR 15). */
 import type { AuditTrail } from '../audit/trail.ts'
 import type { OperationAccess } from '../auth/policy.ts'
 import type { Viewer } from '../auth/viewer.ts'

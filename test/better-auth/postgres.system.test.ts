@@ -171,6 +171,19 @@ test('closes the connection of a caller who leaves; the next caller gets another
   expect(opened.events.map(({ outcome }) => outcome)).toEqual(['aborted', 'ok'])
 })
 
+// Vitest fails where an error that nobody listens to would end the process.
+test('a connection that the database ends while it is used is an outage of one read', async () => {
+  const app = await createDatabase()
+  await using opened = app.open()
+  const lock = await lockTable(app.name)
+  const reading = failureOf(opened.read('user_1', 'github'))
+  await expect.poll(() => app.run(active), { timeout: 10_000 }).toEqual([{ count: 1 }])
+  await app.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'invented_reader'")
+  expect(await reading).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE' })
+  await lock[Symbol.asyncDispose]()
+  expect(await opened.read('user_1', 'github')).toHaveLength(1)
+})
+
 test('opens no more connections than allowed, for any number of reads', async () => {
   const app = await createDatabase()
   await using opened = app.open({ concurrency: 2 })

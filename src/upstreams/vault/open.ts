@@ -31,6 +31,8 @@ export interface Wrapping {
   endpoint(endpoint: TokenEndpoint): TokenEndpoint
 }
 
+/** Milliseconds that the thread which reads may take to start. */
+const WARMING_MS = 5000
 /** Milliseconds that a disconnection waits for the provider before it says that it is under way. */
 const ANSWER_MS = 3000
 
@@ -42,7 +44,7 @@ export async function openVault(options: VaultOptions, deps: UpstreamDeps, wrapp
   const store = await openStore(options)
   const { sql, keyring, clients, spoolFolder: folder } = store
   // What reads is ready before the first request.
-  void sql.read('SELECT 1 AS ready', [], ANSWER_MS).catch(() => undefined)
+  void sql.read('SELECT 1 AS ready', [], WARMING_MS).catch(() => undefined)
   const spool = openSpool(folder)
   for (const file of spool.unreadable) warn('a file of the spool cannot be read and stays where it is', { file })
   if (clients.size > 0) reserveSpool(folder)

@@ -29,14 +29,14 @@ const cleared = [
   ...['state_reason', 'issued_at_ms', 'lifetime_seconds', 'refresh_expires_at', 'next_attempt_ms'],
   ...['last_error_class', 'last_error_code', 'last_error_ms'],
 ]
-/** As long as somebody presents the refresh token that the account keeps, nobody else may. */
+/** As long as somebody presents for new tokens what the account keeps, nobody else may. */
 const underWay = [
   ...['lease_owner', 'lease_until_ms', 'attempt_started_ms', 'attempt_digest', 'source_digest', 'source_started_ms'],
 ]
 
 /**
- * Values of a row in the statement: those of its columns, in how many milliseconds its refresh is due, and 1 where it keeps
- * its refresh token, which `attempts` carries as far as to the row that is there.
+ * Values of a row in the statement: those of its columns, in how many milliseconds its refresh is due, and 1 where it
+ * keeps what it presents for new tokens. A statement reads of `excluded` only what is a column: `attempts` has the last.
  */
 const WIDTH = columns.length + 2
 
@@ -183,8 +183,7 @@ export function prepareWrite(run: Run, { sql, keyring }: Pick<Store, 'sql' | 'ke
     if (which === 'changed' && stored !== null && fingerprint(stored) === fingerprint(merged)) return null
     const rowId = row?.row_id ?? randomUUID()
     const encoded = encodeRecord(merged, identify(merged, rowId, (row?.generation ?? 0) + 1), keyring)
-    const kept = revealed(stored?.refresh_token)
-    const keeps = kept !== null && kept === revealed(merged.refresh_token) ? 1 : 0
+    const keeps = stored !== null && presentedBy(stored) === presentedBy(merged) ? 1 : 0
     const values = [...columns.map((column) => encoded[column]), dueAfterImport(merged), keeps]
     return { record, rowId, values, outcome: row === undefined ? 'added' : 'changed' }
   }
@@ -206,6 +205,11 @@ interface Pending {
   readonly rowId: string
   readonly values: readonly SqlValue[]
   readonly outcome: keyof WriteCounts
+}
+
+/** What an account presents for new tokens: some providers exchange the access token itself. */
+function presentedBy({ refresh_token, token }: AccountRecord): string | null {
+  return revealed(refresh_token) ?? revealed(token)
 }
 
 function keyOfRow({ user_id: user, provider, external_account_id: account }: FullRow): string {
