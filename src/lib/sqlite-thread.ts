@@ -4,8 +4,10 @@
  * `walTryBeginRead`, whatever the timeout is. A wait of the event loop would stop every other request.
  *
  * This file is both sides: the thread loads it again, which works from `src` and from `dist` alike. It imports nothing
- * but Node's modules, so that the thread starts fast.
+ * but Node's modules, so that the thread starts fast. A thread whose file was closed is kept for the next one.
  */
+import { getCompileCacheDir } from 'node:module'
+import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { StatementSync } from 'node:sqlite'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
@@ -40,6 +42,16 @@ const SQLITE_PROTOCOL = 15
 const YOUNG_MB = 6
 /** Milliseconds between two attempts at a busy file. */
 const RETRY_MS = 10
+/** Threads without a file that are kept: what a vault has open at most. */
+const MAX_IDLE = 2
+/** Milliseconds in which a thread closes its file, or is ended: it may stand within a statement that was given up. */
+const CLOSE_MS = 1000
+
+/** The thread opens the file with the first task after this. */
+interface Assignment {
+  readonly path: string
+  readonly options: ThreadOptions
+}
 
 interface Task {
   readonly id: number
@@ -48,6 +60,12 @@ interface Task {
   /** Milliseconds on the clock of `process.hrtime`, which all threads share. */
   readonly until: number
 }
+
+/** What a thread is told. */
+type Order = Assignment | Task | typeof CLOSE
+
+const CLOSE = 'close'
+const CLOSED = 'closed'
 
 type Reply =
   | { readonly id: number; readonly rows: readonly SqlRow[] }
@@ -92,7 +110,9 @@ export function openSqliteThread(path: string, options: ThreadOptions = { readOn
   }
 
   function start(): Worker {
-    const started = startWorker(path, options)
+    const started = idle.pop() ?? startWorker()
+    started.removeAllListeners()
+    started.postMessage({ path, options } satisfies Order)
     started.on('message', (reply: Reply) => {
       const found = settle(reply.id)
       if ('rows' in reply) found?.resolve(reply.rows)
@@ -124,7 +144,7 @@ export function openSqliteThread(path: string, options: ThreadOptions = { readOn
     worker ??= start()
     worker.ref()
     try {
-      worker.postMessage({ id, sql, values, until: sharedMs() + timeoutMs } satisfies Task)
+      worker.postMessage({ id, sql, values, until: sharedMs() + timeoutMs } satisfies Order)
     } catch (error) {
       // A value that no thread can be given.
       settle(id)
@@ -140,10 +160,39 @@ export function openSqliteThread(path: string, options: ThreadOptions = { readOn
       isClosed = true
       const closing = worker
       worker = null
+      const isBusy = waiting.size > 0
       rejectAll('the database is closed')
-      await closing?.terminate()
+      if (closing !== null && (isBusy || !(await release(closing)))) await closing.terminate()
     },
   }
+}
+
+/** Threads that have closed their file: to start one takes longer than most of what it is started for. */
+const idle: Worker[] = []
+
+/** Has the thread close its file, and keeps it. False: it is not to be kept, or does not answer. */
+async function release(worker: Worker): Promise<boolean> {
+  if (idle.length >= MAX_IDLE) return false
+  worker.removeAllListeners()
+  worker.on('error', () => undefined)
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  worker.on('message', (reply: unknown) => {
+    if (reply === CLOSED) resolve(true)
+  })
+  worker.on('exit', () => {
+    const index = idle.indexOf(worker)
+    if (index >= 0) idle.splice(index, 1)
+    resolve(false)
+  })
+  const timer = setTimeout(resolve, CLOSE_MS, false)
+  worker.ref()
+  worker.postMessage(CLOSE satisfies Order)
+  const isClosed = await promise
+  clearTimeout(timer)
+  worker.unref()
+  if (!isClosed || idle.length >= MAX_IDLE) return false
+  idle.push(worker)
+  return true
 }
 
 function sqliteError(errcode: number, message: string): SqliteError {
@@ -154,12 +203,13 @@ function sharedMs(): number {
   return Number(process.hrtime.bigint() / 1000n) / 1000
 }
 
-function startWorker(path: string, options: ThreadOptions): Worker {
+function startWorker(): Worker {
+  const cache = getCompileCacheDir()
   try {
-    // Without the environment, which holds secrets.
     return new Worker(new URL(import.meta.url), {
-      workerData: { role: ROLE, path, options },
-      env: {},
+      workerData: { role: ROLE },
+      // Without the environment, which holds secrets.
+      env: cache === undefined ? {} : { NODE_COMPILE_CACHE: dirname(cache) },
       execArgv: [],
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
     })
@@ -171,12 +221,18 @@ function startWorker(path: string, options: ThreadOptions): Worker {
 }
 
 /** The thread's side. */
-function serve(port: NonNullable<typeof parentPort>, path: string, { readOnly, setup }: ThreadOptions): void {
+function serve(port: NonNullable<typeof parentPort>): void {
+  let assigned: Assignment | null = null
   let database: DatabaseSync | null = null
   const statements = new Map<string, StatementSync>()
   const clock = new Int32Array(new SharedArrayBuffer(4))
 
   function open(): DatabaseSync {
+    if (assigned === null) throw new Error('no file was assigned')
+    const {
+      path,
+      options: { readOnly, setup },
+    } = assigned
     const opened = new DatabaseSync(path, { readOnly, timeout: 0 })
     try {
       for (const sql of setup) opened.prepare(sql).all()
@@ -209,12 +265,29 @@ function serve(port: NonNullable<typeof parentPort>, path: string, { readOnly, s
     }
   }
 
-  port.on('message', (task: Task) => {
+  function close(): void {
+    statements.clear()
+    database?.close()
+    database = null
+    assigned = null
+  }
+
+  port.on('message', (order: Order) => {
+    if (order === CLOSE) {
+      close()
+      port.postMessage(CLOSED)
+      return
+    }
+    if ('path' in order) {
+      assigned = order
+      return
+    }
+    const task = order
     // Its time went by while an earlier statement waited, or while the process stood still: it is not begun any more.
     const isLate = task.until <= sharedMs()
     port.postMessage(isLate ? { id: task.id, errcode: SQLITE_BUSY, message: 'the database is locked' } : answer(task))
   })
 }
 
-const own = workerData as { readonly role?: unknown; readonly path: string; readonly options: ThreadOptions } | null
-if (!isMainThread && parentPort !== null && own?.role === ROLE) serve(parentPort, own.path, own.options)
+const own = workerData as { readonly role?: unknown } | null
+if (!isMainThread && parentPort !== null && own?.role === ROLE) serve(parentPort)
