@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { buildCommand, CLI_VARIABLE } from './test/kit/built.ts'
 import { SEED_VARIABLE, seed } from './test/kit/random.ts'
 import { runSummary } from './test/kit/run-summary.ts'
 
@@ -34,6 +35,7 @@ export default defineConfig({
     experimental: { viteModuleRunner: false, nodeLoader: false },
     env: {
       [SEED_VARIABLE]: String(seed),
+      [CLI_VARIABLE]: await buildCommand(),
       NODE_COMPILE_CACHE: here('node_modules/.cache/vitest'),
       // Apollo Gateway reports to its maker, and looks for the cloud that it runs in, unless it is told not to.
       APOLLO_TELEMETRY_DISABLED: 'true',

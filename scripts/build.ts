@@ -1,31 +1,30 @@
 /**
- * The package out of the sources: `npm run build`. Each of our modules becomes a file in `dist/`, with its types; what they
- * import of other packages becomes `dist/vendor/`.
+ * The package out of the sources: `npm run build`. Its JavaScript is bundled, and each of our modules has its types.
  *
- *   node scripts/build.ts [--out FOLDER] [--no-check]
+ *   node scripts/build.ts [--out FOLDER] [--no-types]
  *
- * `--no-check` writes it without looking for errors of types, which `npm run check` does.
+ * `--no-types` writes none, and does not look for errors of them, which `npm run check` does.
  */
 import { rmSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import ts from 'typescript'
-import { root, vendor, vendorFile } from './vendor.ts'
+import { bundle, root } from './bundle.ts'
 
 const { values: flags } = parseArgs({
-  options: { out: { type: 'string', default: join(root, 'dist') }, check: { type: 'boolean', default: true } },
+  options: { out: { type: 'string', default: join(root, 'dist') }, types: { type: 'boolean', default: true } },
   allowNegative: true,
 })
 const target = resolve(flags.out)
 
-function compile(): void {
+function writeTypes(): void {
   const { config } = ts.readConfigFile(join(root, 'tsconfig.build.json'), (path) => ts.sys.readFile(path)) as {
     config: object
   }
   const { options, fileNames } = ts.parseJsonConfigFileContent(config, ts.sys, root)
-  const program = ts.createProgram(fileNames, { ...options, outDir: target, noCheck: !flags.check })
-  const { diagnostics } = program.emit(undefined, undefined, undefined, false, { after: [toVendor] })
-  const problems = [...(flags.check ? ts.getPreEmitDiagnostics(program) : []), ...diagnostics]
+  const program = ts.createProgram(fileNames, { ...options, outDir: target })
+  const { diagnostics } = program.emit(undefined, undefined, undefined, true)
+  const problems = [...ts.getPreEmitDiagnostics(program), ...diagnostics]
   if (problems.length > 0) throw new Error(ts.formatDiagnostics(problems, formatHost))
 }
 
@@ -35,30 +34,6 @@ const formatHost: ts.FormatDiagnosticsHost = {
   getNewLine: () => '\n',
 }
 
-/** Leads the imports of a file to what is vendored. */
-const toVendor: ts.TransformerFactory<ts.SourceFile> = (context) => (file) => {
-  const { factory } = context
-  const folder = dirname(relative(join(root, 'src'), file.fileName))
-  const moved = (specifier: ts.Node | undefined): ts.StringLiteral | null => {
-    const to = specifier !== undefined && ts.isStringLiteral(specifier) ? vendorFile(specifier.text) : null
-    return to === null ? null : factory.createStringLiteral(relative(folder, to).replace(/^(?!\.)/, './'))
-  }
-  const visit = (node: ts.Node): ts.Node => {
-    if (ts.isImportDeclaration(node)) {
-      const to = moved(node.moduleSpecifier)
-      return to === null
-        ? node
-        : factory.updateImportDeclaration(node, node.modifiers, node.importClause, to, undefined)
-    }
-    if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
-      const to = moved(node.arguments[0])
-      if (to !== null) return factory.updateCallExpression(node, node.expression, undefined, [to])
-    }
-    return ts.visitEachChild(node, visit, context)
-  }
-  return ts.visitEachChild(file, visit, context)
-}
-
 rmSync(target, { recursive: true, force: true })
-compile()
-await vendor(target)
+if (flags.types) writeTypes()
+await bundle(target)

@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { vendor } from './vendor.ts'
+import { bundle } from './bundle.ts'
 
 const root = new URL('..', import.meta.url)
 const read = (file: string): unknown => JSON.parse(readFileSync(new URL(file, root), 'utf8'))
@@ -50,7 +50,7 @@ const bom = bomShape.parse(JSON.parse(printed))
 const production = Object.entries(lock.packages)
   .filter(([folder, { dev }]) => folder !== '' && dev !== true)
   .map(([folder, { version }]) => `${folder.replace(/^.*node_modules\//, '')}@${version}`)
-const shipped = new Set([...production, ...(await vendor(null)).keys()])
+const shipped = new Set([...production, ...(await bundle(null)).keys()])
 const self = bom.metadata.component['bom-ref']
 /** Of the development dependencies, those that are vendored. */
 const direct = new Set(

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { builtCommand } from '../kit/built.ts'
 import { startClerk } from '../servers/clerk.ts'
 import type { ClerkServer } from '../servers/clerk.ts'
 import type { Folder } from '../kit/folder.ts'
@@ -13,7 +13,7 @@ import { askForTokens, configure } from '../kit/real-server.ts'
 import type { Answer } from '../kit/server.ts'
 import { auditKey } from './chain.ts'
 
-const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+const cli = builtCommand()
 
 export interface AuditedProcess extends AsyncDisposable {
   readonly child: ChildProcess

@@ -3,10 +3,11 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
+import { builtCommand } from '../kit/built.ts'
 import { newServiceKey } from '../../src/auth/service-keys.ts'
 import { vault } from '../../src/upstreams/vault/index.ts'
 import { openStore } from '../../src/upstreams/vault/store/store.ts'
-import { readPage, root } from '../docs/pages.ts'
+import { readPage } from '../docs/pages.ts'
 import { testFolder } from '../kit/folder.ts'
 import { startTokenServer } from '../servers/token-server.ts'
 import { configured, connect, openReaderOf } from '../vault/refresh/scene.ts'
@@ -28,7 +29,7 @@ it('a copy of a vault in use restores, and brings back what the page says', asyn
   folder.write('tokengraph.yaml', JSON.stringify({ upstreams, auth: { services } }))
   const bin = join(folder.path, 'bin')
   mkdirSync(bin)
-  const cli = join(root, 'src/cli.ts')
+  const cli = builtCommand()
   chmodSync(folder.write('bin/tokengraph', `#!/bin/bash\nexec node "${cli}" "$@"\n`), 0o700)
   const path = [bin, dirname(process.execPath), process.env.PATH].join(delimiter)
   const shell = (script: string): string =>

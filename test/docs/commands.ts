@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
+import { builtCommand } from '../kit/built.ts'
 import { startServer } from '../../src/main.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/load.ts'
@@ -29,7 +30,7 @@ export const skipped: Readonly<Record<string, string>> = {
   'hive-gateway': 'not installed; its runtime is, and examples/supergraph runs that',
 }
 
-const cli = join(root, 'src/cli.ts')
+const cli = builtCommand()
 
 /** `npm start` and `npm run` start what package.json says, in the folder of the page and on a free port. */
 const npm = `#!/bin/bash

@@ -1,13 +1,9 @@
-/** The command line as a real process. */
+/** The command line, as it is built, as a real process. */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
+import { builtCommand } from './built.ts'
 import { keepOutput } from './keep-output.ts'
-
-const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
-/** As the scripts of package.json begin: a third less processor time for each process. */
-const compileCache = ['--import', fileURLToPath(new URL('../../scripts/compile-cache.js', import.meta.url))]
 
 export interface Ended {
   readonly code: number | null
@@ -32,7 +28,7 @@ export interface Started extends AsyncDisposable {
 
 /** Nothing of the environment of the test run reaches the process, but for the path. */
 export function start(args: readonly string[], { cwd, env = {}, input }: RunOptions): Started {
-  const child = spawn(process.execPath, [...compileCache, cli, ...args], {
+  const child = spawn(process.execPath, [builtCommand(), ...args], {
     cwd,
     env: { PATH: process.env.PATH ?? '', ...env },
   })

@@ -3,13 +3,13 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { openSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, it, onTestFinished } from 'vitest'
+import { builtCommand } from '../kit/built.ts'
 import { auditKey, writeRecords } from '../audit/chain.ts'
 import { testFolder } from '../kit/folder.ts'
 import { run, start } from '../kit/process.ts'
 
-const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+const cli = builtCommand()
 /** More lines than a pipe takes, which is 64 KiB, even for `vault list`. */
 const ACCOUNTS = 2000
 const config = '--config tokengraph.yaml'

@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { builtCommand } from '../kit/built.ts'
 import { auditKey, openFileAudit, writeRecords } from '../audit/chain.ts'
 import { makeFolder, testFolder } from '../kit/folder.ts'
 import type { Folder } from '../kit/folder.ts'
@@ -176,7 +176,7 @@ test('a platform that answers nothing is a command that waits no longer than it 
 
 test('a terminal in the place of a pipe is refused, or told what to type', async () => {
   const { path: cwd } = testFolder()
-  const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+  const cli = builtCommand()
   /** `script` runs a command on a terminal of its own, whose lines end in a carriage return as well. */
   const onTerminal = async (words: string, typed: string): Promise<{ code: unknown; text: string }> => {
     const command = `${process.execPath} ${cli} ${words}`

@@ -4,14 +4,14 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
+import { builtCommand } from '../kit/built.ts'
 import { makeFolder } from '../kit/folder.ts'
 import { askForTokens, configure, startReal } from '../kit/real-server.ts'
 import { startClerk } from '../servers/clerk.ts'
 import { holds } from '../servers/misbehaviour.ts'
 
-const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+const cli = builtCommand()
 const key = 'invented-audit-key-0123456789abcdef'
 const drain_seconds = 2
 

@@ -1,15 +1,15 @@
-import { fileURLToPath } from 'node:url'
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it } from 'vitest'
+import { builtCommand } from '../kit/built.ts'
 import { startDevelopment } from '../clients/development.ts'
 import { execForm, lintContainerfile, parseContainerfile } from './containerfile.ts'
 import { manifest, root } from './lockfile.ts'
 
 const read = (file: string): string => readFileSync(new URL(file, root), 'utf8')
-const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+const cli = builtCommand()
 const text = read('Containerfile')
 const instructions = parseContainerfile(text)
 

@@ -2,11 +2,12 @@
 import { realpathSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { builtCommand } from '../kit/built.ts'
 import { makeFolder } from '../kit/folder.ts'
 import { root } from './lockfile.ts'
 import { serveOnce, works } from './serve.ts'
 
-const entry = fileURLToPath(new URL('src/cli.ts', root))
+const entry = builtCommand()
 const code = [fileURLToPath(root), realpathSync(fileURLToPath(new URL('node_modules', root)))]
 
 describe('the server starts, answers and stops under', () => {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-import { vendor } from '../../scripts/vendor.ts'
+import { bundle } from '../../scripts/bundle.ts'
 
 export const root = new URL('../../', import.meta.url)
 
@@ -47,9 +47,9 @@ export const installed: ReadonlyMap<string, Entry> = new Map(
 /** What `npm ci --omit=dev` installs. */
 export const production: ReadonlyMap<string, Entry> = new Map([...installed].filter(([, { dev }]) => dev !== true))
 
-/** What is run in production: what is installed, and what the package has inside (`dist/vendor/`). */
+/** What is run in production: what is installed, and what the package has inside. */
 export async function findShipped(): Promise<ReadonlyMap<string, Entry>> {
-  const folders = [...(await vendor(null)).values()].map((folder) => relative(fileURLToPath(root), folder))
+  const folders = [...(await bundle(null)).values()].map((folder) => relative(fileURLToPath(root), folder))
   const vendored = folders.map((folder): [string, Entry] => {
     const entry = installed.get(folder)
     if (entry === undefined) throw new Error(`${folder} is not in the lockfile`)

@@ -1,0 +1,41 @@
+/**
+ * The command line as users run it, built from the sources as they are: once for each state of them. It starts in half
+ * the time that the sources take, and the tests start hundreds of processes.
+ */
+import { createHash } from 'node:crypto'
+import { copyFileSync, existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { bundle, root } from '../../scripts/bundle.ts'
+
+/** The variable with the path of the command line, for the processes of the tests. */
+export const CLI_VARIABLE = 'TEST_CLI'
+
+const folder = join(root, 'node_modules/.cache/tokengraph-built')
+
+/** Returns the path of the command line. */
+export async function buildCommand(): Promise<string> {
+  const hash = createHash('sha256')
+  for (const file of globSync(['src/**/*.ts', 'package*.json', 'scripts/bundle.ts'], { cwd: root }).toSorted())
+    hash.update(`${file}\n`).update(readFileSync(join(root, file)))
+  const built = join(folder, hash.digest('hex').slice(0, 16))
+  if (!existsSync(built)) {
+    const made = `${built}.${String(process.pid)}`
+    await bundle(join(made, 'dist'))
+    copyFileSync(join(root, 'package.json'), join(made, 'package.json'))
+    mkdirSync(folder, { recursive: true })
+    try {
+      renameSync(made, built)
+    } catch {
+      // Another run was first.
+      rmSync(made, { recursive: true })
+    }
+  }
+  return join(built, 'dist/cli.js')
+}
+
+/** The path of the command line, within a test. */
+export function builtCommand(): string {
+  const path = process.env[CLI_VARIABLE]
+  if (path === undefined) throw new Error('vitest.config.ts builds the command line')
+  return path
+}
