@@ -13,6 +13,9 @@ declare module 'vitest' {
   }
 }
 
+// Node's own. Vitest has a hundred frames kept for each error, and most tests here are about errors.
+Error.stackTraceLimit = 10
+
 fc.configureGlobal({ ...fc.readConfigureGlobal(), seed })
 
 const listened = ['unhandledRejection', 'uncaughtException']
