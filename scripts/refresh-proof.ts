@@ -143,7 +143,7 @@ async function years(seed: number): Promise<void> {
   for (const provider of catalogue.values()) {
     if (provider.refresh.uses === 'nothing') continue
     const simulation = await openSimulation(join(folder, `${provider.id}.sqlite`), provider, { idle_days: 1 })
-    const grant = await simulation.connect('used')
+    const grant = await simulation.connectOne('used')
     const random = createRandom(seed)
     const start = simulation.now()
     const days = Math.min(365, (provider.refresh.absolute_seconds ?? Infinity) / 86_400 - 1)

@@ -30,7 +30,7 @@ async function openFleet(id: string, accounts: number) {
   const simulation = await openSimulation(join(testFolder().path, 'v.sqlite'), providerNamed(id))
   onTestFinished(() => simulation.close())
   const { store } = simulation
-  for (let n = 0; n < accounts; n++) await simulation.connect(`u${String(n)}`)
+  await simulation.connect(Array.from({ length: accounts }, (_, n) => `u${String(n)}`))
   // All of them are in use, and over.
   await store.sql.run(
     'UPDATE accounts SET last_used_ms = $1, refresh_due_ms = $1, expires_at = $2, issued_at_ms = $1 - 4000000, lifetime_seconds = 3600',

@@ -202,17 +202,31 @@ export async function openSimulation(
     await store.sql.run('UPDATE clock SET ms = $1', [nowMs])
   }
 
-  return {
-    ...{ store, played, openParts, warnings, worker: parts.worker, now: () => nowMs, setTime },
-    async connect(userId: string) {
+  /** In one transaction. */
+  async function connect(userIds: readonly string[]): Promise<readonly PlayedGrant[]> {
+    const { lifetimeSeconds } = played
+    const connected = userIds.map((userId) => {
       const grant = played.connect()
-      const { lifetimeSeconds } = played
-      const record = {
+      const record = accountRecord.parse({
         ...{ user_id: userId, provider: provider.id, external_account_id: 'a1', token: grant.access },
         refresh_token: provider.refresh.uses === 'refresh_token' ? grant.current : null,
         expires_at: lifetimeSeconds === null ? null : Math.floor(nowMs / 1000) + lifetimeSeconds,
-      }
-      await writeAccounts({ ...store, sql }, [accountRecord.parse(record)])
+      })
+      return { grant, record }
+    })
+    await writeAccounts(
+      { ...store, sql },
+      connected.map(({ record }) => record),
+    )
+    return connected.map(({ grant }) => grant)
+  }
+
+  return {
+    ...{ store, played, openParts, warnings, worker: parts.worker, now: () => nowMs, setTime },
+    connect,
+    async connectOne(userId: string): Promise<PlayedGrant> {
+      const [grant] = await connect([userId])
+      if (grant === undefined) throw new Error('one was connected')
       return grant
     },
     /** The code of the problem; null: a token that lives. */

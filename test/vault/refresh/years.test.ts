@@ -21,7 +21,7 @@ const renewable = [...catalogue.values()].filter(({ refresh }) => refresh.uses !
 test.each(renewable.map(({ id }) => id))('%s: a year without use', async (id) => {
   const { refresh } = providerNamed(id)
   const simulation = await open(id)
-  const grant = await simulation.connect('idle')
+  const grant = await simulation.connectOne('idle')
   const start = simulation.now()
   const days = Math.min(365, (refresh.absolute_seconds ?? Infinity) / 86_400 - 1)
   await simulation.runUntil(start + days * DAY_MS)
@@ -46,7 +46,7 @@ const used = ['google', 'github', 'slack', 'microsoft', 'salesforce', 'atlassian
 
 test.each(used)('%s: sixty days with use now and then', async (id) => {
   const simulation = await open(id, { idle_days: 1 })
-  const grant = await simulation.connect('used')
+  const grant = await simulation.connectOne('used')
   const { random } = seeded(7)
   const start = simulation.now()
   for (let day = 0; day < 60; day += 1 + Math.floor(random() * 12))
@@ -68,12 +68,12 @@ function closePairs({ posts }: PlayedGrant, id: string): readonly number[] {
 describe('reports of others', () => {
   test('a day without reads costs X nothing; Instagram is renewed while it lives, and dead after', async () => {
     const x = await open('x')
-    const idle = await x.connect('u1')
+    const idle = await x.connectOne('u1')
     await x.runUntil(x.now() + DAY_MS)
     expect(idle.posts).toEqual([])
 
     const instagram = await open('instagram')
-    const kept = await instagram.connect('u1')
+    const kept = await instagram.connectOne('u1')
     const start = instagram.now()
     await instagram.runUntil(start + 31 * DAY_MS)
     expect(kept.posts).toHaveLength(1)
@@ -84,7 +84,7 @@ describe('reports of others', () => {
 
   test('fleets: accounts that come in the same second are due at different times', async () => {
     const simulation = await open('github')
-    for (let n = 0; n < 200; n++) await simulation.connect(`u${String(n)}`)
+    await simulation.connect(Array.from({ length: 200 }, (_, n) => `u${String(n)}`))
     const rows = await simulation.store.sql.run<{ due: number }>('SELECT refresh_due_ms AS due FROM accounts')
     const dues = rows.map(({ due }) => due).toSorted((a, b) => a - b)
     const life = (dues.at(-1) ?? 0) - simulation.now()
