@@ -42,8 +42,8 @@ export default defineConfig({
     },
     setupFiles: [here('test/kit/setup.ts')],
     reporters: ['default', runSummary()],
-    // Most tests wait for sockets and timers: three workers keep two cores busy.
-    maxWorkers: 3,
+    // Most tests wait for sockets, timers and processes: five workers keep two cores busy.
+    maxWorkers: 5,
     projects: [
       // What is in no other list is here: a new test needs no entry anywhere.
       project('unit', ['test/**/*.test.ts'], { exclude: [...server, ...elsewhere], isolate: false }),
@@ -51,8 +51,8 @@ export default defineConfig({
       // The same operations once more, each by its plan (`src/server/execution/`).
       project('planned', planned, { exclude: elsewhere, isolate: false, env: { TEST_PLANNED: 'yes' } }),
       project('isolated', isolated),
-      project('system', system, { exclude: isolated, isolate: false, sequence: { groupOrder: 1 } }),
-      project('timing', timing, { exclude: isolated, isolate: false, maxWorkers: 1, sequence: { groupOrder: 2 } }),
+      project('system', system, { exclude: isolated, isolate: false }),
+      project('timing', timing, { exclude: isolated, isolate: false, maxWorkers: 1, sequence: { groupOrder: 1 } }),
     ],
   },
 })

@@ -26,8 +26,11 @@ export async function installNode(home: string, version: string): Promise<string
   return join(folder, 'node_modules', name, 'bin', 'node')
 }
 
-export async function pack(home: string): Promise<string> {
-  await run('npm', ['pack', '--pack-destination', home], { cwd: root })
+/** `isChecked`: whether the build looks for errors of types, as it does for a registry. */
+export async function pack(home: string, isChecked = true): Promise<string> {
+  if (!isChecked) await run(process.execPath, ['scripts/build.ts', '--no-check'], { cwd: root })
+  const options = isChecked ? [] : ['--ignore-scripts']
+  await run('npm', ['pack', ...options, '--pack-destination', home], { cwd: root })
   return join(home, readdirSync(home).find((name) => name.endsWith('.tgz')) ?? '')
 }
 
