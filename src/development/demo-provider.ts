@@ -4,10 +4,10 @@
  * were there at the start, such as the demo user's GitHub account, live on the number in their refresh token.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { monotonicMs } from '../lib/clock.ts'
+import { createServer } from '../lib/node-http.ts'
 import { CONSENT_POLICY, consentPage, people } from './demo-consent.ts'
 
 const DEMO_CLIENT = { client_id: 'demo-client', client_secret: 'demo-client-secret' }

@@ -1,10 +1,10 @@
 /** Listens with node:http, answers what is no request, and drains when the server stops. */
-import { createServer } from 'node:http'
 import type { RequestListener, Server } from 'node:http'
 import { Server as TcpServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createServer } from '../lib/node-http.ts'
 import { defaultBounds, trackConnections } from './connections.ts'
 import type { ConnectionBounds } from './connections.ts'
 import { errorResponse } from './error-response.ts'

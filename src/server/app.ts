@@ -63,7 +63,7 @@ export function createApp(config: AppConfig, deps: AppDeps): App {
   const disposal = new AbortController()
   const reasons = createReasonLog(log)
   const authenticate = createAuthenticate(config, { log, reasons, signal: disposal.signal })
-  const graph = createGraph(config, deps)
+  const execute = createGraph(config, deps)
   const observers: readonly Observer[] = [
     createRequestLog(log),
     ...(metrics === null ? [] : [countResponse(metrics)]),
@@ -91,7 +91,7 @@ export function createApp(config: AppConfig, deps: AppDeps): App {
         state.operationName = operation.operationName?.slice(0, MAX_NAME_LENGTH) ?? null
         const { span } = state
         const caller = describeCaller(request, viewer, { source, deadline, span, onFailure: reasons.upstream(state) })
-        return await graph.execute({ state, viewer, caller, operation }, header('accept'), request.signal)
+        return await execute({ state, viewer, caller, operation }, header('accept'), request.signal)
       } finally {
         gate.leave(place)
       }
@@ -152,7 +152,7 @@ export function createApp(config: AppConfig, deps: AppDeps): App {
 
   const dispose: App['dispose'] = () => {
     disposal.abort()
-    return graph.dispose()
+    return Promise.resolve()
   }
 
   const onRefused = (): void => {

@@ -27,15 +27,10 @@ export interface GraphDeps extends ContextDeps {
   readonly asksBeforePlan?: number | undefined
 }
 
-export interface Graph {
-  readonly execute: Execute
-  dispose(): Promise<void>
-}
-
 export function createGraph(
   config: Pick<Config, 'mode' | 'auth' | 'limits' | 'subgraph'>,
   { log, documents, asksBeforePlan, ...deps }: GraphDeps,
-): Graph {
+): Execute {
   const { mode, limits } = config
   const logged = new WeakSet<object>()
   const noteLogged = (error: unknown): void => {
@@ -51,7 +46,7 @@ export function createGraph(
     hideSchema: createHideSchema(mode, schema),
   }
   const answer = createAnswerPlanned(answering)
-  const yoga = createYogaExecute(config, { documents, createContext, ...answering })
+  const executeByYoga = createYogaExecute(config, { documents, createContext, ...answering })
   const operations = createPlannedOperations(schema, {
     limits,
     registered: documents?.documents.values() ?? [],
@@ -65,15 +60,12 @@ export function createGraph(
     return text === null ? null : operations.find(text, operationName ?? null, variables ?? {})
   }
 
-  return {
-    execute(request, accept, signal) {
-      const type = answerType(accept)
-      const planned = type === null ? null : find(request)
-      if (type === null || planned === null) return yoga.execute(request, accept, signal)
-      // Before the context, whose records name the operation.
-      request.state.operationName ??= planned.plan.operation.name?.value.slice(0, MAX_NAME_LENGTH) ?? null
-      return answer(planned, { request, context: createContext(request), type, signal })
-    },
-    dispose: yoga.dispose,
+  return (request, accept, signal) => {
+    const type = answerType(accept)
+    const planned = type === null ? null : find(request)
+    if (type === null || planned === null) return executeByYoga(request, accept, signal)
+    // Before the context, whose records name the operation.
+    request.state.operationName ??= planned.plan.operation.name?.value.slice(0, MAX_NAME_LENGTH) ?? null
+    return answer(planned, { request, context: createContext(request), type, signal })
   }
 }

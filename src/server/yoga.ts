@@ -1,5 +1,5 @@
 /** Yoga with its ordered list of plugins: parses, validates and executes any operation, and says what is wrong with it. */
-import { createYoga, isAsyncIterable, useExecutionCancellation } from 'graphql-yoga'
+import { isAsyncIterable, useExecutionCancellation, YogaServer } from 'graphql-yoga'
 import type { Config } from '../config/load.ts'
 import { errorCodes, Reason } from '../errors.ts'
 import { acceptedTypes } from '../http/error-response.ts'
@@ -43,8 +43,9 @@ export type Execute = (
 export function createYogaExecute(
   { mode, limits, subgraph }: Pick<Config, 'mode' | 'limits' | 'subgraph'>,
   { log, documents, createContext, logDefects, maskError, hideSchema }: YogaDeps,
-): { readonly execute: Execute; dispose(): Promise<void> } {
-  const yoga = createYoga<OperationRequest, GraphContext>({
+): Execute {
+  // Without the adapter of `createYoga`, whose part http/ has, and which loads Node's own fetch (`lib/node-http.ts`).
+  const yoga = new YogaServer<OperationRequest, GraphContext>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
     context: createContext,
@@ -83,16 +84,15 @@ export function createYogaExecute(
   })
   const { Request } = yoga.fetchAPI
 
-  return {
-    async execute(request, accept, signal) {
-      const headers = { 'content-type': 'application/json', accept: acceptedTypes(accept) ?? '*/*' }
-      const init = { method: 'POST', headers, signal: signal() }
-      const response = await yoga.handleRequest(new Request(`http://localhost${GRAPHQL_PATH}`, init), request)
-      return { status: response.status, headers: ownHeaders(response), body: await response.text() }
-    },
-    async dispose() {
-      await yoga.dispose()
-    },
+  return async (request, accept, signal) => {
+    const headers = { 'content-type': 'application/json', accept: acceptedTypes(accept) ?? '*/*' }
+    const init = { method: 'POST', headers, signal: signal() }
+    const response = await yoga.handle(new Request(`http://localhost${GRAPHQL_PATH}`, init), {
+      ...request,
+      // For plugins that go on after the answer; there is none.
+      waitUntil: () => undefined,
+    })
+    return { status: response.status, headers: ownHeaders(response), body: await response.text() }
   }
 }
 

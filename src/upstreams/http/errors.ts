@@ -1,5 +1,5 @@
 /** Turns answers that are no success, and what undici throws, into `CodedError`s: the same for every platform. */
-import { errors } from 'undici'
+import errors from 'undici/lib/core/errors.js'
 import { z } from 'zod'
 import type { ZodError, ZodType } from 'zod'
 import { CodedError, Reason } from '../../errors.ts'

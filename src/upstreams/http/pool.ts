@@ -1,8 +1,9 @@
 /** Exchanges with an upstream over a keep-alive pool; no redirect is followed, nothing is decompressed, sizes are bounded. */
-import { validateHeaderName, validateHeaderValue } from 'node:http'
-import { Pool } from 'undici'
+import request from 'undici/lib/api/api-request.js'
+import Pool from 'undici/lib/dispatcher/pool.js'
 import type { Dispatcher } from 'undici'
 import { badUserInput, CodedError, Reason } from '../../errors.ts'
+import { validateHeaderName, validateHeaderValue } from '../../lib/node-http.ts'
 import type { Headers, HttpAnswer, RequestBody, RequestSpec } from './types.ts'
 import { checkHost, guardedLookup, requestUrl, routeOf } from './url.ts'
 
@@ -95,11 +96,17 @@ export function openPool(options: PoolOptions): HttpPool {
     },
     async exchange({ method, path, headers, body }, signal, onSent) {
       const options = { method, path, headers: { ...common, ...headers }, body, signal, onSent }
-      const { statusCode: status, headers: received, body: content } = await noticing.request(options)
+      const { statusCode: status, headers: received, body: content } = await request.call(noticing, options)
       return { status, body: await content.bytes(), header: (name) => headerOf(received, name) }
     },
     async send({ method, path, headers, body, acceptsText }, extra, signal) {
-      const response = await pool.request({ method, path, headers: { ...common, ...extra, ...headers }, body, signal })
+      const response = await request.call(pool, {
+        method,
+        path,
+        headers: { ...common, ...extra, ...headers },
+        body,
+        signal,
+      })
       const { statusCode: status, headers: received, body: content } = response
       const refuse = (why: string): CodedError =>
         new CodedError('UPSTREAM_PROTOCOL_ERROR', undefined, { upstream_status: status }, { cause: new Reason(why) })
