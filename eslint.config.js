@@ -30,7 +30,7 @@ const wireFiles = [
   'src/upstreams/vault/{disconnect,events}/outbox.ts',
   'src/upstreams/vault/connect/requests.ts',
   'src/auth/service-keys.ts',
-  'src/server/limits/caller-rate.ts',
+  'src/server/context.ts',
   'src/http/overload.ts',
   'src/**/options.ts',
 ]
@@ -107,16 +107,16 @@ const typescript = tseslint.config(
   {
     // A duration by the wall clock ends early or late when somebody sets it.
     files: ['src/**'],
-    ignores: ['src/lib/clock.ts'],
+    ignores: ['src/lib/time.ts'],
     rules: {
       'no-restricted-syntax': [
         'error',
         {
           selector: "MemberExpression[object.name='Date'][property.name='now']",
-          message: 'Durations: monotonicMs(); absolute times: unixMs() or unixSeconds(); both of lib/clock.ts.',
+          message: 'Durations: monotonicMs(); absolute times: unixMs() or unixSeconds(); both of lib/time.ts.',
         },
-        { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: 'Use isoNow() of lib/clock.ts.' },
-        { selector: "CallExpression[callee.name='Date']", message: 'Use isoNow() of lib/clock.ts.' },
+        { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: 'Use isoNow() of lib/time.ts.' },
+        { selector: "CallExpression[callee.name='Date']", message: 'Use isoNow() of lib/time.ts.' },
         {
           // What the rules of eslint-plugin-regexp do not see: `/ by .*!$/` looks at the rest of the text at each ` by `.
           selector: String.raw`Literal[regex.pattern=/^(?!\^).*\.[*+].*\$$/]`,

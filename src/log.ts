@@ -7,7 +7,7 @@ import { pino } from 'pino'
 import type { DestinationStream, Logger } from 'pino'
 import { CodedError, Reason } from './errors.ts'
 import { createCache } from './lib/cache.ts'
-import { monotonicMs } from './lib/clock.ts'
+import { monotonicMs } from './lib/time.ts'
 
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'isLevelEnabled'>
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'

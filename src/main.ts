@@ -6,22 +6,22 @@ import { compareConfigs } from './config/differences.ts'
 import { plainHttpWarning } from './config/rules.ts'
 import type { Config } from './config/load.ts'
 import type { Page } from './http/edge.ts'
-import type { ConnectionBounds } from './http/connections.ts'
+import type { ConnectionBounds, DrainTimes, Listening } from './http/node.ts'
 import { toRequestListener } from './http/incoming.ts'
 import { listen } from './http/node.ts'
-import type { DrainTimes, Listening } from './http/node.ts'
-import { settlesWithin } from './lib/abort.ts'
-import { monotonicMs } from './lib/clock.ts'
+import { monotonicMs, settlesWithin } from './lib/time.ts'
 import type { Log } from './log.ts'
-import { createApp } from './server/app.ts'
+import { createApp, replaceable } from './server/app.ts'
 import type { App } from './server/app.ts'
 import { createMetrics, serveMetrics } from './server/observability/metrics.ts'
 import type { Metrics } from './server/observability/metrics.ts'
+import { createUpstreamObserver } from './server/observability/reasons.ts'
+import type { UpstreamObserver } from './server/observability/reasons.ts'
 import { createTracing } from './server/observability/tracing.ts'
 import { openDocuments } from './server/trusted-documents/check.ts'
 import { createSource } from './tokens/source.ts'
 import type { TokenSource } from './tokens/source.ts'
-import type { PlatformEvent, Upstream, UpstreamDeps, UpstreamEvent } from './upstreams/platform.ts'
+import type { Upstream, UpstreamDeps, UpstreamEvent } from './upstreams/platform.ts'
 
 export interface ServerDeps {
   readonly log: Log
@@ -142,19 +142,11 @@ export async function openServer(
     const tracing = config.tracing === null ? null : await createTracing(config.tracing)
     if (tracing !== null) parts.push({ name: 'tracing', close: tracing.close })
     const metrics = config.metrics === null ? null : await createMetrics(() => source)
-    const observeAll = (event: UpstreamEvent): void => {
-      if (log.isLevelEnabled('debug')) {
-        const { traces: _, ...facts } = event
-        log.debug(facts, 'upstream')
-      }
-      metrics?.upstream(event)
-      tracing?.upstream(event)
-      observe?.(event)
-    }
-    const upstreams = await openUpstreams(config, observeAll, log)
+    const observer = createUpstreamObserver(log, [metrics?.upstream, tracing?.upstream, observe])
+    const upstreams = await openUpstreams(config, observer, log)
     for (const upstream of config.allow_http) log.warn({ upstream }, plainHttpWarning)
     for (const right of findDeadRights(config)) log.warn({ right }, 'a right that gives nothing')
-    const source = createSource(upstreams, config.providers, { cache: config.cache, observe: observeAll })
+    const source = createSource(upstreams, config.providers, { cache: config.cache, observe: observer.any })
     // No request waits for an upstream any more, but its close would wait for a connection that is being made.
     parts.push({ name: 'upstreams', close: () => settlesWithin(source.close(), CLOSE_MS) })
     // A refresh that began brings a refresh token that nobody gets twice.
@@ -167,12 +159,7 @@ export async function openServer(
         isReady: () => ready,
         port: () => port,
       })
-    let current = appOf(config, documents)
-    const app: App = {
-      handle: (request) => current.handle(request),
-      fetch: (request) => current.fetch(request),
-      dispose: () => current.dispose(),
-    }
+    const app = replaceable(appOf(config, documents))
     parts.push({ name: 'app', close: app.dispose })
     return {
       app,
@@ -183,8 +170,7 @@ export async function openServer(
         port = Number(new URL(url).port)
       },
       reload(next) {
-        const before = current
-        current = appOf(next, openDocuments(next))
+        const before = app.replace(appOf(next, openDocuments(next)))
         // Whatever it still answers is over by then.
         setTimeout(() => void before.dispose(), config.request_timeout_ms + CLOSE_MS).unref()
       },
@@ -200,18 +186,15 @@ export async function openServer(
 }
 
 /** Opens every configured upstream, or none. */
-async function openUpstreams(config: Config, observe: (event: UpstreamEvent) => void, log: Log): Promise<Upstream[]> {
+async function openUpstreams(config: Config, observer: UpstreamObserver, log: Log): Promise<Upstream[]> {
   const opened: Upstream[] = []
   try {
     for (const { name, platform, open } of config.upstreams) {
-      const named = (event: PlatformEvent): void => {
-        observe({ ...event, upstream: name })
-      }
       const plainHttp = config.allow_http.includes(name)
       const warn: UpstreamDeps['warn'] = (message, details) => {
         log.warn({ upstream: name, ...details }, message)
       }
-      opened.push({ ...open({ plainHttp, observe: named, warn }), name, platform })
+      opened.push({ ...open({ plainHttp, observe: observer.of(name), warn }), name, platform })
     }
     for (const { ready } of opened) await ready
     return opened

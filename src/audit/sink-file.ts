@@ -9,7 +9,7 @@ import { mkdir, open, readdir, rename, unlink, writeFile } from 'node:fs/promise
 import type { FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { Reason } from '../errors.ts'
-import { isoNow, monotonicMs } from '../lib/clock.ts'
+import { isoNow, monotonicMs } from '../lib/time.ts'
 import { whyNot } from '../lib/files.ts'
 import type { AuditSink } from './log.ts'
 import type { FileAuditConfig } from './options.ts'

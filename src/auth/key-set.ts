@@ -2,7 +2,7 @@
 import { createLocalJWKSet, errors } from 'jose'
 import type { JSONWebKeySet, JWTVerifyGetKey, LocalJWKSet } from 'jose'
 import { CodedError } from '../errors.ts'
-import { monotonicMs, unixMs } from '../lib/clock.ts'
+import { monotonicMs, unixMs } from '../lib/time.ts'
 
 /** The time of the process; tests pass their own. */
 export interface Clock {

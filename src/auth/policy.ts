@@ -6,7 +6,7 @@
  * (docs/promises.md S16).
  */
 import { CodedError } from '../errors.ts'
-import { unixMs } from '../lib/clock.ts'
+import { unixMs } from '../lib/time.ts'
 import { checkProvider } from '../tokens/ids.ts'
 import type { SecretField } from '../tokens/types.ts'
 import type { AuthOptions, Grant } from './options.ts'

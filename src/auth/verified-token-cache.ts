@@ -1,6 +1,6 @@
 /** LRU cache of verified user tokens, so that a caller pays for the signature check once per token. */
 import { LRUCache } from 'lru-cache'
-import { monotonicMs, unixMs } from '../lib/clock.ts'
+import { monotonicMs, unixMs } from '../lib/time.ts'
 import type { VerifiedUser } from './jwt.ts'
 import type { Clock } from './key-set.ts'
 

@@ -1,7 +1,7 @@
 /** `tokengraph serve`: the server as a process, from its configuration to its last signal. */
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/load.ts'
-import { settlesWithin } from '../lib/abort.ts'
+import { settlesWithin } from '../lib/time.ts'
 import { createLog } from '../log.ts'
 import type { Log, ProcessLog } from '../log.ts'
 import { startServer } from '../main.ts'

@@ -1,7 +1,7 @@
 /** Where commands print, a progress line, and the exit codes. */
 import { ConfigError } from '../config/problems.ts'
 import { CodedError } from '../errors.ts'
-import { monotonicMs } from '../lib/clock.ts'
+import { monotonicMs } from '../lib/time.ts'
 import { whyNot } from '../lib/files.ts'
 
 /** docs/operations.md lists what each means. */

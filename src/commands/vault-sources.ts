@@ -1,6 +1,6 @@
 /** `vault import --from`: the accounts that another platform of the configuration holds, page by page. */
 import { loadConfig } from '../config/load.ts'
-import { unixSeconds } from '../lib/clock.ts'
+import { unixSeconds } from '../lib/time.ts'
 import { reveal } from '../lib/secret.ts'
 import { wireProvider } from '../tokens/ids.ts'
 import type { Exported, ExportedAccount, OpenPlatform } from '../upstreams/platform.ts'
@@ -8,7 +8,7 @@ import { accountRecord } from '../upstreams/vault/store/record.ts'
 import type { AccountRecord } from '../upstreams/vault/store/record.ts'
 import type { Store } from '../upstreams/vault/store/store.ts'
 import { addAccounts } from '../upstreams/vault/store/write.ts'
-import { createProgress, UsageError, needing } from './terminal.ts'
+import { createProgress, needing, UsageError } from './terminal.ts'
 import type { Output } from './terminal.ts'
 
 export interface SourceChoice {

@@ -1,5 +1,5 @@
 /** Rights that give nothing: they are no mistakes that keep a server from starting, and no operator means them. */
-import { unixMs } from '../lib/clock.ts'
+import { unixMs } from '../lib/time.ts'
 import { bareProvider, wireProvider } from '../tokens/ids.ts'
 import type { Config } from './load.ts'
 

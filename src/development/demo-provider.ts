@@ -6,7 +6,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { monotonicMs } from '../lib/clock.ts'
+import { monotonicMs } from '../lib/time.ts'
 import { createServer } from '../lib/node-http.ts'
 import { CONSENT_POLICY, consentPage, people } from './demo-consent.ts'
 

@@ -1,6 +1,6 @@
 /** Replay protection: the nonces that were used, kept for as long as their signatures are within the window. */
 import { hash } from 'node:crypto'
-import { monotonicMs } from '../lib/clock.ts'
+import { monotonicMs } from '../lib/time.ts'
 
 export type Taken = 'taken' | 'used' | 'full'
 

@@ -1,12 +1,10 @@
 /** Refuses requests beyond the server's capacity, where it can before anything of them is read. */
 import { errorCodes } from '../errors.ts'
-import { monotonicMs } from '../lib/clock.ts'
+import { monotonicMs } from '../lib/time.ts'
 import type { Log } from '../log.ts'
-import { namedErrorResponse, RefusedError } from './error-response.ts'
-import type { Refusal } from './error-response.ts'
+import { headersFor, namedErrorResponse, RefusedError } from './policy.ts'
+import type { CorsPolicy, Refusal } from './policy.ts'
 import type { HttpRequest, HttpResponse } from './message.ts'
-import { headersFor } from './policy.ts'
-import type { CorsPolicy } from './policy.ts'
 
 export interface GateOptions {
   readonly concurrency: Concurrency

@@ -5,7 +5,7 @@
  * must not abort the others (graphql-hive/gateway #1928). Nothing is kept once a call has settled. Own code, because
  * the packages for this (async-cache-dedupe, undici's deduplicate interceptor) do not count who waits.
  */
-import { raceSignal } from './abort.ts'
+import { raceSignal } from './time.ts'
 
 /** A span as others refer to it (W3C Trace Context). */
 export interface SpanLink {

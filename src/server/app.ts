@@ -6,13 +6,21 @@ import { describeCaller, readTimeoutMs, startDeadline, startRequest, TIMEOUT_HEA
 import type { RequestState } from './context.ts'
 import { createEdge } from '../http/edge.ts'
 import type { Page } from '../http/edge.ts'
-import { errorResponse, REQUEST_ID_HEADER, RefusedError } from '../http/error-response.ts'
-import type { Refusal } from '../http/error-response.ts'
+import {
+  bodyTimeout,
+  errorResponse,
+  headersFor,
+  isConnectPath,
+  isProbe,
+  RefusedError,
+  REQUEST_ID_HEADER,
+  tooLarge,
+} from '../http/policy.ts'
+import type { Refusal } from '../http/policy.ts'
 import { toFetchHandler } from '../http/fetch.ts'
 import type { FetchHandler } from '../http/fetch.ts'
 import type { HttpHandler, HttpRequest, HttpResponse } from '../http/message.ts'
-import { bodyTimeout, headersFor, isConnectPath, isProbe, tooLarge } from '../http/policy.ts'
-import { within } from '../lib/abort.ts'
+import { within } from '../lib/time.ts'
 import type { Log } from '../log.ts'
 import { createAuthenticate } from './authenticate.ts'
 import { createConnectRoutes } from './connect.ts'
@@ -21,7 +29,7 @@ import type { GraphDeps } from './graph.ts'
 import { countResponse } from './observability/metrics.ts'
 import { createReasonLog, idsOf, MAX_NAME_LENGTH } from './observability/reasons.ts'
 import type { Tracing } from './observability/tracing.ts'
-import { readOperation } from './operation.ts'
+import { readOperation } from './execution/operations.ts'
 
 export type AppConfig = Pick<
   Config,
@@ -44,6 +52,21 @@ export interface App {
   /** The same over the Fetch API, for tests and for embedding. */
   readonly fetch: FetchHandler
   dispose(): Promise<void>
+}
+
+/** An app in the place of another: `replace` returns the one that answered until then. */
+export function replaceable(first: App): App & { replace(next: App): App } {
+  let current = first
+  return {
+    handle: (request) => current.handle(request),
+    fetch: (request) => current.fetch(request),
+    dispose: () => current.dispose(),
+    replace(next) {
+      const before = current
+      current = next
+      return before
+    },
+  }
 }
 
 /** Reports a response after it is made; one that throws replaces the response by INTERNAL_SERVER_ERROR. */

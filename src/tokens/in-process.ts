@@ -4,7 +4,7 @@
  * remembers is proved once for each request, and then answered at hand.
  */
 import type { Answer } from '../lib/answer.ts'
-import { within } from '../lib/abort.ts'
+import { within } from '../lib/time.ts'
 import { setImmediate } from 'node:timers/promises'
 import { CodedError } from '../errors.ts'
 import { createWork } from '../lib/singleflight.ts'

@@ -1,6 +1,6 @@
 /** The loaders of one request: a memo, and an allowance of keys. The source batches and shares. */
 import type { CodedError } from '../errors.ts'
-import { raceSignal } from '../lib/abort.ts'
+import { raceSignal } from '../lib/time.ts'
 import type { Answer } from '../lib/answer.ts'
 import type { AccountList } from './accounts.ts'
 import type { Caller, TokenSource } from './source.ts'

@@ -4,10 +4,9 @@
  */
 import { CodedError, withDetails } from '../errors.ts'
 import type { Answer } from '../lib/answer.ts'
-import { monotonicMs, oncePerTick, unixSeconds } from '../lib/clock.ts'
+import { monotonicMs, oncePerTick, unixSeconds } from '../lib/time.ts'
 import type { AccountKeeper } from './keeper.ts'
-import type { RateOptions } from '../upstreams/platform.ts'
-import type { Census, Upstream, UpstreamState } from '../upstreams/platform.ts'
+import type { Census, RateOptions, Upstream, UpstreamState } from '../upstreams/platform.ts'
 import { callersNames, listAccounts, looksLikeGraphId } from './accounts.ts'
 import type { AccountList } from './accounts.ts'
 import { openCachedUpstream } from './cached-upstream.ts'

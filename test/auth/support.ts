@@ -1,7 +1,7 @@
 /** Helpers for the tests of `auth`. */
 import { expect, vi } from 'vitest'
 import type { Viewer } from '../../src/auth/viewer.ts'
-import { createIdentify as createIdentifyNow } from '../../src/auth/identify.ts'
+import { createIdentify as createIdentifyNow } from '../../src/server/authenticate.ts'
 import { systemClock } from '../../src/auth/key-set.ts'
 import type { Clock } from '../../src/auth/key-set.ts'
 import { authOptions } from '../../src/auth/options.ts'

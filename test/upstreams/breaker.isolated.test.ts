@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { createBreaker } from '../../src/upstreams/http/breaker.ts'
+import { createBreaker } from '../../src/upstreams/http/limiter.ts'
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['Date', 'performance'] })

@@ -11,8 +11,8 @@ import {
   mayConnect,
   requestUrl,
   routeOf,
-} from '../../src/upstreams/http/url.ts'
-import type { Route } from '../../src/upstreams/http/url.ts'
+} from '../../src/upstreams/http/pool.ts'
+import type { Route } from '../../src/upstreams/http/pool.ts'
 
 const base = new URL('https://api.example.com/v1')
 const template = '/users/{user_id}/oauth_access_tokens/{provider}'

@@ -1,4 +1,4 @@
-/** Answers a planned operation as Yoga and its plugins answer any other one (`yoga.ts`). */
+/** Answers a planned operation as Yoga and its plugins answer any other one (`graph.ts`). */
 import { GraphQLError } from 'graphql'
 import { CodedError, reasonOf } from '../../errors.ts'
 import type { HttpResponse } from '../../http/message.ts'

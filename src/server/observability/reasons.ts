@@ -10,6 +10,7 @@ import { CodedError, knownErrorCodes, reasonOf } from '../../errors.ts'
 import type { ErrorCode } from '../../errors.ts'
 import { limitLines } from '../../log.ts'
 import type { LimitedLog, Log } from '../../log.ts'
+import type { PlatformEvent, UpstreamEvent } from '../../upstreams/platform.ts'
 import type { AnsweredError, GraphPlugin, OperationRequest, RequestState } from '../context.ts'
 
 export interface ReasonLog {
@@ -19,6 +20,34 @@ export interface ReasonLog {
   undecided(state: RequestState, error: CodedError, message: string): void
   /** Failures of upstreams, one line for each kind that a request meets. */
   upstream(state: RequestState): (error: CodedError) => void
+}
+
+/** Receives what upstreams tell of their calls. */
+export interface UpstreamObserver {
+  readonly any: (event: UpstreamEvent) => void
+  /** That of one upstream, whose name it adds. */
+  of(upstream: string): (event: PlatformEvent) => void
+}
+
+/** Passes events on to the log at level debug, and to the receivers that are there. */
+export function createUpstreamObserver(
+  log: Log,
+  receivers: readonly (((event: UpstreamEvent) => void) | undefined)[],
+): UpstreamObserver {
+  const present = receivers.filter((receiver) => receiver !== undefined)
+  const any = (event: UpstreamEvent): void => {
+    if (log.isLevelEnabled('debug')) {
+      const { traces: _, ...facts } = event
+      log.debug(facts, 'upstream')
+    }
+    for (const receiver of present) receiver(event)
+  }
+  return {
+    any,
+    of: (upstream) => (event) => {
+      any({ ...event, upstream })
+    },
+  }
 }
 
 /** Which the operator has to see: the upstream, its key or its network is in trouble. The others are about one user. */

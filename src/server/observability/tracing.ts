@@ -3,7 +3,7 @@
  * result, user id or URL (docs/promises.md S7).
  */
 import type { Context, Span, Tracer } from '@opentelemetry/api'
-import { unixMs } from '../../lib/clock.ts'
+import { unixMs } from '../../lib/time.ts'
 import type { SpanLink } from '../../lib/singleflight.ts'
 import type { UpstreamEvent } from '../../upstreams/platform.ts'
 import type { TracingOptions } from './options.ts'
@@ -90,8 +90,8 @@ export async function createTracing({ endpoint }: TracingOptions): Promise<Traci
 }
 
 /** W3C Trace Context section 3.2: version `ff` and a trace id of zeros are invalid; later versions keep the layout. */
-export function parseTraceId(traceparent: string | null): string | null {
-  const match = /^([0-9a-f]{2})-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-|$)/.exec(traceparent ?? '')
+export function parseTraceId(traceparent: string): string | null {
+  const match = /^([0-9a-f]{2})-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-|$)/.exec(traceparent)
   const [, version = 'ff', traceId = ''] = match ?? []
   return version === 'ff' || /^0+$/.test(traceId) ? null : traceId
 }

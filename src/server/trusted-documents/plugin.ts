@@ -8,7 +8,7 @@ import type { ASTVisitor, DocumentNode, ValidationContext } from 'graphql'
 import { maySeeSchema } from '../../auth/policy.ts'
 import type { Mode } from '../../mode.ts'
 import type { GraphPlugin, OperationRequest } from '../context.ts'
-import { hashesNotSupported } from '../operation.ts'
+import { hashesNotSupported } from '../execution/operations.ts'
 import { addRuleForSome, operationError } from '../plugins/errors.ts'
 import { canonicalId } from './manifest.ts'
 
@@ -61,9 +61,7 @@ export function useTrustedDocuments(
  * Returns a function from a request to the text of the operation that it may execute; null where the plugin has to
  * decide, or to say what is wrong.
  */
-export function createTextOf(trusted: TrustedDocuments | null): (request: OperationRequest) => string | null {
-  if (trusted === null) return ({ operation: { query } }) => query ?? null
-  const { documents, mode } = trusted
+export function createTextOf({ documents, mode }: TrustedDocuments): (request: OperationRequest) => string | null {
   return ({ state, operation }) => {
     const { query = null } = operation
     const requested = readRequestedId(operation)

@@ -1,11 +1,11 @@
 /** Turns answers that are no success, and what undici throws, into `CodedError`s: the same for every platform. */
-import errors from 'undici/lib/core/errors.js'
 import { z } from 'zod'
 import type { ZodError, ZodType } from 'zod'
 import { CodedError, Reason } from '../../errors.ts'
 import type { ErrorCode } from '../../errors.ts'
-import { unixMs } from '../../lib/clock.ts'
+import { unixMs } from '../../lib/time.ts'
 import { flattenUnions } from '../../lib/issues.ts'
+import { errors } from './undici.ts'
 import { rateLimitMs } from './retry.ts'
 import type { Blame, HttpAnswer } from './types.ts'
 

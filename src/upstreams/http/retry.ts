@@ -4,7 +4,7 @@
  * that requests share. Both would retry where the deadline leaves no time.
  */
 import type { CodedError } from '../../errors.ts'
-import { monotonicMs } from '../../lib/clock.ts'
+import { monotonicMs } from '../../lib/time.ts'
 import type { HttpAnswer } from './types.ts'
 
 /** The share of requests that may be retries. */

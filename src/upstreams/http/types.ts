@@ -1,9 +1,17 @@
 /** What goes through the HTTP client: its options, its requests and its answers. */
 import { z } from 'zod'
-import type { Call, UpstreamDeps, UpstreamState } from '../platform.ts'
-import type { BreakerOptions } from './breaker.ts'
-import type { RateOptions } from '../platform.ts'
-import type { UrlParts } from './url.ts'
+import type { Call, RateOptions, UpstreamDeps, UpstreamState } from '../platform.ts'
+import type { BreakerOptions } from './limiter.ts'
+
+/** What a request adds to the base URL. */
+export interface UrlParts {
+  /** A path such as `/users/{user_id}`; from the platform's code, never from a caller. */
+  readonly template: string
+  /** One value for each `{name}` in the template. */
+  readonly params?: Readonly<Record<string, string>>
+  /** In the order sent; a key may repeat. */
+  readonly query?: readonly (readonly [key: string, value: string])[]
+}
 
 /** The options that every platform with an HTTP API has in common: spread into its own, handed on to `openHttp`. */
 export const httpOptionFields = {
