@@ -24,7 +24,6 @@ function runToEnd(...[command, ...args]: readonly [string, ...string[]]): void {
 }
 
 async function runSections(names: readonly (keyof typeof sections)[], seconds: number): Promise<void> {
-  if (names.includes('start')) runToEnd('npm', 'run', '--silent', 'build')
   await using postgres = names.includes('guards') ? await startPostgres() : null
   if (postgres !== null) {
     await postgres.createDatabase(DATABASE)
@@ -50,6 +49,7 @@ const unknown = positionals.find((name) => !known.some((each) => each === name))
 if (unknown !== undefined) throw new Error(`there is no section ${unknown}; there is ${known.join(', ')}`)
 
 await installPeers()
+runToEnd('node', 'scripts/build.ts', '--no-types')
 if (values.short) await runShort()
 else
   await runSections(

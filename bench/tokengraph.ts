@@ -141,14 +141,11 @@ export const runsFrom = {
   'node dist/cli.js serve': ['node', 'dist/cli.js', 'serve'],
 } as const
 
-/** What `npm start` runs, without npm. */
-const source = ['node', '--import', './scripts/compile-cache.js', 'src/cli.ts', 'serve']
-
-/** Starts it in a folder of its own. */
+/** Starts it in a folder of its own, as it is installed unless `run` says how. */
 export async function startTokengraph(
   setting: Setting,
   outside: Outside,
-  run: readonly string[] = source,
+  run: readonly string[] = runsFrom['node dist/cli.js serve'],
 ): Promise<Server> {
   const folder = mkdtempSync(join(outside.folder, 'server-'))
   const { key, key_sha256 } = newServiceKey()
