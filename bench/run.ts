@@ -16,7 +16,8 @@ import { sections } from './sections.ts'
 import { runShort } from './short.ts'
 import { fillVault, startOutside } from './tokengraph.ts'
 
-const ROUNDS = 3
+/** Many and short: a disturbance of the machine meets a few of them. */
+const ROUNDS = 9
 const DATABASE = 'bench'
 
 function runToEnd(...[command, ...args]: readonly [string, ...string[]]): void {
@@ -41,7 +42,7 @@ async function runSections(names: readonly (keyof typeof sections)[], seconds: n
 }
 
 const { values, positionals } = parseArgs({
-  options: { short: { type: 'boolean', default: false }, seconds: { type: 'string', default: '3' } },
+  options: { short: { type: 'boolean', default: false }, seconds: { type: 'string', default: '1' } },
   allowPositionals: true,
 })
 const known = Object.keys(sections) as (keyof typeof sections)[]

@@ -141,11 +141,14 @@ export const runsFrom = {
   'node dist/cli.js serve': ['node', 'dist/cli.js', 'serve'],
 } as const
 
-/** Starts it in a folder of its own, as it is installed unless `run` says how. */
+/** As the container runs it (`Containerfile`). */
+const contained = ['node', '--disable-proto=throw', '--max-semi-space-size=24', 'dist/cli.js', 'serve']
+
+/** Starts it in a folder of its own. */
 export async function startTokengraph(
   setting: Setting,
   outside: Outside,
-  run: readonly string[] = runsFrom['node dist/cli.js serve'],
+  run: readonly string[] = contained,
 ): Promise<Server> {
   const folder = mkdtempSync(join(outside.folder, 'server-'))
   const { key, key_sha256 } = newServiceKey()
