@@ -1,4 +1,6 @@
 /** Answers every request that needs no GraphQL: health probes, refusals, preflights and the page of development mode. */
+import { jsonResponse, RefusedError } from './error-response.ts'
+import type { HttpResponse, RequestHead } from './message.ts'
 import {
   asksForPage,
   checkConnect,
@@ -7,11 +9,8 @@ import {
   isConnectPath,
   isPreflight,
   isProbe,
-  jsonResponse,
   preflightHeaders,
-  RefusedError,
 } from './policy.ts'
-import type { HttpResponse, RequestHead } from './message.ts'
 import type { HttpPolicy } from './policy.ts'
 
 /** What the probes report. */

@@ -1,6 +1,7 @@
 /** The adapter for the Fetch API: `Request` to `Response`, for tests and for embedding in another server. */
-import { endedEarly, errorResponse, RefusedError, responseHeaders } from './policy.ts'
+import { endedEarly, errorResponse, RefusedError } from './error-response.ts'
 import type { HttpHandler, HttpResponse } from './message.ts'
+import { responseHeaders } from './policy.ts'
 import { isHost } from './incoming.ts'
 
 /** Resolves also when the request's signal aborts; the caller has left by then. */

@@ -1,10 +1,10 @@
 /** One exchange of node:http as the plain values of `message.ts`: reads the request, writes the response. */
 import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import { endedEarly, namedErrorResponse, RefusedError, responseHeaders } from './policy.ts'
-import type { Refusal } from './policy.ts'
+import { endedEarly, namedErrorResponse, RefusedError } from './error-response.ts'
 import { errorCodes } from '../errors.ts'
 import { remembering } from '../lib/text.ts'
-import type { HttpHandler, HttpRequest, HttpResponse } from './message.ts'
+import type { HttpHandler, HttpRequest, HttpResponse, Refusal } from './message.ts'
+import { responseHeaders } from './policy.ts'
 
 /** Answers requests of node:http by the handler. */
 export function toRequestListener(handle: HttpHandler, arrivingBytes = ARRIVING_BYTES): RequestListener {

@@ -1,4 +1,5 @@
 /** One HTTP exchange as plain values: what the adapters for node:http and for fetch have in common. */
+import type { ErrorCode, ErrorDetails } from '../errors.ts'
 
 /** What is known of a request before its body is read. */
 export interface HttpRequest {
@@ -31,6 +32,18 @@ export interface HttpResponse {
   /** By their names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: string | Uint8Array<ArrayBuffer> | null
+}
+
+/** Why a request is not answered, and with what status. */
+export interface Refusal {
+  readonly status: number
+  readonly code: ErrorCode
+  /** Shown to the caller. */
+  readonly message: string
+  /** Those of this refusal, beside the headers of every response. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** Further members of `extensions`. */
+  readonly details?: ErrorDetails
 }
 
 /** Answers one request; never rejects. */

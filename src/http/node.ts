@@ -12,7 +12,8 @@ import { Server as TcpServer } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createServer } from '../lib/node-http.ts'
-import { errorResponse, responseHeaders } from './policy.ts'
+import { errorResponse } from './error-response.ts'
+import { responseHeaders } from './policy.ts'
 
 export interface Listening {
   /** As `http://127.0.0.1:4000`. */

@@ -2,9 +2,10 @@
 import { errorCodes } from '../errors.ts'
 import { monotonicMs } from '../lib/time.ts'
 import type { Log } from '../log.ts'
-import { headersFor, namedErrorResponse, RefusedError } from './policy.ts'
-import type { CorsPolicy, Refusal } from './policy.ts'
-import type { HttpRequest, HttpResponse } from './message.ts'
+import { namedErrorResponse, RefusedError } from './error-response.ts'
+import type { HttpRequest, HttpResponse, Refusal } from './message.ts'
+import { headersFor } from './policy.ts'
+import type { CorsPolicy } from './policy.ts'
 
 export interface GateOptions {
   readonly concurrency: Concurrency

@@ -1,15 +1,13 @@
 /**
- * Which HTTP requests are answered, how the others are refused, and which headers every response has: pure functions over
- * the head of a request. GraphQL is served at one path by POST with a JSON body only, so that neither a link nor an HTML
- * form can read a token (docs/promises.md S5). The body of a refusal has the shape of a GraphQL response with errors.
+ * Which HTTP requests are answered, as which media type, and which headers every response has: functions over the head of
+ * a request. GraphQL is served at one path by POST with a JSON body only, so that neither a link nor an HTML form can read
+ * a token (docs/promises.md S5).
  */
 import { randomUUID } from 'node:crypto'
-import { errorCodes } from '../errors.ts'
-import type { ErrorCode, ErrorDetails } from '../errors.ts'
 import { remembering } from '../lib/text.ts'
-import type { HttpResponse, RequestHead } from './message.ts'
 import { isLoopback } from '../lib/url.ts'
 import type { Mode } from '../mode.ts'
+import type { Refusal, RequestHead } from './message.ts'
 
 export const GRAPHQL_PATH = '/graphql'
 
@@ -191,75 +189,12 @@ export function preflightHeaders({ headers }: CorsPolicy): Readonly<Record<strin
   }
 }
 
-/** Why a request is not answered, and with what status. */
-export interface Refusal {
-  readonly status: number
-  readonly code: ErrorCode
-  /** Shown to the caller. */
-  readonly message: string
-  /** Those of this refusal, beside the headers of every response. */
-  readonly headers?: Readonly<Record<string, string>>
-  /** Further members of `extensions`. */
-  readonly details?: ErrorDetails
-}
-
-/** Thrown by a step of the pipeline that ends the request with this refusal. */
-export class RefusedError extends Error {
-  override readonly name = 'RefusedError'
-  /** For the log. */
-  readonly code: ErrorCode
-  readonly refusal: Refusal
-
-  constructor(refusal: Refusal, options?: ErrorOptions) {
-    super(refusal.message, options)
-    this.code = refusal.code
-    this.refusal = refusal
-  }
-}
-
-/** `accept` is the header of the request. */
-export function errorResponse(
-  { status, code, message, headers = {}, details = {} }: Refusal,
-  accept: string | null,
-): HttpResponse {
-  const { retryable } = errorCodes[code]
-  const body = { errors: [{ message, extensions: { code, retryable, ...details } }] }
-  return jsonResponse(status, body, { 'content-type': refusalType(accept), ...headers })
-}
-
 export const REQUEST_ID_HEADER = 'x-request-id'
 const plainId = /^[A-Za-z0-9_.-]{1,64}$/
 
 /** The id of a request. A plain one of the caller is kept, so that its logs and ours can be joined. */
 export function requestIdOf(given: string | null): string {
   return given !== null && plainId.test(given) ? given : randomUUID()
-}
-
-/** The same for a request that nothing else has given an id, with the id in its header and in `extensions`. */
-export function namedErrorResponse(refusal: Refusal, header: (name: string) => string | null): HttpResponse {
-  const id = requestIdOf(header(REQUEST_ID_HEADER))
-  const response = errorResponse({ ...refusal, details: { ...refusal.details, request_id: id } }, header('accept'))
-  return { ...response, headers: { ...response.headers, [REQUEST_ID_HEADER]: id } }
-}
-
-/** The caller went away, or sent less than it announced. */
-export const endedEarly = {
-  status: 400,
-  code: 'BAD_USER_INPUT',
-  message: 'The request body ended early.',
-  headers: { connection: 'close' },
-} as const satisfies Refusal
-
-export function jsonResponse(
-  status: number,
-  body: unknown,
-  headers: Readonly<Record<string, string>> = {},
-): HttpResponse {
-  return {
-    status,
-    headers: { 'content-type': 'application/json; charset=utf-8', ...headers },
-    body: JSON.stringify(body),
-  }
 }
 
 // The media types of responses, by the `Accept` header (RFC 9110 section 12.5.1, GraphQL over HTTP section 4.3).
@@ -308,7 +243,7 @@ const answerTypeOf = remembering((accept) => {
 })
 
 /** The `Content-Type` of a refusal: that of GraphQL where the caller lists it, and not after JSON. */
-function refusalType(accept: string | null): string {
+export function refusalType(accept: string | null): string {
   const types = acceptedTypes(accept)?.split(', ') ?? []
   const first = types.find((type) => type === GRAPHQL_RESPONSE || type === JSON_TYPE)
   return `${first ?? JSON_TYPE}; charset=utf-8`

@@ -6,20 +6,11 @@ import { describeCaller, readTimeoutMs, startDeadline, startRequest, TIMEOUT_HEA
 import type { RequestState } from './context.ts'
 import { createEdge } from '../http/edge.ts'
 import type { Page } from '../http/edge.ts'
-import {
-  bodyTimeout,
-  errorResponse,
-  headersFor,
-  isConnectPath,
-  isProbe,
-  RefusedError,
-  REQUEST_ID_HEADER,
-  tooLarge,
-} from '../http/policy.ts'
-import type { Refusal } from '../http/policy.ts'
+import { errorResponse, RefusedError } from '../http/error-response.ts'
 import { toFetchHandler } from '../http/fetch.ts'
 import type { FetchHandler } from '../http/fetch.ts'
-import type { HttpHandler, HttpRequest, HttpResponse } from '../http/message.ts'
+import type { HttpHandler, HttpRequest, HttpResponse, Refusal } from '../http/message.ts'
+import { bodyTimeout, headersFor, isConnectPath, isProbe, REQUEST_ID_HEADER, tooLarge } from '../http/policy.ts'
 import { within } from '../lib/time.ts'
 import type { Log } from '../log.ts'
 import { createAuthenticate } from './authenticate.ts'

@@ -2,7 +2,7 @@
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { errorResponse, RefusedError } from '../../src/http/policy.ts'
+import { errorResponse, RefusedError } from '../../src/http/error-response.ts'
 import { toRequestListener } from '../../src/http/incoming.ts'
 import type { HttpHandler } from '../../src/http/message.ts'
 import { listen } from '../../src/http/node.ts'

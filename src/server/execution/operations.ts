@@ -8,8 +8,8 @@
  */
 import type { GraphQLParams } from 'graphql-yoga'
 import { errorCodes } from '../../errors.ts'
-import { RefusedError } from '../../http/policy.ts'
-import type { Refusal } from '../../http/policy.ts'
+import { RefusedError } from '../../http/error-response.ts'
+import type { Refusal } from '../../http/message.ts'
 import { parseJson } from '../../lib/json.ts'
 import { shorten } from '../../lib/text.ts'
 import { getOperationAST, getVariableValues, Kind, parse, validate } from 'graphql'
