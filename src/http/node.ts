@@ -1,18 +1,14 @@
-/**
- * Listens with node:http, answers what is no request, and drains when the server stops. Bounds what one connection may
- * hold: the answers that its other side does not take, and the requests that it sends ahead of their answers
- * (docs/promises.md R10). Node bounds the time for headers and for a whole request by itself.
- */
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
-import { errorCodes } from '../errors.ts'
-import { monotonicMs } from '../lib/time.ts'
-import { sendRefusal } from './incoming.ts'
+/** Listens with node:http, answers what is no request, and drains when the server stops. */
+import type { RequestListener, Server } from 'node:http'
 import { Server as TcpServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createServer } from '../lib/node-http.ts'
+import { defaultBounds, trackConnections } from './connections.ts'
+import type { ConnectionBounds } from './connections.ts'
 import { errorResponse } from './error-response.ts'
+import { sendRefusal } from './incoming.ts'
 import { responseHeaders } from './policy.ts'
 
 export interface Listening {
@@ -51,8 +47,6 @@ export async function listen(
   given: Partial<ConnectionBounds> = {},
 ): Promise<Listening> {
   const bounds = { ...defaultBounds, ...given }
-  let draining = false
-  let closing = false
   const server = createServer({
     keepAliveTimeout: KEEP_ALIVE_MS,
     headersTimeout: bounds.headersMs,
@@ -64,16 +58,8 @@ export async function listen(
     requireHostHeader: false,
   })
   server.maxConnections = bounds.connections
-  const connections = trackConnections(server, bounds, {
-    listener,
-    onIdle(socket) {
-      if (closing) socket.end()
-    },
-  })
-  server.on('request', (request, response) => {
-    if (draining) response.setHeader('connection', 'close')
-    connections.accept(request, response)
-  })
+  const connections = trackConnections(server, bounds, listener)
+  server.on('request', connections.accept)
   server.on('checkExpectation', (request, response) => {
     sendRefusal(request, response, unknownExpectation)
   })
@@ -82,12 +68,11 @@ export async function listen(
   const { port: bound } = server.address() as AddressInfo
 
   async function drain(seconds: number, { noticeMs = 0, idleMs = 0 }: DrainTimes = {}): Promise<number> {
-    draining = true
     const limitMs = seconds * 1000
-    for (const response of connections.responses()) if (!response.headersSent) response.setHeader('connection', 'close')
+    connections.announceEnd()
     let cut = 0
     const cutting = setTimeout(() => {
-      cut = connections.responses().length
+      cut = connections.unsent()
       server.closeAllConnections()
     }, limitMs)
     await pause(Math.min(noticeMs, limitMs))
@@ -97,9 +82,7 @@ export async function listen(
       closed.resolve(undefined)
     })
     await pause(Math.min(idleMs, limitMs))
-    closing = true
-    // Browsers and pools connect ahead of their requests; Node does not count such connections as idle.
-    for (const socket of connections.idle()) socket.destroy()
+    connections.end()
     await closed.promise
     clearTimeout(cutting)
     connections.stop()
@@ -165,157 +148,4 @@ function refuseUnreadable({ code = '' }: NodeJS.ErrnoException, socket: Duplex):
   const all = { ...responseHeaders, ...headers, connection: 'close', 'content-length': Buffer.byteLength(text) }
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}`)
   socket.end([`HTTP/1.1 ${status} ${reason}`, ...lines, '', text].join('\r\n'))
-}
-
-/** Times in milliseconds. */
-export interface ConnectionBounds {
-  /** For the head of a request, from the connection or the previous answer's end. */
-  readonly headersMs: number
-  /** For a whole request, its body included. */
-  readonly requestMs: number
-  /** For which the other side may take nothing of an answer. */
-  readonly writeMs: number
-  /** Between two looks at the times above. */
-  readonly checkMs: number
-  /** Bytes of the headers of a request. */
-  readonly headerBytes: number
-  /** Connections at a time; further ones are closed at once. */
-  readonly connections: number
-}
-
-/** Requests are small; a slow one only holds a connection. */
-const defaultBounds: ConnectionBounds = {
-  headersMs: 10_000,
-  requestMs: 20_000,
-  writeMs: 20_000,
-  checkMs: 500,
-  headerBytes: 16_384,
-  connections: 20_000,
-}
-
-/** Requests of one connection that are answered at a time. Clients that pipeline send few; most wait for each answer. */
-const ACTIVE = 4
-/** Requests of one connection that wait for those; the next one ends the connection. */
-const WAITING = 64
-
-interface Connection {
-  /** In the order of their requests; few, and no Set (`createArrivals`). */
-  readonly responses: ServerResponse[]
-  readonly waiting: [IncomingMessage, ServerResponse][]
-  active: number
-  isRefused: boolean
-  /** What was on its way when the other side last took some of it, and when that was. */
-  pending: Pending
-  takenAt: number
-}
-
-export interface Connections {
-  /** Passes requests on to `listener` as the bounds allow. `isLast` says that a connection closes after its answers. */
-  accept: RequestListener
-  /** Responses that are not sent yet. */
-  responses(): readonly ServerResponse[]
-  /** Connections without a request in flight. */
-  idle(): readonly Socket[]
-  /** Stops the timer. */
-  stop(): void
-}
-
-export interface ConnectionHooks {
-  readonly listener: RequestListener
-  /** Called when the last answer of a connection is sent. */
-  onIdle(socket: Socket): void
-}
-
-function trackConnections(
-  server: Server,
-  { writeMs, checkMs }: ConnectionBounds,
-  { listener, onIdle }: ConnectionHooks,
-): Connections {
-  const open = new Map<Socket, Connection>()
-  server.on('connection', (socket) => {
-    const now = monotonicMs()
-    open.set(socket, { responses: [], waiting: [], active: 0, isRefused: false, pending: nothing, takenAt: now })
-    socket.once('close', () => open.delete(socket))
-  })
-
-  function start(connection: Connection, incoming: IncomingMessage, outgoing: ServerResponse): void {
-    connection.active++
-    outgoing.on('close', () => {
-      connection.active--
-      // In the next turn of the event loop: also requests that are refused at once must not take a whole turn.
-      if (connection.waiting.length > 0) setImmediate(startNext, connection, incoming.socket)
-    })
-    listener(incoming, outgoing)
-  }
-
-  function startNext(connection: Connection, socket: Socket): void {
-    if (socket.destroyed || connection.active >= ACTIVE) return
-    const next = connection.waiting.shift()
-    if (next !== undefined) start(connection, ...next)
-  }
-
-  function accept(incoming: IncomingMessage, outgoing: ServerResponse): void {
-    const { socket } = incoming
-    const connection = open.get(socket)
-    if (connection === undefined) {
-      outgoing.destroy()
-      return
-    }
-    // What follows on a connection that is about to close is not answered.
-    if (connection.isRefused) return
-    connection.responses.push(outgoing)
-    outgoing.on('close', () => {
-      connection.responses.splice(connection.responses.indexOf(outgoing), 1)
-      if (connection.responses.length === 0) onIdle(socket)
-    })
-    if (connection.active < ACTIVE && connection.waiting.length === 0) start(connection, incoming, outgoing)
-    else if (connection.waiting.length < WAITING) connection.waiting.push([incoming, outgoing])
-    else {
-      connection.isRefused = true
-      sendRefusal(incoming, outgoing, {
-        status: 503,
-        code: 'OVERLOADED',
-        message: errorCodes.OVERLOADED.message,
-        headers: { connection: 'close', 'retry-after': '1' },
-        details: { retryable: true, retry_after_ms: 1000 },
-      })
-    }
-  }
-
-  const timer = setInterval(() => {
-    const now = monotonicMs()
-    for (const [socket, connection] of open) {
-      const pending = pendingOf(socket)
-      const { pending: before } = connection
-      if (socket.writableLength === 0 || pending.sent !== before.sent || pending.queued !== before.queued) {
-        connection.pending = pending
-        connection.takenAt = now
-      } else if (now - connection.takenAt > writeMs) socket.destroy()
-    }
-  }, checkMs).unref()
-
-  return {
-    accept,
-    responses: () => [...open.values()].flatMap(({ responses }) => responses),
-    idle: () => [...open].filter(([, { responses }]) => responses.length === 0).map(([socket]) => socket),
-    stop: () => {
-      clearInterval(timer)
-    },
-  }
-}
-
-/** Both change whenever the other side takes something, and not when more is written. */
-interface Pending {
-  /** Bytes of the writes that are done. */
-  readonly sent: number
-  /** Bytes of the write under way that the system has not taken yet. */
-  readonly queued: number
-}
-
-const nothing: Pending = { sent: 0, queued: 0 }
-
-function pendingOf(socket: Socket): Pending {
-  // Node's own timeout of a socket looks at this property for the same reason (lib/net.js, `_onTimeout`).
-  const handle = Reflect.get(socket, '_handle') as { readonly writeQueueSize?: number } | null
-  return { sent: socket.bytesWritten - socket.writableLength, queued: handle?.writeQueueSize ?? 0 }
 }
