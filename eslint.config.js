@@ -30,7 +30,6 @@ const wireFiles = [
   'src/upstreams/vault/{disconnect,events}/outbox.ts',
   'src/upstreams/vault/connect/requests.ts',
   'src/auth/service-keys.ts',
-  'src/server/context.ts',
   'src/http/overload.ts',
   'src/**/options.ts',
 ]

@@ -1,6 +1,6 @@
 /** Token keys: how many an operation and a caller may ask for (docs/promises.md S17). */
 import { expect, test } from 'vitest'
-import { createCallerRate, defaultAllowance } from '../../src/server/context.ts'
+import { createCallerRate, defaultAllowance } from '../../src/tokens/loaders.ts'
 import { startDoor } from './support.ts'
 
 const query = `query ($ids: [ID!]!) { users(ids: $ids) { oauth_access_tokens(provider: "google") { label } } }`
