@@ -20,7 +20,7 @@ export const secureUrl = urlOption(
 
 /**
  * The URL of a platform, in an option whose name ends in `_url`: as `secureUrl`, or http to any host. `config/rules.ts`
- * refuses http where `allow_http` does not name the upstream, and `upstreams/http/pool.ts` refuses to connect.
+ * refuses http where `allow_http` does not name the upstream, and `upstreams/http/address.ts` refuses to connect.
  */
 export const upstreamUrl = urlOption(
   ({ protocol }) => protocol === 'https:' || protocol === 'http:',

@@ -3,16 +3,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CodedError } from '../../src/errors.ts'
 import { isOpaque } from '../../src/tokens/ids.ts'
-import {
-  checkHost,
-  fillPath,
-  guardedLookup,
-  isExactly,
-  mayConnect,
-  requestUrl,
-  routeOf,
-} from '../../src/upstreams/http/pool.ts'
-import type { Route } from '../../src/upstreams/http/pool.ts'
+import { checkHost, guardedLookup, mayConnect, routeOf } from '../../src/upstreams/http/address.ts'
+import type { Route } from '../../src/upstreams/http/address.ts'
+import { fillPath, isExactly, requestUrl } from '../../src/upstreams/http/pool.ts'
 
 const base = new URL('https://api.example.com/v1')
 const template = '/users/{user_id}/oauth_access_tokens/{provider}'
