@@ -39,7 +39,7 @@ it('answers the good ones and refuses the bad ones at their own places, with one
 
 it('takes a number that is exact for the id that it is, and refuses every other one', async () => {
   await using graph = await startGraphOverClerk()
-  // As literals: variables with such numbers are refused as a whole (server/operation.ts).
+  // As literals: variables with such numbers are refused as a whole (server/execution/operations.ts).
   const numbers = [
     '7',
     '-7',
