@@ -35,11 +35,10 @@ export { openHttp } from './http/client.ts'
 export { answerError, asTraceId, statusError } from './http/errors.ts'
 export type { AnswerFacts } from './http/errors.ts'
 export { createClientCredentials } from './http/oauth-client.ts'
-export { openPool } from './http/pool.ts'
+export { checkPathSegment, openPool } from './http/pool.ts'
 export type { HttpPool, RawAnswer } from './http/pool.ts'
-export { retryAfterMs } from './http/retry.ts'
+export { retryAfterMs } from './http/resilience.ts'
 export { httpOptionFields, httpTuning } from './http/types.ts'
-export { checkPathSegment } from './http/pool.ts'
 export type { Authorize, Http, HttpAnswer, HttpTuning, RequestSpec } from './http/types.ts'
 export type {
   All,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { createBreaker } from '../../src/upstreams/http/limiter.ts'
+import { createBreaker } from '../../src/upstreams/http/resilience.ts'
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['Date', 'performance'] })

@@ -6,7 +6,7 @@ import {
   parseRetryAfter,
   rateLimitMs,
   retryAfterMs,
-} from '../../src/upstreams/http/retry.ts'
+} from '../../src/upstreams/http/resilience.ts'
 import { fine, startLocal } from '../servers/local.ts'
 import { answers, cut, reset } from '../servers/misbehaviour.ts'
 import { call } from '../kit/call.ts'

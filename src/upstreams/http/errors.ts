@@ -6,7 +6,7 @@ import type { ErrorCode } from '../../errors.ts'
 import { unixMs } from '../../lib/time.ts'
 import { flattenUnions } from '../../lib/issues.ts'
 import { errors } from './undici.ts'
-import { rateLimitMs } from './retry.ts'
+import { rateLimitMs } from './resilience.ts'
 import type { Blame, HttpAnswer } from './types.ts'
 
 /** What a platform read out of its answer. */

@@ -1,7 +1,6 @@
 /** What goes through the HTTP client: its options, its requests and its answers. */
 import { z } from 'zod'
 import type { Call, RateOptions, UpstreamDeps, UpstreamState } from '../platform.ts'
-import type { BreakerOptions } from './limiter.ts'
 
 /** What a request adds to the base URL. */
 export interface UrlParts {
@@ -63,6 +62,13 @@ export const httpOptionFields = {
 
 /** The options of `httpOptionFields` as the operator gave them. */
 export type HttpFields = z.output<z.ZodObject<typeof httpOptionFields>>
+
+export interface BreakerOptions {
+  /** Fewer requests than this never open it. */
+  readonly minimumRequests: number
+  /** The share of failures above which it opens. */
+  readonly failureRate: number
+}
 
 /** The same inside. */
 export interface HttpTuning {
@@ -164,7 +170,7 @@ export interface Http {
   /** The rate limit of the credential; null: none is known. */
   readonly rate: RateOptions | null
   /**
-   * Sends one request, again where that may help and does no harm (`retry.ts`). Rejects with the reason of
+   * Sends one request, again where that may help and does no harm (`resilience.ts`). Rejects with the reason of
    * `call.signal`, or with a CodedError: BAD_USER_INPUT (nothing was sent), UPSTREAM_RATE_LIMITED (nothing was sent),
    * UPSTREAM_TIMEOUT, UPSTREAM_UNAVAILABLE, UPSTREAM_PROTOCOL_ERROR. A failure with a status is an answer, which the
    * platform reads.
