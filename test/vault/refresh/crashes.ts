@@ -57,8 +57,13 @@ export async function crash({ kind, point }: Crash, store: Readonly<Record<strin
   const opened = await openStore(vault.options.parse(options))
   try {
     await connect(opened, server, 'u1')
-    server.behave((post) => (post === 1 && point === 'posting' ? { delayMs: 500 } : 'ok'))
     const victim = await startReader(options, { failpoint: point })
+    server.behave((post) => {
+      if (post !== 1 || point !== 'posting') return 'ok'
+      // From here: the process cannot know when its request has arrived.
+      victim.child.kill('SIGKILL')
+      return { delayMs: 500 }
+    })
     await victim.read({ provider: 'acme', userId: 'u1', readers: 3 }).then(
       () => {
         throw new Error('the process has not died')

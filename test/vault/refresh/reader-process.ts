@@ -8,9 +8,6 @@ import type { Wrapping } from '../../../src/upstreams/vault/open.ts'
 import { vaultOptions } from '../../../src/upstreams/vault/options.ts'
 import type { Failpoint, Order, Report } from './processes.ts'
 
-/** Milliseconds after the request began, while the provider holds its answer back. */
-const POSTING_MS = 150
-
 function dieAt(failpoint: string | undefined): Wrapping {
   const die = (): never => {
     process.kill(process.pid, 'SIGKILL')
@@ -42,7 +39,6 @@ function dieAt(failpoint: string | undefined): Wrapping {
     endpoint: (endpoint) => ({
       ...endpoint,
       async refresh(...given) {
-        if (failpoint === 'posting') setTimeout(die, POSTING_MS)
         const answer = await endpoint.refresh(...given)
         at('answered')
         return answer
