@@ -1,4 +1,9 @@
-/** Time: the clocks, and waits that end with a deadline or a signal. */
+/**
+ * The two clocks, and waits that end with a deadline or a signal. Durations (ages, time limits, rates) run on the monotonic
+ * clock, which no operator, NTP or leap second moves. The wall clock answers one question: how does an absolute time of
+ * another system (`exp`, `expires_at`, an HTTP date) compare with now? The linter refuses `Date.now()` and `new Date()`
+ * elsewhere in `src`.
+ */
 
 /**
  * Settles with `promise`, or rejects with the reason of `signal` as soon as it aborts. The promise goes on: a rejection
