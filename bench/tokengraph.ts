@@ -142,7 +142,14 @@ export const runsFrom = {
 } as const
 
 /** As the container runs it (`Containerfile`). */
-const contained = ['node', '--disable-proto=throw', '--max-semi-space-size=24', 'dist/cli.js', 'serve']
+const contained = [
+  'node',
+  '--disable-proto=throw',
+  '--disable-sigusr1',
+  '--max-semi-space-size=24',
+  'dist/cli.js',
+  'serve',
+]
 
 /** Starts it in a folder of its own. */
 export async function startTokengraph(

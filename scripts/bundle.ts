@@ -11,9 +11,6 @@ import type { OutputOptions } from 'rolldown'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** What is not bundled. There can be one `graphql` in a process; `pg` loads a native package where there is one. */
-const external = ['graphql', 'pg']
-
 /** Modules that have a file of their own: what is exported, and what is loaded by its path or reads a file beside it. */
 const entries = [
   'index.ts',
@@ -36,12 +33,19 @@ interface Manifest {
 const manifestIn = (folder: string): Manifest =>
   JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest
 
-const beside = new Set([...external, ...Object.keys(manifestIn(root).peerDependencies ?? {})])
+/** What is not bundled. There can be one `graphql` in a process; `pg` loads a native package where there is one. */
+const outside = new Set(['graphql', 'pg', ...Object.keys(manifestIn(root).peerDependencies ?? {})])
 
 /** Of `@a/b/c` it is `@a/b`. */
 const packageOf = (specifier: string): string => /^(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? ''
 
-const isOutside = (id: string): boolean => isBuiltin(id) || beside.has(packageOf(id))
+const isOutside = (id: string): boolean => isBuiltin(id) || outside.has(packageOf(id))
+
+/** The folder of the package that a module is in; null: it is ours. */
+const folderOf = (module: string): string | null => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(module)?.[0] ?? null
+
+/** `a-b` for `@a/b`. */
+const nameIn = (folder: string): string => (manifestIn(folder).name ?? '').replace('@', '').replace('/', '-')
 
 /** By `name@version`, the folder of each package of which something is bundled. */
 export type Bundled = ReadonlyMap<string, string>
@@ -56,10 +60,14 @@ export async function bundle(to: string | null): Promise<Bundled> {
   })
   const options: OutputOptions = {
     format: 'esm',
-    // What looks beside itself must stand where it stood.
     chunkFileNames({ moduleIds }) {
+      // What looks beside itself must stand where it stood.
       const entry = entries.find((file) => moduleIds.includes(join(root, 'src', file)))
-      return entry === undefined ? 'chunks/[name].js' : entry.replace('.ts', '.shared.js')
+      if (entry !== undefined) return entry.replace('.ts', '.shared.js')
+      const packages = new Set(moduleIds.map(folderOf))
+      const [only = null] = packages
+      // A reader finds `chunks/jose.js`, not the third `index.js`.
+      return packages.size === 1 && only !== null ? `chunks/${nameIn(only)}.js` : 'chunks/[name].js'
     },
   }
   const { output } = await (to === null ? build.generate(options) : build.write({ ...options, dir: to }))
@@ -72,8 +80,8 @@ export async function bundle(to: string | null): Promise<Bundled> {
     )
     if (missing.length > 0) throw new Error(`${chunk.fileName} imports ${missing.join(', ')}, which is not there`)
     for (const module of Object.keys(chunk.modules)) {
-      const folder = /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(module)?.[0]
-      if (folder === undefined) continue
+      const folder = folderOf(module)
+      if (folder === null) continue
       const { name = '', version = '' } = manifestIn(folder)
       packages.set(`${name}@${version}`, folder)
     }

@@ -1,8 +1,8 @@
 /** Where commands print, a progress line, and the exit codes. */
 import { ConfigError } from '../config/problems.ts'
 import { CodedError } from '../errors.ts'
-import { monotonicMs } from '../lib/time.ts'
 import { whyNot } from '../lib/files.ts'
+import { monotonicMs } from '../lib/time.ts'
 
 /** docs/operations.md lists what each means. */
 export const exitCodes = { ok: 0, no: 1, usage: 2, unable: 3 } as const

@@ -1,7 +1,7 @@
 /** `vault import --from`: the accounts that another platform of the configuration holds, page by page. */
 import { loadConfig } from '../config/load.ts'
-import { unixSeconds } from '../lib/time.ts'
 import { reveal } from '../lib/secret.ts'
+import { unixSeconds } from '../lib/time.ts'
 import { wireProvider } from '../tokens/ids.ts'
 import type { Exported, ExportedAccount, OpenPlatform } from '../upstreams/platform.ts'
 import { accountRecord } from '../upstreams/vault/store/record.ts'

@@ -6,8 +6,8 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { monotonicMs } from '../lib/time.ts'
 import { createServer } from '../lib/node-http.ts'
+import { monotonicMs } from '../lib/time.ts'
 import { CONSENT_POLICY, consentPage, people } from './demo-consent.ts'
 
 const DEMO_CLIENT = { client_id: 'demo-client', client_secret: 'demo-client-secret' }

@@ -1,8 +1,8 @@
 /** Decides whether a request comes from the gateway: any one of the configured proofs is enough. */
 import { timingSafeEqual } from 'node:crypto'
 import type { Answer } from '../lib/answer.ts'
-import { unixMs } from '../lib/time.ts'
 import { sha256 } from '../lib/secret.ts'
+import { unixMs } from '../lib/time.ts'
 import { createCheckHiveHmac } from './hive-hmac.ts'
 import { createCheckSignature } from './http-signature.ts'
 import type { GatewayOptions, SharedSecretOptions } from './options.ts'

@@ -1,8 +1,8 @@
 /** One exchange of node:http as the plain values of `message.ts`: reads the request, writes the response. */
 import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import { endedEarly, namedErrorResponse, RefusedError } from './error-response.ts'
 import { errorCodes } from '../errors.ts'
 import { remembering } from '../lib/text.ts'
+import { endedEarly, namedErrorResponse, RefusedError } from './error-response.ts'
 import type { HttpHandler, HttpRequest, HttpResponse, Refusal } from './message.ts'
 import { responseHeaders } from './policy.ts'
 

@@ -111,7 +111,7 @@ export function openSqliteThread(path: string, options: ThreadOptions = { readOn
 
   function start(): Worker {
     const started = idle.pop() ?? startWorker()
-    started.removeAllListeners()
+    forget(started)
     started.postMessage({ path, options } satisfies Order)
     started.on('message', (reply: Reply) => {
       const found = settle(reply.id)
@@ -170,10 +170,15 @@ export function openSqliteThread(path: string, options: ThreadOptions = { readOn
 /** Threads that have closed their file: to start one takes longer than most of what it is started for. */
 const idle: Worker[] = []
 
+/** Takes the listeners of the last file away; Node has others on the thread. */
+function forget(worker: Worker): void {
+  for (const event of ['message', 'error', 'exit']) worker.removeAllListeners(event)
+}
+
 /** Has the thread close its file, and keeps it. False: it is not to be kept, or does not answer. */
 async function release(worker: Worker): Promise<boolean> {
   if (idle.length >= MAX_IDLE) return false
-  worker.removeAllListeners()
+  forget(worker)
   worker.on('error', () => undefined)
   const { promise, resolve } = Promise.withResolvers<boolean>()
   worker.on('message', (reply: unknown) => {
@@ -190,7 +195,8 @@ async function release(worker: Worker): Promise<boolean> {
   const isClosed = await promise
   clearTimeout(timer)
   worker.unref()
-  if (!isClosed || idle.length >= MAX_IDLE) return false
+  // -1: it has ended meanwhile.
+  if (!isClosed || worker.threadId === -1 || idle.length >= MAX_IDLE) return false
   idle.push(worker)
   return true
 }

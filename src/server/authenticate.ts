@@ -1,6 +1,7 @@
-/** Authenticates a request: first the gateway that sends it, where one is configured, then the caller. */
-import type { Answer } from '../lib/answer.ts'
-import { sha256 } from '../lib/secret.ts'
+/**
+ * Authenticates a request: first the gateway that sends it, where one is configured, then the caller by the
+ * `Authorization` header.
+ */
 import { createVerifyJwt } from '../auth/jwt.ts'
 import type { OnIssuerFailure, VerifiedUser } from '../auth/jwt.ts'
 import { systemClock } from '../auth/key-set.ts'
@@ -14,9 +15,11 @@ import type { Config } from '../config/load.ts'
 import { CodedError, reasonOf } from '../errors.ts'
 import { createCheckProof } from '../gateway-proof/check-proof.ts'
 import type { ProofResult } from '../gateway-proof/proof.ts'
-import { bodyTimeout } from '../http/policy.ts'
 import { RefusedError } from '../http/error-response.ts'
 import type { HttpRequest, Refusal } from '../http/message.ts'
+import { bodyTimeout } from '../http/policy.ts'
+import type { Answer } from '../lib/answer.ts'
+import { sha256 } from '../lib/secret.ts'
 import { raceSignal } from '../lib/time.ts'
 import type { Log } from '../log.ts'
 import type { Deadline, RequestState } from './context.ts'
@@ -160,10 +163,9 @@ const never = new AbortController().signal
 
 /**
  * Returns a function from the value of the `Authorization` header to the viewer, which is at hand for service keys and for
- * tokens that were verified before. Without a header the viewer is
- * anonymous. An invalid header throws UNAUTHENTICATED and never falls back to anonymous, because its sender does not
- * expect to be anonymous. Throws UPSTREAM_UNAVAILABLE when the keys of an issuer were never readable. Create it once
- * per process: it holds the caches.
+ * tokens that were verified before. Without a header the viewer is anonymous. An invalid header throws UNAUTHENTICATED and
+ * never falls back to anonymous, because its sender does not expect to be anonymous. Throws UPSTREAM_UNAVAILABLE when the
+ * keys of an issuer were never readable. Create it once per process: it holds the caches.
  */
 export function createIdentify(
   auth: Pick<AuthOptions, 'issuers' | 'services'>,

@@ -5,18 +5,20 @@
 import { isAsyncIterable, useExecutionCancellation, YogaServer } from 'graphql-yoga'
 import type { Config } from '../config/load.ts'
 import { errorCodes, Reason } from '../errors.ts'
-import { acceptedTypes, answerType, GRAPHQL_PATH } from '../http/policy.ts'
 import type { HttpResponse } from '../http/message.ts'
+import { acceptedTypes, answerType, GRAPHQL_PATH } from '../http/policy.ts'
 import type { Answer } from '../lib/answer.ts'
 import { createCache } from '../lib/cache.ts'
 import type { Log } from '../log.ts'
 import type { GraphContext } from '../schema/graph-context.ts'
 import { schema } from '../schema/index.ts'
+import { createContextFactory } from './context.ts'
 import type { ContextDeps, GraphPlugin, OperationRequest } from './context.ts'
 import { createAnswerPlanned, withhold } from './execution/answer.ts'
 import type { AnswerDeps } from './execution/answer.ts'
 import { createPlannedOperations, KEPT_TEXTS } from './execution/operations.ts'
 import { useDocumentLimits, useObjectLimit } from './limits/documents.ts'
+import type { Metrics } from './observability/metrics.ts'
 import {
   createDefectLog,
   MAX_NAME_LENGTH,
@@ -35,8 +37,6 @@ import {
 } from './plugins/errors.ts'
 import { createTextOf, useTrustedDocuments } from './trusted-documents/plugin.ts'
 import type { TrustedDocuments } from './trusted-documents/plugin.ts'
-import { createContextFactory } from './context.ts'
-import type { Metrics } from './observability/metrics.ts'
 
 export interface GraphDeps extends ContextDeps {
   readonly log: Log
@@ -46,6 +46,13 @@ export interface GraphDeps extends ContextDeps {
   /** Times that Yoga executes an operation before it has a plan of its own; for tests. */
   readonly asksBeforePlan?: number | undefined
 }
+
+/** `accept` is the header of the request; `signal` returns what aborts when the caller goes away. */
+export type Execute = (
+  request: OperationRequest,
+  accept: string | null,
+  signal: () => AbortSignal,
+) => Answer<HttpResponse>
 
 export function createGraph(
   config: Pick<Config, 'mode' | 'auth' | 'limits' | 'subgraph'>,
@@ -90,20 +97,14 @@ export function createGraph(
   }
 }
 
-export interface YogaDeps extends AnswerDeps {
+interface YogaDeps extends AnswerDeps {
   readonly log: Log
   /** Null executes every operation as it is sent. */
   readonly documents: TrustedDocuments | null
   readonly createContext: (request: OperationRequest) => GraphContext
 }
 
-/** `accept` is the header of the request; `signal` returns what aborts when the caller goes away. */
-export type Execute = (
-  request: OperationRequest,
-  accept: string | null,
-  signal: () => AbortSignal,
-) => Answer<HttpResponse>
-
+/** Yoga with its ordered list of plugins: parses, validates and executes any operation, and says what is wrong with it. */
 function createYogaExecute(
   { mode, limits, subgraph }: Pick<Config, 'mode' | 'limits' | 'subgraph'>,
   { log, documents, createContext, logDefects, maskError, hideSchema }: YogaDeps,

@@ -3,12 +3,12 @@
  * process: the keys of one tick are one batch, and each request waits for its own keys as a whole. What the platform
  * remembers is proved once for each request, and then answered at hand.
  */
-import type { Answer } from '../lib/answer.ts'
-import { within } from '../lib/time.ts'
 import { setImmediate } from 'node:timers/promises'
 import { CodedError } from '../errors.ts'
+import type { Answer } from '../lib/answer.ts'
 import { createWork } from '../lib/singleflight.ts'
 import type { Work } from '../lib/singleflight.ts'
+import { within } from '../lib/time.ts'
 import type { Call, Many } from '../upstreams/platform.ts'
 
 interface Wanted<K, V> {

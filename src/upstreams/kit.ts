@@ -5,8 +5,8 @@
  */
 import type { ZodType } from 'zod'
 import { CodedError, Reason } from '../errors.ts'
-import { monotonicMs } from '../lib/time.ts'
 import { singleflight } from '../lib/singleflight.ts'
+import { monotonicMs } from '../lib/time.ts'
 import { checkId } from '../tokens/ids.ts'
 import type { ExternalAccount, OAuthAccessToken } from '../tokens/types.ts'
 import { answerError, blameFor, describeMismatch, isTooLarge } from './http/errors.ts'

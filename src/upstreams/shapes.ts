@@ -3,10 +3,10 @@ import { decodeJwt } from 'jose'
 import { z } from 'zod'
 import type { ZodType } from 'zod'
 import { badUserInput } from '../errors.ts'
-import { unixMs } from '../lib/time.ts'
 import { isWithinDepth, safeJsonObject } from '../lib/json.ts'
 import type { JsonObject, JsonValue } from '../lib/json.ts'
 import { secret } from '../lib/secret.ts'
+import { unixMs } from '../lib/time.ts'
 
 const MAX_METADATA_DEPTH = 32
 

@@ -1,16 +1,16 @@
 /** `tokengraph serve` over a strict Clerk server, as a process of its own with a configured audit. */
-import { expect } from 'vitest'
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { expect } from 'vitest'
 import { builtCommand } from '../kit/built.ts'
-import { startClerk } from '../servers/clerk.ts'
-import type { ClerkServer } from '../servers/clerk.ts'
 import type { Folder } from '../kit/folder.ts'
 import { keepOutput } from '../kit/keep-output.ts'
 import { askForTokens, configure } from '../kit/real-server.ts'
 import type { Answer } from '../kit/server.ts'
+import { startClerk } from '../servers/clerk.ts'
+import type { ClerkServer } from '../servers/clerk.ts'
 import { auditKey } from './chain.ts'
 
 const cli = builtCommand()

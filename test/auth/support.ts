@@ -1,11 +1,11 @@
 /** Helpers for the tests of `auth`. */
 import { expect, vi } from 'vitest'
-import type { Viewer } from '../../src/auth/viewer.ts'
-import { createIdentify as createIdentifyNow } from '../../src/server/authenticate.ts'
 import { systemClock } from '../../src/auth/key-set.ts'
 import type { Clock } from '../../src/auth/key-set.ts'
 import { authOptions } from '../../src/auth/options.ts'
 import type { AuthOptions, IssuerOptions } from '../../src/auth/options.ts'
+import type { Viewer } from '../../src/auth/viewer.ts'
+import { createIdentify as createIdentifyNow } from '../../src/server/authenticate.ts'
 import type { Issuer } from '../servers/jwks.ts'
 
 /** The `auth` part of a configuration, with defaults for missing members. */

@@ -3,7 +3,7 @@
  * the time that the sources take, and the tests start hundreds of processes.
  */
 import { createHash } from 'node:crypto'
-import { copyFileSync, existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, globSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { bundle, root } from '../../scripts/bundle.ts'
 
@@ -11,6 +11,8 @@ import { bundle, root } from '../../scripts/bundle.ts'
 export const CLI_VARIABLE = 'TEST_CLI'
 
 const folder = join(root, 'node_modules/.cache/tokengraph-built')
+/** Builds of other states of the sources are kept for so many milliseconds: a run may be using one. */
+const KEPT_MS = 3_600_000
 
 /** Returns the path of the command line. */
 export async function buildCommand(): Promise<string> {
@@ -22,7 +24,7 @@ export async function buildCommand(): Promise<string> {
     const made = `${built}.${String(process.pid)}`
     await bundle(join(made, 'dist'))
     copyFileSync(join(root, 'package.json'), join(made, 'package.json'))
-    mkdirSync(folder, { recursive: true })
+    removeOld()
     try {
       renameSync(made, built)
     } catch {
@@ -31,6 +33,11 @@ export async function buildCommand(): Promise<string> {
     }
   }
   return join(built, 'dist/cli.js')
+}
+
+function removeOld(): void {
+  for (const path of readdirSync(folder).map((name) => join(folder, name)))
+    if (Date.now() - statSync(path).mtimeMs > KEPT_MS) rmSync(path, { recursive: true, force: true })
 }
 
 /** The path of the command line, within a test. */

@@ -5,17 +5,17 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import { startServer } from '../../src/main.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { writeLog } from '../../src/log.ts'
-import { startClerk } from '../servers/clerk.ts'
-import type { ClerkServer } from '../servers/clerk.ts'
+import { startServer } from '../../src/main.ts'
 import { makeFolder } from '../kit/folder.ts'
 import { randomFrom, seed } from '../kit/random.ts'
-import { PROBE_EVERY_MS, startBalancer } from './balancer.ts'
-import { startLoad } from './load.ts'
 import { askForTokens, configure, startReal } from '../kit/real-server.ts'
 import type { Configured } from '../kit/real-server.ts'
+import { startClerk } from '../servers/clerk.ts'
+import type { ClerkServer } from '../servers/clerk.ts'
+import { PROBE_EVERY_MS, startBalancer } from './balancer.ts'
+import { startLoad } from './load.ts'
 
 const PROCESS_RESTARTS = Number(process.env.RESTARTS ?? 4)
 /** Of each balancer. */

@@ -7,10 +7,10 @@ import {
   rateLimitMs,
   retryAfterMs,
 } from '../../src/upstreams/http/resilience.ts'
-import { fine, startLocal } from '../servers/local.ts'
-import { answers, cut, reset } from '../servers/misbehaviour.ts'
 import { call } from '../kit/call.ts'
 import { failureOf } from '../kit/errors.ts'
+import { fine, startLocal } from '../servers/local.ts'
+import { answers, cut, reset } from '../servers/misbehaviour.ts'
 import { openTestHttp, spec } from './support.ts'
 
 describe('what is sent again', () => {

@@ -6,12 +6,6 @@
  * A body is one JSON object in UTF-8 with the members of GraphQL over HTTP. Lists of operations are refused, because a limit
  * for each operation would then not limit the request.
  */
-import type { GraphQLParams } from 'graphql-yoga'
-import { errorCodes } from '../../errors.ts'
-import { RefusedError } from '../../http/error-response.ts'
-import type { Refusal } from '../../http/message.ts'
-import { parseJson } from '../../lib/json.ts'
-import { shorten } from '../../lib/text.ts'
 import { getOperationAST, getVariableValues, Kind, parse, validate } from 'graphql'
 import type {
   DocumentNode,
@@ -20,7 +14,13 @@ import type {
   OperationDefinitionNode,
   VariableDefinitionNode,
 } from 'graphql'
+import type { GraphQLParams } from 'graphql-yoga'
+import { errorCodes } from '../../errors.ts'
+import { RefusedError } from '../../http/error-response.ts'
+import type { Refusal } from '../../http/message.ts'
 import { createCache } from '../../lib/cache.ts'
+import { parseJson } from '../../lib/json.ts'
+import { shorten } from '../../lib/text.ts'
 import { tokenText } from '../../schema/token-text.ts'
 import { countObjects, createDocumentCheck } from '../limits/documents.ts'
 import type { Limits } from '../limits/options.ts'

@@ -1,11 +1,12 @@
 /**
  * The reasons of refusals and failures, in the log: one line each, with the ids by which an operator finds the request.
- * Callers see codes and fixed messages; why a claim was refused or a connection failed stands here and nowhere else.
+ * Callers see codes and fixed messages; why a claim was refused or a connection failed stands here and nowhere else. The
+ * calls of upstreams are passed on from here, to the log at level debug, the metrics and the spans.
  */
-import { isAsyncIterable } from 'graphql-yoga'
-import type { Plugin } from 'graphql-yoga'
 import { getOperationAST, GraphQLError, Kind } from 'graphql'
 import type { DocumentNode, ExecutionResult } from 'graphql'
+import { isAsyncIterable } from 'graphql-yoga'
+import type { Plugin } from 'graphql-yoga'
 import { CodedError, knownErrorCodes, reasonOf } from '../../errors.ts'
 import type { ErrorCode } from '../../errors.ts'
 import { limitLines } from '../../log.ts'

@@ -3,8 +3,8 @@
  * result, user id or URL (docs/promises.md S7).
  */
 import type { Context, Span, Tracer } from '@opentelemetry/api'
-import { unixMs } from '../../lib/time.ts'
 import type { SpanLink } from '../../lib/singleflight.ts'
+import { unixMs } from '../../lib/time.ts'
 import type { UpstreamEvent } from '../../upstreams/platform.ts'
 import type { TracingOptions } from './options.ts'
 

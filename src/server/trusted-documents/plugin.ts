@@ -2,9 +2,9 @@
  * Executes registered documents by their id. Nothing is registered at run time: a request with an id and another text
  * is refused (mercurius issue 1228), where @graphql-yoga/plugin-persisted-operations executes the text.
  */
-import type { GraphQLParams } from 'graphql-yoga'
 import { GraphQLError, Kind } from 'graphql'
 import type { ASTVisitor, DocumentNode, ValidationContext } from 'graphql'
+import type { GraphQLParams } from 'graphql-yoga'
 import { maySeeSchema } from '../../auth/policy.ts'
 import type { Mode } from '../../mode.ts'
 import type { GraphPlugin, OperationRequest } from '../context.ts'

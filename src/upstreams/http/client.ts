@@ -3,14 +3,14 @@
  *
  *   deadline → credential → breaker → limiter (concurrency, rate, turn) → exchange → retry
  */
-import { LRUCache } from 'lru-cache'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { LRUCache } from 'lru-cache'
 import { CodedError, Reason, reasonOf } from '../../errors.ts'
 import { monotonicMs, unixMs, withDeadline } from '../../lib/time.ts'
 import type { Call, UpstreamEvent } from '../platform.ts'
+import { blameByStatus, transportError } from './errors.ts'
 import { createLimiter, createScope } from './limiter.ts'
 import type { Release, Scope } from './limiter.ts'
-import { blameByStatus, transportError } from './errors.ts'
 import { openPool } from './pool.ts'
 import type { Prepared } from './pool.ts'
 import { backoffMs, createBreaker, createRetryBudget, isTransient, rateLimitMs, retryAfterMs } from './resilience.ts'

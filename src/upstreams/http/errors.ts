@@ -3,11 +3,11 @@ import { z } from 'zod'
 import type { ZodError, ZodType } from 'zod'
 import { CodedError, Reason } from '../../errors.ts'
 import type { ErrorCode } from '../../errors.ts'
-import { unixMs } from '../../lib/time.ts'
 import { flattenUnions } from '../../lib/issues.ts'
-import { errors } from './undici.ts'
+import { unixMs } from '../../lib/time.ts'
 import { rateLimitMs } from './resilience.ts'
 import type { Blame, HttpAnswer } from './types.ts'
+import { errors } from './undici.ts'
 
 /** What a platform read out of its answer. */
 export interface AnswerFacts {

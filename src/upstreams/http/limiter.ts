@@ -4,8 +4,8 @@
  * (docs/promises.md R7). What is limited is shared: by the viewers, and by the providers that a platform asks itself.
  */
 import { monotonicMs } from '../../lib/time.ts'
-import { createFairQueue, createRateWindow, createSharing } from './rate.ts'
 import type { RateOptions } from '../platform.ts'
+import { createFairQueue, createRateWindow, createSharing } from './rate.ts'
 
 export interface LimiterOptions {
   /** How many requests may be in flight at the same time. */

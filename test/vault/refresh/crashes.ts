@@ -3,10 +3,10 @@
  * may die (docs/promises.md R2). For the tests, and for many rounds by `scripts/refresh-proof.ts`.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openStore } from '../../../src/upstreams/vault/store/store.ts'
 import { vault } from '../../../src/upstreams/vault/index.ts'
-import type { TokenServerOptions } from '../../servers/token-server.ts'
+import { openStore } from '../../../src/upstreams/vault/store/store.ts'
 import { startTokenServer } from '../../servers/token-server.ts'
+import type { TokenServerOptions } from '../../servers/token-server.ts'
 import { failpoints, startReader } from './processes.ts'
 import type { Failpoint } from './processes.ts'
 import { configured, connect, openReaderOf, rowOf } from './scene.ts'
