@@ -1,4 +1,3 @@
-import js from '@eslint/js'
 import graphql from '@graphql-eslint/eslint-plugin'
 import regexp from 'eslint-plugin-regexp'
 import tseslint from 'typescript-eslint'
@@ -34,78 +33,31 @@ const wireFiles = [
   'src/**/options.ts',
 ]
 
-const typescript = tseslint.config(
-  js.configs.recommended,
-  ...tseslint.configs.strictTypeChecked,
-  ...tseslint.configs.stylisticTypeChecked,
+// Where operations stand in TypeScript, as graphql(`…`).
+const documents = ['examples/**/*.ts', 'examples/**/*.tsx', 'test/tools/*.ts']
+
+// What oxlint (`.oxlintrc.json`) has no rules for, in what users run or copy.
+const typescript = [
   {
-    // One program for each project takes a fifth less time than the project service, which is made for editors.
-    languageOptions: {
-      parserOptions: {
-        project: ['./tsconfig.json', './examples/web/tsconfig.json'],
-        tsconfigRootDir: import.meta.dirname,
-      },
-    },
+    files: ['src/**/*.ts', ...documents],
+    languageOptions: { parser: tseslint.parser },
     plugins: { regexp },
     rules: {
       // A text that a caller chose must not take more than linear time (docs/promises.md S11).
       'regexp/no-super-linear-backtracking': ['error', { report: 'potential' }],
       'regexp/no-super-linear-move': ['error', { report: 'potential', ignorePartial: false }],
-      'no-console': 'error',
-      'max-lines': ['error', { max: 350, skipBlankLines: false, skipComments: false }],
-      'no-restricted-properties': [
-        'error',
-        { object: 'process', property: 'env', message: 'Only src/config/load.ts reads the environment.' },
-      ],
-      'no-restricted-imports': [
-        'error',
-        {
-          paths: [
-            { name: 'process', message: 'Use the global.' },
-            { name: 'node:process', message: 'Use the global.' },
-          ],
-        },
-      ],
-      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'separate-type-imports' }],
-      'max-params': ['error', 5],
-      '@typescript-eslint/consistent-type-exports': 'error',
-      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
-      // `useThing` is a Yoga plugin here, and methods of Yoga's and Zod's objects are plain functions.
-      '@typescript-eslint/unbound-method': 'off',
-      '@typescript-eslint/no-unused-vars': ['error', { args: 'all', argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
-    },
-  },
-  {
-    files: ['test/**', 'bench/**'],
-    rules: {
-      '@typescript-eslint/no-non-null-assertion': 'off',
-      // fast-check and vitest describe the shape at the call
-      '@typescript-eslint/no-unsafe-assignment': 'off',
-      '@typescript-eslint/no-unsafe-member-access': 'off',
     },
   },
   {
     // snake_case is for what is on the wire, in YAML or in SQL (CONTRIBUTING.md); a destructured name is the wire's own.
-    files: ['src/**'],
+    files: ['src/**/*.ts'],
+    plugins: { '@typescript-eslint': tseslint.plugin },
     rules: { '@typescript-eslint/naming-convention': ['error', ...names, ...camelCaseProperties] },
   },
   { files: wireFiles, rules: { '@typescript-eslint/naming-convention': ['error', ...names] } },
-  { files: ['bench/**', 'scripts/**'], rules: { 'no-console': 'off' } },
-  {
-    // It names the types of modules that it loads later.
-    files: ['src/upstreams/registry.ts'],
-    rules: {
-      '@typescript-eslint/consistent-type-imports': ['error', { disallowTypeAnnotations: false }],
-      '@typescript-eslint/no-unnecessary-type-parameters': 'off',
-    },
-  },
-  {
-    files: ['src/config/load.ts', 'test/**', 'bench/**', 'scripts/**'],
-    rules: { 'no-restricted-properties': 'off' },
-  },
   {
     // A duration by the wall clock ends early or late when somebody sets it.
-    files: ['src/**'],
+    files: ['src/**/*.ts'],
     ignores: ['src/lib/time.ts'],
     rules: {
       'no-restricted-syntax': [
@@ -124,12 +76,9 @@ const typescript = tseslint.config(
       ],
     },
   },
-)
+]
 
 const operationRules = graphql.configs['flat/operations-recommended'].rules
-
-// Where operations stand in TypeScript, as graphql(`…`).
-const documents = ['examples/**/*.ts', 'examples/**/*.tsx', 'test/tools/*.ts']
 
 // One for both: the plugin keeps the first that it meets.
 const graphqlLanguage = {
@@ -143,7 +92,7 @@ export default [
   // schema was linted when it was released.
   { ignores: ['subgraph.graphql', 'test/tools/released.graphql', 'deploy/compose/gateway/supergraph.graphql'] },
   { files: documents, processor: graphql.processor },
-  ...typescript.map((config) => ({ files: ['**/*.ts', '**/*.tsx'], ...config })),
+  ...typescript,
   {
     files: ['schema.graphql'],
     plugins: { '@graphql-eslint': graphql },

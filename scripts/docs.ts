@@ -6,7 +6,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { format, resolveConfig } from 'prettier'
+import { format } from 'oxfmt'
 import { chartThemes, renderChart } from '../bench/chart.ts'
 import { performanceParts, readResult } from '../bench/report.ts'
 import { compose } from '../examples/supergraph/compose.ts'
@@ -211,8 +211,7 @@ for (const theme of chartThemes) {
 }
 
 const schemaFile = fileURLToPath(new URL('tokengraph.schema.json', root))
-const options = { ...(await resolveConfig(schemaFile)), filepath: schemaFile }
-const schema = await format(JSON.stringify(publishedSchema(platforms)), options)
+const { code: schema } = await format(schemaFile, JSON.stringify(publishedSchema(platforms)), { printWidth: 120 })
 update('tokengraph.schema.json', readFile(new URL('tokengraph.schema.json', root)), schema)
 
 // The codegen has just printed the subgraph.

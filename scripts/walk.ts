@@ -135,7 +135,7 @@ async function newcomer(walker: Walker): Promise<void> {
     const [, text = ''] = /-d '(\{.*\})'/.exec(first.banner) ?? []
     const { query } = JSON.parse(text) as { query: string }
     const { data, errors } = await ask(first.url, key, query)
-    const tokens = (data?.user as { oauth_access_tokens: readonly object[] }).oauth_access_tokens
+    const { oauth_access_tokens: tokens = [] } = (data?.user ?? {}) as { oauth_access_tokens?: readonly object[] }
     must(errors === undefined && tokens.length > 0, JSON.stringify(errors))
     return `${String(tokens.length)} tokens`
   })
@@ -180,7 +180,7 @@ async function frontendDeveloper(walker: Walker): Promise<void> {
     const query = '{ user(id: "user_demo") { oauth_connections { provider status } } }'
     const { data, errors } = await ask(server.url, key, query)
     must(errors === undefined, JSON.stringify(errors))
-    return JSON.stringify((data?.user as { oauth_connections: unknown }).oauth_connections)
+    return JSON.stringify(data?.user)
   })
   server.signal('SIGTERM')
   must((await server.ended) === 0, 'another exit code than 0')

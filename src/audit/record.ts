@@ -190,7 +190,8 @@ export function chainEntries(
 
 /** `changed`: the record's own hash does not match; `forged`: its hash does, and its seal does not. */
 export type RecordProblem =
-  { readonly problem: 'unreadable' | 'changed' } | { readonly problem: 'forged'; readonly prev: string }
+  | { readonly problem: 'unreadable' | 'changed' }
+  | { readonly problem: 'forged'; readonly prev: string }
 
 // The digest is of the bytes of the line, so that another spelling of the same JSON does not pass.
 const endOfRecord = /,"hash":"([0-9a-f]{64})"(?:,"seal":"([0-9a-f]{64})")?\}$/

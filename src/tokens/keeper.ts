@@ -85,7 +85,13 @@ export type ConnectionWarning = 'NO_REFRESH_TOKEN' | 'IDENTITY_UNKNOWN'
 
 export interface FinishedConnection {
   readonly status:
-    'CONNECTED' | 'PENDING' | 'DENIED' | 'EXPIRED' | 'REFUSED' | 'DIFFERENT_ACCOUNT' | 'OWNED_BY_ANOTHER_USER'
+    | 'CONNECTED'
+    | 'PENDING'
+    | 'DENIED'
+    | 'EXPIRED'
+    | 'REFUSED'
+    | 'DIFFERENT_ACCOUNT'
+    | 'OWNED_BY_ANOTHER_USER'
   /** The id of the account that is kept; null: none is. */
   readonly externalAccountId: string | null
   /** Those that were asked for and not granted. */

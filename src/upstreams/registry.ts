@@ -12,7 +12,7 @@ function load<Module>(folder: string): Module {
   return require(`./${folder}/index${extension}`) as Module
 }
 
-// prettier-ignore
+// oxfmt-ignore
 export const platforms = {
   get 'auth0-token-vault'() { return load<typeof import('./auth0-token-vault/index.ts')>('auth0-token-vault').auth0TokenVault },
   get 'better-auth'() { return load<typeof import('./better-auth/index.ts')>('better-auth').betterAuth },

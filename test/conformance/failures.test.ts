@@ -119,7 +119,7 @@ describe.each(platforms.filter(({ possible }) => possible.length > 0))('$name', 
       { path: ['users', 0, 'tokens'], extensions: { code, upstream: 'tokens', provider, retryable } },
     ])
     expect(JSON.stringify(errors)).not.toMatch(/upstream-text|page-text|invented-(bytes|token|key|canary)|127\.0\.0\.1/)
-    const { retry_after_ms } = data?.users[0]?.connection as { retry_after_ms: number | null }
+    const { retry_after_ms } = data!.users[0]!.connection as { retry_after_ms: number | null }
     if (code === 'UPSTREAM_RATE_LIMITED') {
       expect(retry_after_ms).toBeGreaterThan(20_000)
       expect(retry_after_ms).toBeLessThanOrEqual(31_000)

@@ -33,13 +33,7 @@ What users notice, newest first.
 function givenRepository() {
   const folder = makeFolder()
   const cwd = folder.path
-  for (const name of [
-    'package.json',
-    'package-lock.json',
-    '.changeset/config.json',
-    '.prettierrc.json',
-    '.gitignore',
-  ]) {
+  for (const name of ['package.json', 'package-lock.json', '.changeset/config.json', '.oxfmtrc.json', '.gitignore']) {
     cpSync(join(root, name), join(cwd, name))
   }
   symlinkSync(join(root, 'node_modules'), join(cwd, 'node_modules'))

@@ -22,7 +22,7 @@ test('@ory/client reads the same tokens, one identity or many', async () => {
   const { data } = await ory.listIdentities({ ids, includeCredential: ['oidc'] })
   expect(data.map(({ id }) => id).sort()).toEqual([...ids].sort())
   for (const identity of data) {
-    const [stored] = (identity.credentials?.oidc?.config as StoredConfig).providers
+    const [stored] = (identity.credentials!.oidc!.config as StoredConfig).providers
     const [token] = (await client.tokens(identity.id, 'oauth_google')) ?? []
     expect(shown(token!)).toMatchObject({
       token: stored?.initial_access_token,

@@ -12,7 +12,7 @@ test('keys beyond the limit of the operation are refused without a call; the oth
   const { answer } = await door.send(query, { bearer: door.plainKey, variables: { ids: ids(8) } })
   expect(door.clerk.calls).toHaveLength(5)
   expect(
-    (answer.data?.users as { oauth_access_tokens: unknown }[]).map((user) => user.oauth_access_tokens === null),
+    (answer.data!.users as { oauth_access_tokens: unknown }[]).map((user) => user.oauth_access_tokens === null),
   ).toStrictEqual([...new Array<boolean>(5).fill(false), ...new Array<boolean>(3).fill(true)])
   expect(answer.errors).toHaveLength(3)
   expect(answer.errors?.[0]).toMatchObject({

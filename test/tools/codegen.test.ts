@@ -82,7 +82,7 @@ test('reads the schema of a running server, which shows the names of federation 
     'src/use.ts': use,
     'tsconfig.json': tsconfig(),
   })
-  const names = (data?.__schema as { types: { name: string }[] }).types.map(({ name }) => name)
+  const names = (data!.__schema as { types: { name: string }[] }).types.map(({ name }) => name)
   expect(names).toEqual(expect.arrayContaining(['_Any', '_Entity', '_Service']))
   await generate(project)
   expect(await project.run(TSC, '-p', '.')).toStrictEqual({ code: 0, output: '' })

@@ -61,7 +61,7 @@ describe('docs/promises.md S9: no value leaves its segment of the path', () => {
 
   test('what is refused is empty, too long, no Unicode, a control character or a segment of dots', () => {
     const refused =
-      // eslint-disable-next-line no-control-regex -- the characters that are refused
+      // oxlint-disable-next-line no-control-regex -- the characters that are refused
       /^$|^\.\.?$|[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]|\p{Surrogate}/u
     fc.assert(
       fc.property(hostile, (provider) => {

@@ -82,7 +82,7 @@ export function createPlannedOperations(
 
   function read(text: string): DocumentNode | null {
     try {
-      const document = parse(text, { maxTokens: limits.tokens })
+      const document = parse(text, { maxLexicalTokens: limits.tokens })
       return check(document) === null && validate(schema, document, undefined, { maxErrors: 1 }).length === 0
         ? document
         : null

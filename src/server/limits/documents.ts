@@ -76,15 +76,15 @@ export function createDocumentCheck(limits: Limits): (document: DocumentNode) =>
 
 /** Refuses documents that are too large: by their tokens while they are parsed, by the rest before they are validated. */
 export function useDocumentLimits(limits: Limits): Plugin {
-  const { tokens: maxTokens, validation_errors: maxErrors } = limits
+  const { tokens: maxLexicalTokens, validation_errors: maxErrors } = limits
   const check = createDocumentCheck(limits)
   return {
     onParse({ setParseFn }) {
-      setParseFn((source: string | Source, options?: ParseOptions) => parse(source, { ...options, maxTokens }))
+      setParseFn((source: string | Source, options?: ParseOptions) => parse(source, { ...options, maxLexicalTokens }))
       return ({ result, replaceParseResult }) => {
         // graphql-js gives this error no code: "Document contains more that 1000 tokens. Parsing aborted."
         if (result instanceof Error && /Document contains more tha[nt] \d+ tokens/.test(result.message))
-          replaceParseResult(operationError(`The operation is too long: at most ${maxTokens} tokens.`))
+          replaceParseResult(operationError(`The operation is too long: at most ${maxLexicalTokens} tokens.`))
       }
     },
     onValidate({ params, setResult, validateFn, setValidationFn }) {

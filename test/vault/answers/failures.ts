@@ -5,7 +5,7 @@ export type Refused = readonly [
   code: string | null,
 ]
 
-// prettier-ignore
+// oxfmt-ignore
 export const bad: readonly (readonly [title: string, provider: string, status: number, body: unknown, expected: Refused])[] = [
   ['google, revoked', 'google', 400, { error: 'invalid_grant', error_description: 'Token has been expired or revoked.' }, ['grant_dead', 'invalid_grant']],
   ['an invalid grant at 401', 'custom', 401, { error: 'invalid_grant' }, ['grant_dead', 'invalid_grant']],

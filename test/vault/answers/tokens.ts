@@ -11,7 +11,7 @@ export interface Good {
   readonly type?: string | null
 }
 
-// prettier-ignore
+// oxfmt-ignore
 export const good: readonly (readonly [title: string, provider: string, body: unknown, expected: Good, sent?: Sent])[] = [
   ['google, first', 'google', { ...pair, expires_in: 3599, scope: 'openid email', id_token: 'h.p.s' }, { rt: 'rt-1', lives: 3599, scopes: ['openid', 'email'] }],
   ['google, refresh without a refresh token', 'google', { ...single, expires_in: 3599 }, { rt: null, lives: 3599 }],

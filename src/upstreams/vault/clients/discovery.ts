@@ -40,7 +40,7 @@ export function createDiscovery(client: OAuthClient, ask: AskIssuer): (...limits
     if (discovered !== null && monotonicMs() < discovered.until) return discovered
     const issuer = new URL(provider.issuer)
     const fetching: oauth.DiscoveryRequestOptions = {
-      // eslint-disable-next-line @typescript-eslint/no-deprecated -- only for loopback addresses: the options see to that
+      // oxlint-disable-next-line typescript/no-deprecated -- only for loopback addresses: the options see to that
       [oauth.allowInsecureRequests]: issuer.protocol === 'http:',
       [oauth.customFetch]: (address, { headers }) => ask(new URL(address), headers, signal, timeoutMs),
     }

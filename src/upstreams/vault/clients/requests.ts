@@ -100,7 +100,7 @@ async function build(shaped: Shape, ask: Ask): Promise<TokenRequest> {
     { issuer: url.origin, token_endpoint: url.href },
     { client_id: client.clientId },
     {
-      // eslint-disable-next-line @typescript-eslint/no-deprecated -- only for loopback addresses: the options see to that
+      // oxlint-disable-next-line typescript/no-deprecated -- only for loopback addresses: the options see to that
       [oauth.allowInsecureRequests]: url.protocol === 'http:',
       // Only the request is taken: what oauth4webapi makes of an answer loses tokens (read-answer.ts).
       [oauth.customFetch]: (_, { headers, body }) => {
