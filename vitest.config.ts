@@ -9,7 +9,7 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 /** Tests of whole processes, browsers, databases, compilers and SDKs: what costs a second or more to start. */
 const system = ['test/{browser,clients,process,sdk,supply-chain,tools}/**/*.test.ts', 'test/**/*.system.test.ts']
 
-/** Tests that measure time: they run last and one at a time. */
+/** Tests that measure time: they run last and three at a time. */
 const timing = ['test/{chaos,staying-up}/**/*.test.ts']
 
 /** Tests that need a process of their own: they change its directory, user or clock, or its global objects. */
@@ -53,7 +53,7 @@ export default defineConfig({
       project('planned', planned, { exclude: elsewhere, isolate: false, env: { TEST_PLANNED: 'yes' } }),
       project('isolated', isolated),
       project('system', system, { exclude: isolated, isolate: false }),
-      project('timing', timing, { exclude: isolated, isolate: false, maxWorkers: 1, sequence: { groupOrder: 1 } }),
+      project('timing', timing, { exclude: isolated, isolate: false, maxWorkers: 3, sequence: { groupOrder: 1 } }),
     ],
   },
 })

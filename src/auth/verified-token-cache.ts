@@ -24,9 +24,11 @@ export function createVerifiedTokenCache(
   clock: Pick<Clock, 'monotonicMs' | 'unixMs'> = { monotonicMs, unixMs },
   max = MAX_TOKENS,
 ): VerifiedTokenCache {
-  // A resolution of 0 reads the clock at every lookup instead of once per millisecond by a timer.
+  // A resolution of 0 reads the clock at every lookup instead of once per millisecond by a timer. `max` would take memory
+  // for all entries at once.
   const users = new LRUCache<string, VerifiedUser>({
-    max,
+    maxSize: max,
+    sizeCalculation: () => 1,
     ttl: MAX_TTL_MS,
     ttlResolution: 0,
     perf: { now: clock.monotonicMs },

@@ -18,7 +18,8 @@ interface CacheLimits {
  * a request body may be are 64 MiB.
  */
 export function createCache<V extends object | string | number>({ entries, characters }: CacheLimits): Cache<V> {
-  if (characters === undefined) return new LRUCache<string, V>({ max: entries })
+  // `max` would take memory for all of them at once, a sum of sizes takes it as they come.
+  if (characters === undefined) return new LRUCache<string, V>({ maxSize: entries, sizeCalculation: () => 1 })
   return new LRUCache<string, V>({
     max: entries,
     maxEntrySize: characters,

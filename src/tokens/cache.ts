@@ -79,30 +79,34 @@ export function createAnswerCache<V>({ seconds, entries }: CacheOptions, nowMs: 
   const lifeMs = seconds * 1000
   // Read with `peek`, so that the order stays the order of age: all answers live equally long, and the oldest is the
   // next to expire.
-  const kept = new LRUCache<string, Entry>({
-    max: entries,
-    maxSize: MAX_BYTES,
-    sizeCalculation: ({ answer }, id) => id.length + sizeOf(answer),
-    ttl: lifeMs,
-    ttlResolution: 0,
-    perf: { now: nowMs },
-  })
+  const open = () =>
+    new LRUCache<string, Entry>({
+      max: entries,
+      maxSize: MAX_BYTES,
+      sizeCalculation: ({ answer }, id) => id.length + sizeOf(answer),
+      ttl: lifeMs,
+      ttlResolution: 0,
+      perf: { now: nowMs },
+    })
+  // It takes memory for all entries at once: not before there is one.
+  let kept: ReturnType<typeof open> | null = null
   let timer: NodeJS.Timeout | null = null
 
   /** Removes expired tokens from memory even when no request comes any more. */
   function purge(): void {
-    kept.purgeStale()
-    timer = kept.size === 0 ? null : setTimeout(purge, lifeMs).unref()
+    kept?.purgeStale()
+    timer = (kept?.size ?? 0) === 0 ? null : setTimeout(purge, lifeMs).unref()
   }
 
   return {
     get(id) {
       // Its age is looked at below, by one look at the clock.
-      const entry = kept.peek(id, stale) as Cached<V> | undefined
+      const entry = kept?.peek(id, stale) as Cached<V> | undefined
       return entry !== undefined && nowMs() - entry.at < lifeMs ? entry : undefined
     },
     keep(id, at, answer) {
       if (answer instanceof Error && !(answer instanceof CodedError && keptErrors.has(answer.code))) return
+      kept ??= open()
       kept.delete(id) // a later answer is the youngest
       kept.set(id, { at, answer }, { start: at })
       timer ??= setTimeout(purge, lifeMs).unref()
@@ -110,7 +114,7 @@ export function createAnswerCache<V>({ seconds, entries }: CacheOptions, nowMs: 
     clear() {
       if (timer !== null) clearTimeout(timer)
       timer = null
-      kept.clear()
+      kept?.clear()
     },
   }
 }

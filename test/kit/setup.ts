@@ -16,6 +16,9 @@ declare module 'vitest' {
 // Node's own. Vitest has a hundred frames kept for each error, and most tests here are about errors.
 Error.stackTraceLimit = 10
 
+// Node runs the sources with their own positions, so that nothing has to be mapped for each error that is made.
+process.setSourceMapsEnabled(false)
+
 fc.configureGlobal({ ...fc.readConfigureGlobal(), seed })
 
 const listened = ['unhandledRejection', 'uncaughtException']

@@ -10,6 +10,7 @@ import { CodedError, withDetails } from '../../src/errors.ts'
 import { writeLog } from '../../src/log.ts'
 import { reveal, secret } from '../../src/lib/secret.ts'
 import type { Secret } from '../../src/lib/secret.ts'
+import { codePoint } from '../kit/text.ts'
 
 const bare = (handle: Secret) => handle as unknown as string
 
@@ -75,7 +76,7 @@ const renderings: Readonly<Record<string, (handle: Secret) => unknown>> = {
 
 // Canaries of every alphabet, the forms that secrets have, and what might break a renderer.
 const value = fc.oneof(
-  fc.string({ unit: 'binary', minLength: 1 }),
+  fc.string({ unit: codePoint, minLength: 1 }),
   fc.string({ unit: 'grapheme', minLength: 20 }),
   fc.base64String({ minLength: 16 }),
   fc.constantFrom('__proto__', '[redacted]', '{"token":1}', '%s %o', '\u0000', '1e999'),

@@ -81,11 +81,12 @@ export const garbage: Misbehaviour = (response) => {
   return 'spoiled'
 }
 
-const bomb = gzipSync(Buffer.alloc(50 * 1024 * 1024, ' '))
+let bomb: Buffer | null = null
 
 /** 50 MiB of spaces in 50 KiB. */
 export const gzipBomb: Misbehaviour = (response) => {
-  response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(bomb)
+  response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' })
+  response.end((bomb ??= gzipSync(Buffer.alloc(50 * 1024 * 1024, ' '))))
   return 'spoiled'
 }
 

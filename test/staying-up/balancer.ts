@@ -24,17 +24,18 @@ export interface Balancer extends AsyncDisposable {
 
 export async function startBalancer(): Promise<Balancer> {
   const replicas = new Map<string, Replica>()
+  const agents: Agent[] = []
   let turn = 0
 
   const server = createServer((request, response) => {
     const ready = [...replicas.values()].filter((replica) => replica.ready)
     const replica = ready[turn++ % ready.length]
-    const fail = () => {
+    const fail = ({ message }: Error) => {
       if (!response.headersSent) response.writeHead(502)
-      response.end()
+      response.end(message)
     }
     if (replica === undefined) {
-      fail()
+      fail(new Error(`no replica of ${String(replicas.size)} is ready`))
       return
     }
     const { method, headers, url: path } = request
@@ -64,22 +65,21 @@ export async function startBalancer(): Promise<Balancer> {
     }
   }
 
-  function remove(url: string): void {
-    replicas.get(url)?.agent.destroy()
-    replicas.delete(url)
-  }
-
   return {
     url: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`,
     async add(url) {
-      const replica = { url, agent: new Agent({ keepAlive: true }), ready: false }
+      const agent = new Agent({ keepAlive: true })
+      agents.push(agent)
+      const replica = { url, agent, ready: false }
       replicas.set(url, replica)
       while (!replica.ready) await probe(replica)
       void watch(replica)
     },
-    remove,
+    // Not its agent: what a replica sent before it ended may not have been read yet.
+    remove: (url) => void replicas.delete(url),
     async [Symbol.asyncDispose]() {
-      for (const url of replicas.keys()) remove(url)
+      replicas.clear()
+      for (const agent of agents) agent.destroy()
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
     },

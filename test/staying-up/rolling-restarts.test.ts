@@ -97,7 +97,7 @@ it('fifty restarts of the server within one process', async () => {
       restart(10, configured, {
         start: () => startServer(config, { log }),
         // Long against what a loaded machine takes from the balancer, which runs in this process too.
-        stop: (replica) => replica.stop({ noticeMs: 20 * PROBE_EVERY_MS, idleMs: 5 * PROBE_EVERY_MS }),
+        stop: (replica) => replica.stop({ noticeMs: 40 * PROBE_EVERY_MS, idleMs: 5 * PROBE_EVERY_MS }),
       }),
     ),
   )

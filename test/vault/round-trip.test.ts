@@ -3,10 +3,11 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { reveal } from '../../src/lib/secret.ts'
 import { bareProvider, wireProvider } from '../../src/tokens/ids.ts'
+import { codePoint } from '../kit/text.ts'
 import { importText, keyOf, newVault, open, openUpstream, toLines } from './helpers.ts'
 
 const id = fc.stringMatching(/^[A-Za-z0-9_.:|@-]{0,80}[A-Za-z0-9]$/)
-const text = fc.string({ unit: 'binary', maxLength: 40 }).filter((value) => !/[\0\ufffd]/.test(value))
+const text = fc.string({ unit: codePoint, maxLength: 40 }).filter((value) => !/[\0\ufffd]/.test(value))
 const printable = fc.string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 200 })
 const orNull = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: null })
 const metadata = fc
