@@ -2,9 +2,12 @@
  * Prints `api-report.md`: every declaration that the package exports, and every one that those lead to, as the build writes
  * them. A change of it is a change for whoever imports the package. With `--check` it fails where the report has drifted.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
+import { writeTypes } from './types.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const reportFile = `${root}api-report.md`
@@ -15,16 +18,20 @@ const entries: Readonly<Record<string, string>> = {
   'tokengraph/kit': `${root}src/upstreams/kit.ts`,
 }
 
-/** The declaration files of the build by their paths, in memory. */
-function emitDeclarations(): ReadonlyMap<string, string> {
-  const { config } = ts.readConfigFile(`${root}tsconfig.build.json`, (path) => ts.sys.readFile(path)) as {
-    config: object
+/** The declaration files of the build by the paths that they have there. */
+async function emitDeclarations(): Promise<ReadonlyMap<string, string>> {
+  const folder = mkdtempSync(join(tmpdir(), 'tokengraph-types-'))
+  try {
+    await writeTypes(folder, false)
+    return new Map(
+      globSync('**/*.d.ts', { cwd: folder }).map((file) => [
+        `${root}dist/${file}`,
+        readFileSync(join(folder, file), 'utf8'),
+      ]),
+    )
+  } finally {
+    rmSync(folder, { recursive: true })
   }
-  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root)
-  const files = new Map<string, string>()
-  const program = ts.createProgram(Object.values(entries), { ...options, emitDeclarationOnly: true, noCheck: true })
-  program.emit(undefined, (path, text) => files.set(path, text))
-  return files
 }
 
 /** The program that an application sees: the declaration files alone. */
@@ -41,14 +48,14 @@ function programOf(files: ReadonlyMap<string, string>): ts.Program {
   host.fileExists = (path) => files.has(path) || fileExists(path)
   host.readFile = (path) => files.get(path) ?? readFile(path)
   host.directoryExists = (path) => path.startsWith(`${root}dist`) || (directoryExists?.(path) ?? true)
-  return ts.createProgram([...files.keys()], options, host)
+  return ts.createProgram(Object.values(entries).map(declarationFile), options, host)
 }
 
 const declarationFile = (source: string): string =>
   source.replace(`${root}src/`, `${root}dist/`).replace(/\.ts$/, '.d.ts')
 
-function report(): string {
-  const files = emitDeclarations()
+async function report(): Promise<string> {
+  const files = await emitDeclarations()
   const program = programOf(files)
   const checker = program.getTypeChecker()
   const printer = ts.createPrinter({ removeComments: true })
@@ -116,7 +123,7 @@ ${sections.join('\n')}
 ${block(rest)}`
 }
 
-const text = report()
+const text = await report()
 if (!process.argv.includes('--check')) writeFileSync(reportFile, text)
 else if (readFileSync(reportFile, 'utf8') !== text) {
   process.stderr.write('api-report.md has drifted: npm run api:report, and a changeset for what it means to users\n')

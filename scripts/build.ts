@@ -8,8 +8,8 @@
 import { rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import ts from 'typescript'
 import { bundle, root } from './bundle.ts'
+import { writeTypes } from './types.ts'
 
 const { values: flags } = parseArgs({
   options: {
@@ -21,23 +21,6 @@ const { values: flags } = parseArgs({
 })
 const target = resolve(flags.out)
 
-function writeTypes(): void {
-  const { config } = ts.readConfigFile(join(root, 'tsconfig.build.json'), (path) => ts.sys.readFile(path)) as {
-    config: object
-  }
-  const { options, fileNames } = ts.parseJsonConfigFileContent(config, ts.sys, root)
-  const program = ts.createProgram(fileNames, { ...options, outDir: target, noCheck: !flags.check })
-  const { diagnostics } = program.emit(undefined, undefined, undefined, true)
-  const problems = [...(flags.check ? ts.getPreEmitDiagnostics(program) : []), ...diagnostics]
-  if (problems.length > 0) throw new Error(ts.formatDiagnostics(problems, formatHost))
-}
-
-const formatHost: ts.FormatDiagnosticsHost = {
-  getCurrentDirectory: () => root,
-  getCanonicalFileName: (name) => name,
-  getNewLine: () => '\n',
-}
-
 rmSync(target, { recursive: true, force: true })
-if (flags.types) writeTypes()
-await bundle(target)
+// The compiler is a process of its own.
+await Promise.all([flags.types ? writeTypes(target, flags.check) : null, bundle(target)])

@@ -14,8 +14,10 @@ const folder = join(root, 'node_modules/.cache/tokengraph-built')
 /** Builds of other states of the sources are kept for so many milliseconds: a run may be using one. */
 const KEPT_MS = 3_600_000
 
-/** Returns the path of the command line. */
+/** Returns the path of the command line; a run within a run has it already. */
 export async function buildCommand(): Promise<string> {
+  const given = process.env[CLI_VARIABLE]
+  if (given !== undefined) return given
   const hash = createHash('sha256')
   for (const file of globSync(['src/**/*.ts', 'package*.json', 'scripts/bundle.ts'], { cwd: root }).toSorted())
     hash.update(`${file}\n`).update(readFileSync(join(root, file)))

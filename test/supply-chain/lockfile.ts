@@ -20,6 +20,7 @@ const manifestShape = z.object({
 })
 
 const entryShape = z.object({
+  name: z.string().optional(),
   version: z.string(),
   license: z.string().optional(),
   integrity: z.string().optional(),

@@ -70,7 +70,8 @@ export function printed(form: Partial<SchemaForm>): string {
   return output.out.text()
 }
 
-export const TSC = 'typescript/bin/tsc'
+/** The compiler of TypeScript 7, which is what the registry gives to users. */
+export const TSC = 'typescript-7/bin/tsc'
 
 /** For projects that are compiled, never run; `more` are further options. */
 export function tsconfig(more: object = {}): string {
