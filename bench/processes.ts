@@ -2,10 +2,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, statSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
+import { freePort } from '../test/kit/free-port.ts'
 import { answer } from './graph.ts'
 import type { Operation } from './graph.ts'
 import type { Target } from './load.ts'
@@ -31,14 +30,6 @@ process.once('exit', () => {
   for (const group of groups) process.kill(-group, 'SIGKILL')
 })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
-}
 
 /** Starts a command and waits until it answers the operation as expected; throws with its output when it does not. */
 export async function startServer(

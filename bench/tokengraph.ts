@@ -13,7 +13,8 @@ import { accountRecord } from '../src/upstreams/vault/store/record.ts'
 import { openStore } from '../src/upstreams/vault/store/store.ts'
 import { writeAccounts } from '../src/upstreams/vault/store/write.ts'
 import { one, PROVIDERS, readRows, userIds } from './graph.ts'
-import { freePort, startServer } from './processes.ts'
+import { freePort } from '../test/kit/free-port.ts'
+import { startServer } from './processes.ts'
 import type { Server } from './processes.ts'
 
 export interface Setting {

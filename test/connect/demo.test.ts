@@ -3,7 +3,8 @@ import { parse } from 'graphql'
 import { expect, test } from 'vitest'
 import { demoTabs } from '../../src/development/demo.ts'
 import { startDevelopment } from '../clients/development.ts'
-import { freePort, openBrowser } from './scene.ts'
+import { freePort } from '../kit/free-port.ts'
+import { openBrowser } from './scene.ts'
 import type { Begun, Finished } from './scene.ts'
 
 test('walks the whole flow', async () => {

@@ -5,7 +5,8 @@
 import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { startOidc } from '../servers/oidc.ts'
-import { connect, freePort, openBrowser, openSceneAt } from './scene.ts'
+import { freePort } from '../kit/free-port.ts'
+import { connect, openBrowser, openSceneAt } from './scene.ts'
 
 async function openScene(requiresPar = false) {
   const port = await freePort()

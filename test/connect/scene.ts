@@ -1,10 +1,9 @@
 /** A whole server whose vault connects accounts at a strict provider, an application, and browsers with cookie jars. */
 import { createHash, randomBytes } from 'node:crypto'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { makeFolder } from '../kit/folder.ts'
+import { freePort } from '../kit/free-port.ts'
 import { startTestServer } from '../kit/server.ts'
 import type { Answer, TestServer } from '../kit/server.ts'
 import { startIssuer } from '../servers/jwks.ts'
@@ -36,15 +35,6 @@ export interface Verifier {
 export function newVerifier(): Verifier {
   const verifier = randomBytes(32).toString('base64url')
   return { verifier, challenge: createHash('sha256').update(verifier).digest('base64url') }
-}
-
-/** A port that was free a moment ago: redirect URIs name it before the server listens. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 export async function openConnectScene(options: SceneOptions = {}) {

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { builtCommand } from '../kit/built.ts'
 import { makeFolder } from '../kit/folder.ts'
+import { freePort } from '../kit/free-port.ts'
 import { askForTokens, configure, startReal } from '../kit/real-server.ts'
 import { startClerk } from '../servers/clerk.ts'
 import { holds } from '../servers/misbehaviour.ts'
@@ -114,14 +115,4 @@ function openPorts(pid: number): string[] {
     .map((line) => line.trim().split(/\s+/))
     .filter((columns) => columns[3] === '0A' && sockets.has(columns[9] ?? ''))
     .map((columns) => columns[1] ?? '')
-}
-
-async function freePort(): Promise<number> {
-  const { createServer } = await import('node:net')
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
 }
