@@ -50,11 +50,11 @@ const nameIn = (folder: string): string => (manifestIn(folder).name ?? '').repla
 /** By `name@version`, the folder of each package of which something is bundled. */
 export type Bundled = ReadonlyMap<string, string>
 
-/** Writes the files below `to`; null: only says what would be in them. */
-export async function bundle(to: string | null): Promise<Bundled> {
+/** Writes the files below `to`; null: only says what would be in them. `more`: further entries, paths by name. */
+export async function bundle(to: string | null, more: Readonly<Record<string, string>> = {}): Promise<Bundled> {
   const build = await rolldown({
     cwd: root,
-    input: Object.fromEntries(entries.map((file) => [file.slice(0, -3), join(root, 'src', file)])),
+    input: { ...Object.fromEntries(entries.map((file) => [file.slice(0, -3), join(root, 'src', file)])), ...more },
     platform: 'node',
     external: isOutside,
   })

@@ -115,6 +115,8 @@ export async function openShell(page: Page): Promise<Shell> {
   const env = {
     PATH: [bin, dirname(process.execPath), process.env.PATH].join(delimiter),
     NO_PROXY: '127.0.0.1',
+    // What several pages start is compiled once.
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? '',
     SKIPPED: notes,
   }
 

@@ -78,6 +78,8 @@ export function findLeaksBelow(
     .flatMap((file) => search(file, readFileSync(file)))
 }
 
+const START_BYTES = 4
+
 interface Pattern {
   readonly canary: string
   readonly form: string
@@ -88,7 +90,7 @@ type Search = (where: string, content: string | Buffer) => readonly Leak[]
 
 /**
  * Searches for every form of every canary in one pass: hundreds of patterns, so that a pass for each would read the
- * content hundreds of times. The first two bytes at each position select the few patterns that may begin there.
+ * content hundreds of times. The four bytes at each position select the few patterns that may begin there.
  */
 function searchFor(canaries: readonly string[], options: { readonly parts: boolean }): Search {
   const patterns: Pattern[] = canaries.flatMap((canary) =>
@@ -98,19 +100,24 @@ function searchFor(canaries: readonly string[], options: { readonly parts: boole
       bytes: Buffer.from(text, 'latin1'),
     })),
   )
-  const byStart: (Pattern[] | undefined)[] = []
-  for (const pattern of patterns) (byStart[pattern.bytes.readUInt16BE()] ??= []).push(pattern)
+  const byStart = new Map<number, Pattern[]>()
+  /** 1 where something may begin with four bytes of this hash. */
   const starts = new Uint8Array(0x10000)
-  for (const start of byStart.keys()) starts[start] = byStart[start] === undefined ? 0 : 1
+  for (const pattern of patterns) {
+    const start = pattern.bytes.readInt32BE()
+    byStart.set(start, [...(byStart.get(start) ?? []), pattern])
+    starts[hashOf(start)] = 1
+  }
 
   return (where, content) => {
     const bytes = typeof content === 'string' ? Buffer.from(content, 'utf8') : content
     const found = new Set<Pattern>()
-    let start = bytes[0] ?? 0
-    for (let next = 1; next < bytes.length; next++) {
-      start = ((start & 0xff) << 8) | bytes[next]!
-      if (starts[start] === 0) continue
-      for (const pattern of byStart[start]!) if (isAt(bytes, next - 1, pattern.bytes)) found.add(pattern)
+    let start = 0
+    for (let next = 0; next < bytes.length; next++) {
+      start = (start << 8) | bytes[next]!
+      if (starts[hashOf(start)] === 0) continue
+      for (const pattern of byStart.get(start) ?? [])
+        if (isAt(bytes, next - START_BYTES + 1, pattern.bytes)) found.add(pattern)
     }
     // In the order of the forms: where a whole canary is found, its parts need no mention.
     return canaries.flatMap((canary) => {
@@ -118,6 +125,11 @@ function searchFor(canaries: readonly string[], options: { readonly parts: boole
       return first === undefined ? [] : [{ where, canary, form: first.form }]
     })
   }
+}
+
+/** 16 bits of 32 that are mixed (Fibonacci hashing). */
+function hashOf(start: number): number {
+  return Math.imul(start, 0x9e3779b1) >>> 16
 }
 
 function isAt(bytes: Buffer, position: number, pattern: Buffer): boolean {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { vault } from '../../../src/upstreams/vault/index.ts'
 import { openStore } from '../../../src/upstreams/vault/store/store.ts'
+import { builtProcess } from '../../kit/built.ts'
 import { testFolder } from '../../kit/folder.ts'
 import { randomFrom, seed } from '../../kit/random.ts'
 import { eventually } from '../disconnect/scene.ts'
@@ -24,7 +25,7 @@ test('a process that is killed at any moment loses no event and repeats some', a
   onTestFinished(() => store.close())
   const committed: string[] = []
   for (let round = 0; round < ROUNDS; round++) {
-    const child = fork(new URL('changing-process.ts', import.meta.url), [
+    const child = fork(builtProcess(join(import.meta.dirname, 'changing-process.ts')), [
       ...[JSON.stringify(options), '100000', `r${String(round)}`],
     ])
     const changes = 5 + Math.floor(random() * 40)

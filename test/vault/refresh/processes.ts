@@ -3,6 +3,7 @@ import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { builtProcess } from '../../kit/built.ts'
 
 /** Where a process dies. `posting`: while the provider works; `answered`: after its answer, before anything is written. */
 export const failpoints = ['claimed', 'begun', 'posting', 'answered', 'committing', 'committed'] as const
@@ -41,7 +42,7 @@ export async function startReader(
 ): Promise<ReaderProcess> {
   const lie = `const right = Date.now; Date.now = () => right() + ${String(clockShiftMs)}`
   const child = fork(
-    join(import.meta.dirname, 'reader-process.ts'),
+    builtProcess(join(import.meta.dirname, 'reader-process.ts')),
     [JSON.stringify(options), ...(failpoint === undefined ? [] : [failpoint])],
     {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

@@ -45,15 +45,20 @@ export interface PlayedGrant {
 function playProvider(provider: Provider, now: () => number) {
   const { refresh } = provider
   const lifetimeSeconds = provider.answer.expiry === 'none' ? null : (provider.access_seconds ?? 3600)
-  const grants: PlayedGrant[] = []
+  /** The grant of each token of either kind that was ever issued. */
+  const byToken = new Map<string, PlayedGrant>()
   let trouble: (() => Exchanged) | null = null
 
   function connect(): PlayedGrant {
     const at = now()
     const fresh = { alive: true, current: randomUUID(), earlier: new Map<string, number>(), access: randomUUID() }
     const grant = { ...fresh, issuedAt: at, usedAt: at, bornAt: at, posts: [], mistakes: [] }
-    grants.push(grant)
+    issue(grant)
     return grant
+  }
+
+  function issue(grant: PlayedGrant): void {
+    byToken.set(grant.current, grant).set(grant.access, grant)
   }
 
   /** Deaths that need no request. */
@@ -66,11 +71,12 @@ function playProvider(provider: Provider, now: () => number) {
   }
 
   function redeem(presented: string): Exchanged {
-    const grant = grants.find((each) =>
+    const known = byToken.get(presented)
+    const isMeant =
       refresh.uses === 'access_token'
-        ? each.access === presented
-        : each.current === presented || each.earlier.has(presented),
-    )
+        ? known?.access === presented
+        : known?.current === presented || known?.earlier.has(presented) === true
+    const grant = isMeant ? known : undefined
     const dead: Exchanged = {
       kind: 'error',
       class: 'grant_dead',
@@ -106,6 +112,7 @@ function playProvider(provider: Provider, now: () => number) {
       grant.current = randomUUID()
     }
     Object.assign(grant, { access: randomUUID(), issuedAt: at, usedAt: at })
+    issue(grant)
     return {
       kind: 'tokens',
       tokens: {

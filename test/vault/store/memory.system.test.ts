@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { builtProcess } from '../../kit/built.ts'
 import { testFolder } from '../../kit/folder.ts'
 import { vaultOptions } from '../../../src/upstreams/vault/options.ts'
 import { batchInProcess } from '../../../src/tokens/in-process.ts'
@@ -49,7 +50,7 @@ test.each(Object.keys(ways))(
     await read('user_0')
     const commits = new Map<string, (string | null)[]>(users.map((user) => [user, [null]]))
     const args = [JSON.stringify({ path, keys: [ring] }), String(WRITES)]
-    const writer = fork(join(import.meta.dirname, 'writer-process.ts'), args, { execArgv: [] })
+    const writer = fork(builtProcess(join(import.meta.dirname, 'writer-process.ts')), args, { execArgv: [] })
     const ended = once(writer, 'exit')
     writer.on('message', ({ user, token }: Commit) => commits.get(user)?.push(token))
     const seen: Seen[] = []
