@@ -16,7 +16,7 @@ import type { Row } from '../src/config/reference.ts'
 import { errorCodes } from '../src/errors.ts'
 import { platforms } from '../src/upstreams/registry.ts'
 import type { Platform } from '../src/upstreams/platform.ts'
-import { catalogue } from '../src/upstreams/vault/providers/catalogue.ts'
+import { readCatalogue } from '../src/upstreams/vault/providers/catalogue.ts'
 import {
   describeLifetimes,
   describeRevocation,
@@ -85,7 +85,7 @@ const commonRows = [...Map.groupBy([...perPlatform.values()].flat(), textOfRow).
 function providerTable(): string {
   return table(
     ['provider', 'renewable by', 'lifetimes', 'rotation', 'revocation ends', 'verified'],
-    [...catalogue.values()].map((record) => [
+    [...readCatalogue().values()].map((record) => [
       `${record.docs_url === null ? record.title : `[${record.title}](${record.docs_url})`} (\`${record.id}\`)`,
       record.refresh.obtained,
       describeLifetimes(record),
@@ -98,7 +98,7 @@ function providerTable(): string {
 
 /** What is only reported, by provider. */
 function providerReports(): string {
-  return [...catalogue.values()]
+  return [...readCatalogue().values()]
     .filter((record) => record.unverified.length > 0)
     .map((record) => `- ${record.title}: ${record.unverified.join('; ')}\n`)
     .join('')

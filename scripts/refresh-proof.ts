@@ -10,7 +10,7 @@ import { betterAuth } from 'better-auth'
 import type { BetterAuthOptions } from 'better-auth'
 import { getMigrations } from 'better-auth/db/migration'
 import { genericOAuth } from 'better-auth/plugins/generic-oauth'
-import { catalogue } from '../src/upstreams/vault/providers/catalogue.ts'
+import { readCatalogue } from '../src/upstreams/vault/providers/catalogue.ts'
 import { accountRecord } from '../src/upstreams/vault/store/record.ts'
 import { openStore } from '../src/upstreams/vault/store/store.ts'
 import { writeAccounts } from '../src/upstreams/vault/store/write.ts'
@@ -140,7 +140,7 @@ async function killed(rounds: number): Promise<void> {
 
 /** A year of each entry of the catalogue, used at random. */
 async function years(seed: number): Promise<void> {
-  for (const provider of catalogue.values()) {
+  for (const provider of readCatalogue().values()) {
     if (provider.refresh.uses === 'nothing') continue
     const simulation = await openSimulation(join(folder, `${provider.id}.sqlite`), provider, { idle_days: 1 })
     const grant = await simulation.connectOne('used')

@@ -99,7 +99,7 @@ program
   .action(async (flags: { config?: string; format: Format }) => {
     const { checkConfig } = await import('./commands/check-config.ts')
     const options = { file: flags.config ?? null, env: await environment(), format: flags.format }
-    process.exitCode = checkConfig(options, output)
+    process.exitCode = await checkConfig(options, output)
   })
 
 program

@@ -1,7 +1,7 @@
 /** `tokengraph providers`: the catalogue of OAuth providers that the vault knows. */
 import { stringify } from 'yaml'
 import { closestWord } from '../lib/issues.ts'
-import { catalogue, findProvider } from '../upstreams/vault/providers/catalogue.ts'
+import { findProvider, providerIds, readCatalogue } from '../upstreams/vault/providers/catalogue.ts'
 import { describeLifetimes, describeRotation, describeVerification } from '../upstreams/vault/providers/describe.ts'
 import type { Provider } from '../upstreams/vault/providers/provider.ts'
 import type { Output } from './terminal.ts'
@@ -13,7 +13,7 @@ export interface ListOptions {
 
 /** Prints a table, or one JSON object per line. Returns the exit code, 0. */
 export function listProviders({ json = false }: ListOptions, { out }: Output): 0 {
-  const records = [...catalogue.values()]
+  const records = [...readCatalogue().values()]
   if (json) {
     for (const record of records) out.write(`${JSON.stringify(record)}\n`)
     return 0
@@ -32,7 +32,7 @@ export function listProviders({ json = false }: ListOptions, { out }: Output): 0
 export function showProvider(name: string, { out, err }: Output): 0 | 1 {
   const record = findProvider(name)
   if (record === null) {
-    const near = closestWord(name, [...catalogue.keys()])
+    const near = closestWord(name, providerIds)
     err.write(`The catalogue has no such provider${near === null ? '' : `; did you mean "${near}"?`}\n`)
     err.write('`tokengraph providers` lists those that it has.\n')
     return 1

@@ -5,15 +5,15 @@ import type { Format } from '../../src/commands/terminal.ts'
 import { captureOutput } from '../kit/output.ts'
 import { clerkKey, fullSample, env, hash, vaultKey, writeConfig } from './sample.ts'
 
-function run(file: string | null, variables: NodeJS.ProcessEnv = env, format: Format = 'text') {
+async function run(file: string | null, variables: NodeJS.ProcessEnv = env, format: Format = 'text') {
   const output = captureOutput()
-  const code = checkConfig({ file, env: variables, format }, output)
+  const code = await checkConfig({ file, env: variables, format }, output)
   return { code, out: output.out.text(), err: output.err.text() }
 }
 
 describe('check-config', () => {
-  it('prints every value that took effect, as YAML, without secrets and key hashes', () => {
-    const { code, out, err } = run(writeConfig(fullSample))
+  it('prints every value that took effect, as YAML, without secrets and key hashes', async () => {
+    const { code, out, err } = await run(writeConfig(fullSample))
     expect([code, err]).toEqual([0, ''])
     expect(parse(out)).toMatchObject({
       mode: 'production',
@@ -35,23 +35,23 @@ describe('check-config', () => {
     for (const hidden of [clerkKey, vaultKey, hash]) expect(out).not.toContain(hidden)
   })
 
-  it('works without a file', () => {
-    const { code, out } = run(null, { CLERK_SECRET_KEY: clerkKey })
+  it('works without a file', async () => {
+    const { code, out } = await run(null, { CLERK_SECRET_KEY: clerkKey })
     expect(code).toBe(0)
     expect(parse(out)).toMatchObject({ mode: 'development', source: 'environment' })
     expect(out).not.toContain(clerkKey)
   })
 
-  it('prints every problem on err and nothing on out', () => {
+  it('prints every problem on err and nothing on out', async () => {
     const file = writeConfig('mode: prod\nlisten: { port: x }\n')
-    const { code, out, err } = run(file)
+    const { code, out, err } = await run(file)
     expect([code, out]).toEqual([1, ''])
     expect(err.split('\n').filter((line) => line.startsWith(`${file}:`))).toHaveLength(2)
     expect(err).toContain(`${file}:2:17  listen.port  expected a whole number from 0 to 65535, got a string\n`)
   })
 
-  it('prints the same as one JSON object', () => {
-    const whole = run(writeConfig(fullSample), env, 'json')
+  it('prints the same as one JSON object', async () => {
+    const whole = await run(writeConfig(fullSample), env, 'json')
     expect([whole.code, whole.err]).toEqual([0, ''])
     expect(JSON.parse(whole.out)).toMatchObject({
       valid: true,
@@ -61,7 +61,7 @@ describe('check-config', () => {
     })
     for (const hidden of [clerkKey, vaultKey, hash]) expect(whole.out).not.toContain(hidden)
     const file = writeConfig('mode: prod\nlisten: { port: x }\n')
-    const broken = run(file, env, 'json')
+    const broken = await run(file, env, 'json')
     expect([broken.code, broken.err]).toEqual([1, ''])
     expect(JSON.parse(broken.out)).toMatchObject({
       ...{ valid: false, config: null },
@@ -78,7 +78,7 @@ describe('check-config', () => {
     })
   })
 
-  it('warns of rights that give nothing, and starts with them', () => {
+  it('warns of rights that give nothing, and starts with them', async () => {
     const text = `
 upstreams: { clerk: { platform: clerk, secret_key: '${clerkKey}' } }
 providers: { google: clerk }
@@ -92,7 +92,7 @@ auth:
         - { providers: [oauth_google, github], connect: true }
         - { providers: ['*'], users: ['*_x', 'a_*'], expires_at: '2020-01-01T00:00:00Z' }
 `
-    const { code, err } = run(writeConfig(text))
+    const { code, err } = await run(writeConfig(text))
     expect(code, err).toBe(0)
     expect(err.trim().split('\n')).toEqual([
       'warning: auth.services[idle]: has no grant and may not read the schema: it may nothing',
@@ -103,8 +103,8 @@ auth:
     ])
   })
 
-  it('opens no database', () => {
+  it('opens no database', async () => {
     const file = writeConfig(fullSample.replace('./data/tokengraph.sqlite', '/proc/no/such/folder/vault.sqlite'))
-    expect(run(file).code).toBe(0)
+    expect((await run(file)).code).toBe(0)
   })
 })

@@ -5,7 +5,7 @@
  */
 import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
-import { catalogue } from '../../src/upstreams/vault/providers/catalogue.ts'
+import { readCatalogue } from '../../src/upstreams/vault/providers/catalogue.ts'
 import { makeFolder } from '../kit/folder.ts'
 import { startTestServer } from '../kit/server.ts'
 import { startLocal } from '../servers/local.ts'
@@ -219,7 +219,7 @@ async function playProvider(play: Play) {
 
 /** The record as a configuration has it, with each address below the local server. */
 function recordAt(id: string, local: string): Readonly<Record<string, unknown>> {
-  const text = JSON.stringify(catalogue.get(id))
+  const text = JSON.stringify(readCatalogue().get(id))
   return JSON.parse(text.replaceAll(/"https:\/\/(?!docs|developer|help|learn)([^"]+)"/g, `"${local}/$1"`)) as Readonly<
     Record<string, unknown>
   >
@@ -252,7 +252,7 @@ test.each(plays.map((play) => [play.id, play] as const))('%s', async (id, play) 
   const added = await connect(app, { external_account_id, scopes: [more] })
   expect(added).toMatchObject({ status: 'CONNECTED', account: { external_account_id } })
   expect(added.missing_scopes).toStrictEqual(id === 'slack' ? [] : [more])
-  const { separator } = catalogue.get(id)!.scopes
+  const { separator } = readCatalogue().get(id)!.scopes
   expect(asked[1]!.get('scope')!.split(separator)).toStrictEqual(expect.arrayContaining([...play.scopes, more]))
   expect(await tokenOf()).toStrictEqual(['at-3'])
 
@@ -271,7 +271,7 @@ test.each(plays.map((play) => [play.id, play] as const))('%s', async (id, play) 
 test('a connection can be begun at every provider of the catalogue, and its request says what the record says', async () => {
   const port = 9
   const values: Readonly<Record<string, string>> = { shop: 'shop', subdomain: 'sub', account: 'acc', instance: 'inst' }
-  const clients = [...catalogue.values()].map(({ id, templates, client_auth: [method] }) => [
+  const clients = [...readCatalogue().values()].map(({ id, templates, client_auth: [method] }) => [
     id,
     {
       ...{ client_id: `client-of-${id}`, scopes: ['one', 'two'] },
@@ -297,7 +297,7 @@ test('a connection can be begun at every provider of the catalogue, and its requ
       providers: { default: 'vault' },
     },
   })
-  for (const record of catalogue.values()) {
+  for (const record of readCatalogue().values()) {
     const { challenge } = newVerifier()
     const answer = await server.ask<{ start_connection: { authorization_url: string } }>(
       'mutation ($input: StartConnectionInput!) { start_connection(input: $input) { authorization_url } }',

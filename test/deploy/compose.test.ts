@@ -111,10 +111,10 @@ describe('its secrets', () => {
     expect(secrets.read('vault-key')).toBe(before)
   })
 
-  it('make a configuration that check-config accepts', () => {
+  it('make a configuration that check-config accepts', async () => {
     const secrets = makeSecrets()
     const output = captureOutput()
-    expect(checkConfig({ file: writeConfiguration(secrets.folder), env: {} }, output)).toBe(0)
+    expect(await checkConfig({ file: writeConfiguration(secrets.folder), env: {} }, output)).toBe(0)
     expect(output.err.text()).toBe('')
     for (const name of ['database-password', 'vault-key', 'audit-key'])
       expect(output.out.text()).not.toContain(secrets.read(name))

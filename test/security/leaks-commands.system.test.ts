@@ -115,7 +115,7 @@ it.each<[string, (text: string, canary: string) => string]>([
   const env = { RING: setting.canaries.ringSecret, CLERK: setting.canaries.clerkKey, AUDIT: setting.canaries.auditKey }
   // `check-config` prints the same error: here, because a process of its own takes half a second.
   const checked = captureOutput()
-  expect(checkConfig({ file: setting.config, env }, checked)).toBe(1)
+  expect(await checkConfig({ file: setting.config, env }, checked)).toBe(1)
   const served = await run(['serve', '--port', '0', '--config', setting.config], { cwd: folder.path, env })
   expect(served.code).toBe(1)
   for (const printed of [checked.out.text() + checked.err.text(), served.stdout + served.stderr]) {

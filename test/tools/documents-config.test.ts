@@ -60,16 +60,16 @@ test.each([
 })
 
 describe('the command line', () => {
-  test('check-config checks the manifest too', () => {
+  test('check-config checks the manifest too', async () => {
     using folder = makeFolder()
-    const check = (manifest: string) => {
+    const check = async (manifest: string) => {
       const file = folder.write('tokengraph.yaml', production(JSON.stringify(folder.write('persisted.json', manifest))))
       const output = captureOutput()
-      const code = checkConfig({ file, env: {} }, output)
+      const code = await checkConfig({ file, env: {} }, output)
       return { code, out: output.out.text(), err: output.err.text() }
     }
-    expect(check(documentMap(tokens, providers))).toMatchObject({ code: 0, err: '' })
-    expect(check(documentMap('{ x }'))).toMatchObject({
+    expect(await check(documentMap(tokens, providers))).toMatchObject({ code: 0, err: '' })
+    expect(await check(documentMap('{ x }'))).toMatchObject({
       code: 1,
       err: expect.stringContaining('Cannot query field "x" on type "Query".') as string,
     })

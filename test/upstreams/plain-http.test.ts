@@ -78,14 +78,14 @@ it('is warned of at the start and by check-config', async () => {
     { upstream: 'kratos', msg: 'plain http is allowed; keys and tokens can be read on the network of the upstream' },
   ])
 
-  const check = (text: string) => {
+  const check = async (text: string) => {
     const output = captureOutput()
-    const code = checkConfig({ file: writeConfig(text), env: { CLERK_SECRET_KEY: 'sk_test_invented' } }, output)
+    const code = await checkConfig({ file: writeConfig(text), env: { CLERK_SECRET_KEY: 'sk_test_invented' } }, output)
     return { code, err: output.err.text() }
   }
   const quiet = minimal.replace('} ]', ', schema: true } ]')
-  expect(check(quiet)).toEqual({ code: 0, err: '' })
-  expect(check(`${quiet}allow_http: [clerk]\n`)).toEqual({
+  expect(await check(quiet)).toEqual({ code: 0, err: '' })
+  expect(await check(`${quiet}allow_http: [clerk]\n`)).toEqual({
     code: 0,
     err: 'warning: allow_http: clerk: plain http is allowed; keys and tokens can be read on the network of the upstream\n',
   })

@@ -5,12 +5,12 @@ import type { OAuthConfig } from '@auth/core/providers'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { listProviders, showProvider } from '../../src/commands/providers.ts'
-import { catalogue, findProvider } from '../../src/upstreams/vault/providers/catalogue.ts'
+import { findProvider, readCatalogue } from '../../src/upstreams/vault/providers/catalogue.ts'
 import { providerRecord, urlsOf } from '../../src/upstreams/vault/providers/provider.ts'
 import type { Provider, ProviderInput } from '../../src/upstreams/vault/providers/provider.ts'
 import { captureOutput } from '../kit/output.ts'
 
-const records = [...catalogue.values()]
+const records = [...readCatalogue().values()]
 
 /** Fills placeholders with their default, or with `example`. */
 function fill(record: Provider, url: string): string {
@@ -20,9 +20,9 @@ function fill(record: Provider, url: string): string {
 describe('the catalogue', () => {
   it('has the first eight and at least 40 in all, each once', () => {
     const firstEight = ['google', 'github', 'slack', 'microsoft', 'salesforce', 'atlassian', 'xero', 'x']
-    expect(firstEight.filter((id) => !catalogue.has(id))).toEqual([])
-    expect(catalogue.size).toBeGreaterThanOrEqual(40)
-    expect(new Set(records.map(({ title }) => title)).size).toBe(catalogue.size)
+    expect(firstEight.filter((id) => !readCatalogue().has(id))).toEqual([])
+    expect(readCatalogue().size).toBeGreaterThanOrEqual(40)
+    expect(new Set(records.map(({ title }) => title)).size).toBe(readCatalogue().size)
   })
 
   it.each(records.map((record) => [record.id, record] as const))('%s is complete in itself', (_, record) => {
@@ -205,7 +205,7 @@ describe('the command', () => {
     const output = captureOutput()
     expect(listProviders({}, output)).toBe(0)
     const lines = output.out.text().trimEnd().split('\n')
-    expect(lines.slice(1).map((line) => line.split(/\s+/)[0])).toEqual([...catalogue.keys()])
+    expect(lines.slice(1).map((line) => line.split(/\s+/)[0])).toEqual([...readCatalogue().keys()])
     expect(lines.find((line) => line.startsWith('atlassian'))).toMatch(
       /2026-11-25 +1 hour, 90 days without a refresh, 365 days in all +always, the earlier one works for 10 minutes/,
     )
@@ -219,11 +219,11 @@ describe('the command', () => {
     expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(records)
   })
 
-  it.each([...catalogue.keys()])('shows %s in YAML that is the record', (id) => {
+  it.each([...readCatalogue().keys()])('shows %s in YAML that is the record', (id) => {
     const output = captureOutput()
     expect(showProvider(id, output)).toBe(0)
-    expect(providerRecord.parse(parse(output.out.text()))).toEqual(catalogue.get(id))
-    expect(output.out.text().startsWith('# Unverified')).toBe(catalogue.get(id)?.verified_at === null)
+    expect(providerRecord.parse(parse(output.out.text()))).toEqual(readCatalogue().get(id))
+    expect(output.out.text().startsWith('# Unverified')).toBe(readCatalogue().get(id)?.verified_at === null)
   })
 
   it('refuses a provider that it has not, and suggests one', () => {

@@ -10,7 +10,7 @@ import type { PlatformEvent } from '../../../src/upstreams/platform.ts'
 import type { Grant, OAuthClient } from '../../../src/upstreams/vault/clients/clients.ts'
 import { refreshRequest } from '../../../src/upstreams/vault/clients/requests.ts'
 import { openTokenEndpoint, type Exchanged } from '../../../src/upstreams/vault/clients/token-endpoint.ts'
-import { catalogue } from '../../../src/upstreams/vault/providers/catalogue.ts'
+import { readCatalogue } from '../../../src/upstreams/vault/providers/catalogue.ts'
 import { providerRecord, type Provider } from '../../../src/upstreams/vault/providers/provider.ts'
 import { startTls } from '../../servers/tls.ts'
 
@@ -129,7 +129,7 @@ describe('the request of a refresh', () => {
     })
   })
 
-  const renewable = [...catalogue.values()].filter(
+  const renewable = [...readCatalogue().values()].filter(
     ({ refresh, client_auth: [first] }) => refresh.uses !== 'nothing' && first !== 'tls' && first !== 'private_key_jwt',
   )
   test.each(renewable.map((provider) => [provider.id, provider] as const))(

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { secret } from '../../../src/lib/secret.ts'
 import type { Grant, OAuthClient } from '../../../src/upstreams/vault/clients/clients.ts'
 import { firstKind, judgeRevocation, revocationRequest } from '../../../src/upstreams/vault/disconnect/request.ts'
-import { catalogue } from '../../../src/upstreams/vault/providers/catalogue.ts'
+import { readCatalogue } from '../../../src/upstreams/vault/providers/catalogue.ts'
 
 const [ID, SECRET] = ['invented.id', 'invented-secret']
 const [ACCESS, REFRESH] = ['invented-access', 'invented-refresh']
@@ -92,7 +92,7 @@ const grantOf = (changes: Partial<Grant> = {}): Grant => ({
 })
 
 function clientOf(id: string): OAuthClient {
-  const provider = catalogue.get(id)!
+  const provider = readCatalogue().get(id)!
   const own = Object.keys(provider.templates)
   return {
     ...{ name: id, provider, clientId: ID, clientSecret: secret(SECRET), privateKey: null, isDiscovered: false },
@@ -108,7 +108,7 @@ async function requestOf(id: string, grant = grantOf()) {
 }
 
 test('every provider of the catalogue with a revocation is here', () => {
-  const known = [...catalogue.values()].flatMap(({ id, revoke }) => (revoke === null ? [] : [id]))
+  const known = [...readCatalogue().values()].flatMap(({ id, revoke }) => (revoke === null ? [] : [id]))
   expect(Object.keys(expected).toSorted()).toEqual(known.toSorted())
 })
 
@@ -147,7 +147,7 @@ test('without a refresh token the access token is presented', async () => {
     token: ACCESS,
     token_type_hint: 'access_token',
   })
-  expect(firstKind(catalogue.get('hubspot')!.revoke!, grantOf({ refreshToken: null }))).toBeNull()
+  expect(firstKind(readCatalogue().get('hubspot')!.revoke!, grantOf({ refreshToken: null }))).toBeNull()
 })
 
 describe('an answer', () => {
@@ -158,7 +158,7 @@ describe('an answer', () => {
         body: Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
         header: (name) => headers[name],
       },
-      catalogue.get(id)!.revoke!,
+      readCatalogue().get(id)!.revoke!,
       isWhole,
     )
 

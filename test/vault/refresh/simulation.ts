@@ -7,7 +7,7 @@ import { reveal, secret } from '../../../src/lib/secret.ts'
 import type { Grant, OAuthClient } from '../../../src/upstreams/vault/clients/clients.ts'
 import type { Exchanged, TokenEndpoint } from '../../../src/upstreams/vault/clients/token-endpoint.ts'
 import { vaultOptions } from '../../../src/upstreams/vault/options.ts'
-import { catalogue } from '../../../src/upstreams/vault/providers/catalogue.ts'
+import { readCatalogue } from '../../../src/upstreams/vault/providers/catalogue.ts'
 import type { Provider } from '../../../src/upstreams/vault/providers/provider.ts'
 import { createAttempt } from '../../../src/upstreams/vault/refresh/attempt.ts'
 import { createClientHealth } from '../../../src/upstreams/vault/refresh/client-health.ts'
@@ -267,7 +267,7 @@ export async function openSimulation(
 export type Simulation = Awaited<ReturnType<typeof openSimulation>>
 
 export function providerNamed(id: string): Provider {
-  const found = catalogue.get(id)
+  const found = readCatalogue().get(id)
   if (found === undefined) throw new Error(`there is no provider ${id}`)
   return found
 }

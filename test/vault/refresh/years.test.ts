@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { catalogue } from '../../../src/upstreams/vault/providers/catalogue.ts'
+import { readCatalogue } from '../../../src/upstreams/vault/providers/catalogue.ts'
 import { testFolder } from '../../kit/folder.ts'
 import { DAY_MS, HOUR_MS, openSimulation, providerNamed } from './simulation.ts'
 import type { PlayedGrant, Simulation } from './simulation.ts'
@@ -16,7 +16,7 @@ async function open(id: string, refresh: Readonly<Record<string, unknown>> = {})
   return simulation
 }
 
-const renewable = [...catalogue.values()].filter(({ refresh }) => refresh.uses !== 'nothing')
+const renewable = [...readCatalogue().values()].filter(({ refresh }) => refresh.uses !== 'nothing')
 
 test.each(renewable.map(({ id }) => id))('%s: a year without use', async (id) => {
   const { refresh } = providerNamed(id)

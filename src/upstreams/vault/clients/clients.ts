@@ -2,7 +2,7 @@
 import { createHmac, createPrivateKey } from 'node:crypto'
 import { closestWord, reveal, wireProvider } from '../../kit.ts'
 import type { Secret } from '../../kit.ts'
-import { catalogue, findProvider } from '../providers/catalogue.ts'
+import { findProvider, providerIds } from '../providers/catalogue.ts'
 import { templateForms } from '../providers/provider.ts'
 import type { CustomProvider, Provider } from '../providers/provider.ts'
 import type { ClientFields } from './options.ts'
@@ -79,7 +79,7 @@ export function findProblems({ clients, providers }: ClientOptions): readonly Cl
     const id = client.provider ?? name
     const provider = providerOf(id, providers)
     if (provider === null) {
-      const near = closestWord(id, [...Object.keys(providers), ...catalogue.keys()])
+      const near = closestWord(id, [...Object.keys(providers), ...providerIds])
       const hint = near === null ? 'describe it under `providers`' : `did you mean ${near}?`
       return [report('provider', `there is no provider ${id}; ${hint}`)]
     }
