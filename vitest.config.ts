@@ -43,8 +43,8 @@ export default defineConfig({
     },
     setupFiles: [here('test/kit/setup.ts')],
     reporters: ['default', runSummary()],
-    // Most tests wait for sockets, timers and processes: four workers keep two cores busy.
-    maxWorkers: 4,
+    // Most tests wait for sockets, timers and processes: five workers keep two cores busy.
+    maxWorkers: 5,
     projects: [
       // What is in no other list is here: a new test needs no entry anywhere.
       project('unit', ['test/**/*.test.ts'], { exclude: [...server, ...elsewhere], isolate: false }),

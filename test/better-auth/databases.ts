@@ -1,7 +1,7 @@
 /** The two databases that better-auth's accounts are read from, each empty. */
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { Pool } from 'pg'
+import { openDatabase } from '../kit/database.ts'
 import { makeFolder } from '../kit/folder.ts'
 import type { PostgresServer } from '../servers/postgres.ts'
 import type { AppOptions } from './app.ts'
@@ -18,7 +18,7 @@ export interface TestDatabase extends AsyncDisposable {
 export function createSqlite(): Promise<TestDatabase> {
   const folder = makeFolder()
   const path = join(folder.path, 'app.sqlite')
-  const database = new DatabaseSync(path)
+  const database = openDatabase(path)
   database.exec('PRAGMA journal_mode = WAL')
   return Promise.resolve({
     forApp: database,

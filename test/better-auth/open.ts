@@ -1,6 +1,7 @@
 /** Opens the platform without the server, and an SQLite file that a test fills by hand. */
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
+import { openDatabase } from '../kit/database.ts'
 import { betterAuth } from '../../src/upstreams/better-auth/index.ts'
 import { CodedError, withDetails } from '../../src/errors.ts'
 import type { Many, PlatformEvent, Upstream } from '../../src/upstreams/platform.ts'
@@ -56,7 +57,7 @@ export const accountTable = `CREATE TABLE account (id text PRIMARY KEY, accountI
 export function createAppFile(table = accountTable): AppFile {
   const folder = makeFolder()
   const path = join(folder.path, 'app.sqlite')
-  const database = new DatabaseSync(path)
+  const database = openDatabase(path)
   database.exec(table)
   let rows = 0
   return {

@@ -1,8 +1,8 @@
 /** better-auth in the conformance suite: tables that the library made, tokens that it encrypted, in an SQLite file. */
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { symmetricEncrypt } from 'better-auth/crypto'
 import { getMigrations } from 'better-auth/db/migration'
+import { openDatabase } from '../kit/database.ts'
 import { makeFolder } from '../kit/folder.ts'
 import { columnsOf } from './columns.ts'
 import { canary, invent } from './fixture.ts'
@@ -27,7 +27,7 @@ export const betterAuth: PlatformFixture = {
   async start() {
     const folder = makeFolder()
     const path = join(folder.path, 'app.sqlite')
-    const database = new DatabaseSync(path)
+    const database = openDatabase(path)
     // The application writes hundreds of rows one by one; no test needs them after a power failure.
     database.exec('PRAGMA synchronous = OFF')
     await (await getMigrations({ database, telemetry: { enabled: false } })).runMigrations()

@@ -1,6 +1,6 @@
 /** The embedded vault in the conformance suite: a file in place of a server. */
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import { openDatabase } from '../kit/database.ts'
 import { platforms } from '../../src/upstreams/registry.ts'
 import { accountRecord } from '../../src/upstreams/vault/store/record.ts'
 import { openStore } from '../../src/upstreams/vault/store/store.ts'
@@ -41,7 +41,7 @@ export const vault: PlatformFixture = {
     const key = 'invented secret number one, 32 characters'
     const options = { path, keys: [{ id: 'k1', secret: key }] }
     const store = await openStore(platforms.vault.options.parse(options))
-    const database = new DatabaseSync(path)
+    const database = openDatabase(path)
     // Hundreds of rows are written one by one; no test needs them after a power failure.
     await store.sql.run('PRAGMA synchronous = OFF')
     const write = async (user_id: string, accounts: readonly Expected[]): Promise<void> => {

@@ -43,6 +43,15 @@ it('finds nothing where nothing is', () => {
   expect(findLeaks('log', brotliCompressSync('nothing').toString('latin1'), [canary])).toEqual([])
 })
 
+it('finds a short beginning in base64 wherever it stands, and not the four bytes that chance writes', () => {
+  for (const before of ['', ':', '::']) {
+    const text = Buffer.from(`${before}canary-user`).toString('base64')
+    expect(findLeaks('log', around(text), ['canary-'], { parts: false }), before).toHaveLength(1)
+  }
+  // What three letters of it are in base64.
+  expect(findLeaks('vault.sqlite', Buffer.from('\0bmFy\0'), ['canary-'], { parts: false })).toEqual([])
+})
+
 it('finds what a log line at level debug gives away, in a file of any kind', () => {
   using folder = makeFolder()
   let text = ''

@@ -1,6 +1,6 @@
 /** A file of schema version 1, as an earlier version wrote it, stays readable: tables, names, ciphertexts and keys. */
-import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
+import { openDatabase } from '../kit/database.ts'
 import { reveal } from '../../src/lib/secret.ts'
 import { importText, newVault, open, openUpstream, record, tamper, toLines } from './helpers.ts'
 
@@ -57,7 +57,7 @@ const writtenBefore = `
 
 function restore() {
   const options = newVault()
-  const database = new DatabaseSync(options.path)
+  const database = openDatabase(options.path)
   database.exec(writtenBefore)
   database.close()
   return options

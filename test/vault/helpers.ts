@@ -1,8 +1,8 @@
 /** Real vaults in temporary folders, with invented values. */
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import type { SQLInputValue } from 'node:sqlite'
 import { onTestFinished } from 'vitest'
+import { openDatabase } from '../kit/database.ts'
 import { copyPipe } from '../../src/commands/import-source.ts'
 import { importAccounts } from '../../src/commands/vault-import.ts'
 import { reveal, secret } from '../../src/lib/secret.ts'
@@ -113,7 +113,7 @@ export function tamper(
   sql: string,
   ...values: (SQLInputValue | Readonly<Record<string, SQLInputValue>>)[]
 ) {
-  const database = new DatabaseSync(options.path)
+  const database = openDatabase(options.path)
   try {
     return database.prepare(sql).all(...(values as SQLInputValue[]))
   } finally {

@@ -1,7 +1,7 @@
 /** `vault list` and `vault remove`. */
 import { readFileSync } from 'node:fs'
-import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
+import { openDatabase } from '../kit/database.ts'
 import { listAccounts, removeAccounts } from '../../src/commands/vault.ts'
 import type { Store } from '../../src/upstreams/vault/store/store.ts'
 import { captureOutput } from '../kit/output.ts'
@@ -120,7 +120,7 @@ test('a removed account leaves no ciphertext in the files, and reads as not conn
 test('remove and import say when a reader keeps the replaced ciphertext in the write-ahead log', async () => {
   const { options, store } = await filled()
   const ciphertexts = () => readFileSync(options.path).length + readFileSync(`${options.path}-wal`).length
-  const reader = new DatabaseSync(options.path)
+  const reader = openDatabase(options.path)
   onTestFinished(() => {
     reader.close()
   })
