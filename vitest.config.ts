@@ -28,6 +28,8 @@ export default defineConfig({
     // Real servers, browsers and databases take their time on a shared machine.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // At its end each worker writes its part of the compile cache.
+    teardownTimeout: 60_000,
     expect: { poll: { timeout: 20_000 } },
     // An unhandled rejection anywhere fails the run (vitest's default, stated because a promise depends on it).
     dangerouslyIgnoreUnhandledErrors: false,

@@ -116,7 +116,7 @@ export async function openShell(page: Page): Promise<Shell> {
     PATH: [bin, dirname(process.execPath), process.env.PATH].join(delimiter),
     NO_PROXY: '127.0.0.1',
     // What several pages start is compiled once.
-    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? '',
+    NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/commands'),
     SKIPPED: notes,
   }
 
