@@ -6,7 +6,6 @@ import type { ServiceOptions } from '../../src/auth/options.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/load.ts'
 import { writeLog } from '../../src/log.ts'
-import { makeFolder } from './folder.ts'
 import { keepOutput } from './keep-output.ts'
 
 export interface Answer<Data = Record<string, unknown>> {
@@ -134,14 +133,16 @@ export async function startTestServer({
   }
 }
 
-/** The configuration that a file with this content gives, listening on this machine: on a free port, unless it names one. */
+/**
+ * The configuration that a file with this content gives, listening on this machine: on a free port, unless it names one.
+ * It is given as an application gives it, without a file: a thousand servers are started so.
+ */
 export function configOf(file: Readonly<Record<string, unknown>>): Config {
-  using folder = makeFolder()
-  // JSON is YAML: the test takes the same way as an operator's file.
   // Here client, server and upstream share one thread, so that a late loop tells nothing about the server.
   const limits = { loop_delay_ms: 0, ...(file.limits as object | undefined) }
-  const content = JSON.stringify({ audit: { sink: 'none' }, ...file, limits })
-  const config = loadConfig({ file: folder.write('tokengraph.yaml', content), env: {} })
+  // As JSON has it: what is undefined is left out.
+  const value: unknown = JSON.parse(JSON.stringify({ audit: { sink: 'none' }, ...file, limits }))
+  const config = loadConfig({ value, env: {} })
   const { port = 0 } = (file.listen ?? {}) as { readonly port?: number }
   return { ...config, listen: { host: '127.0.0.1', port } }
 }

@@ -99,7 +99,7 @@ it('every command that prints ends quietly, whether nothing of it is read or the
 }, 240_000)
 
 it('the code says what the command found, not that nobody read it', async () => {
-  const { cwd } = await setUp()
+  const { path: cwd } = testFolder()
   await using started = start(['check-config', '--config', 'nowhere.yaml', '--format', 'json'], { cwd })
   started.child.stdout?.destroy()
   expect((await started.ended).code).toBe(1)
