@@ -1,10 +1,10 @@
-/** What a page has to be whatever it looks like: on a telephone and on a wide screen, light and dark. */
+/** Checks a page at the width of a telephone and of a wide screen, light and dark. */
 import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
 import { findViolations } from './find-violations.ts'
 import { measureContrast } from './measure-contrast.ts'
 
-/** Breaks no rule of axe, fits, and has contrast; `state` is what the page shows, for the message. */
+/** Expects no broken rule of axe, no horizontal scrolling, and enough contrast; `state` is what the page shows, for the message. */
 export async function checkLooks(page: Page, state: string): Promise<void> {
   await page.mouse.move(0, 0)
   for (const width of [320, 1920]) {

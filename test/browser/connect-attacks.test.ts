@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { DatabaseSync } from 'node:sqlite'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { openDatabase } from '../kit/database.ts'
 import { newVerifier, openConnectScene } from '../connect/scene.ts'
 import type { Finished, Verifier } from '../connect/scene.ts'
 import { checkLooks } from './check-looks.ts'
@@ -80,7 +81,7 @@ async function open() {
     },
     /** As if so many milliseconds had gone by. */
     goBy(ms: number): void {
-      using file = new DatabaseSync(scene.vaultPath, { timeout: 5000 })
+      using file = openDatabase(scene.vaultPath)
       file.exec(
         `UPDATE connect_requests SET expires_at_ms = expires_at_ms - ${String(ms)}, completion_until_ms = completion_until_ms - ${String(ms)}`,
       )

@@ -9,7 +9,7 @@ const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22a', 'wcag22aa',
 
 /** Returns the rules that are broken, each with the elements; `rules` switches some off. */
 export async function findViolations(page: Page, rules: RunOptions['rules'] = {}): Promise<readonly string[]> {
-  // Half a megabyte, which stays where the page does.
+  // Half a megabyte: once for each document that the page loads.
   if (!(await page.evaluate(() => 'axe' in window))) await page.addScriptTag({ path: axe })
   const { violations, passes } = await page.evaluate(
     async (options) => {

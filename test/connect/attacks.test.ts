@@ -1,6 +1,6 @@
 /** docs/promises.md S15: attackers who start, finish, replay or redirect a connection, and have nothing of it. */
-import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { openDatabase } from '../kit/database.ts'
 import { startOAuthProvider } from '../servers/oauth-provider.ts'
 import {
   begin,
@@ -221,7 +221,7 @@ describe('who may finish', () => {
 describe('too late', () => {
   /** As if so many milliseconds had gone by. */
   function goBy({ vaultPath }: Scene, ms: number): void {
-    using file = new DatabaseSync(vaultPath, { timeout: 5000 })
+    using file = openDatabase(vaultPath)
     file.exec(
       `UPDATE connect_requests SET expires_at_ms = expires_at_ms - ${String(ms)}, completion_until_ms = completion_until_ms - ${String(ms)}`,
     )

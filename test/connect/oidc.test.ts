@@ -2,8 +2,8 @@
  * oidc-provider, a certified authorization server, found by its issuer alone: PKCE is required, refresh tokens rotate, `iss`
  * comes with the callback, and pushed requests and revocation are taken.
  */
-import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { openDatabase } from '../kit/database.ts'
 import { startOidc } from '../servers/oidc.ts'
 import { freePort } from '../kit/free-port.ts'
 import { connect, openBrowser, openSceneAt } from './scene.ts'
@@ -35,7 +35,7 @@ test('connects, reads, refreshes, connects again, and revokes when the account i
   const tokenOf = async () => (await app.tokens('user_1')).data!.user.oauth_access_tokens![0]!.token
   const first = await tokenOf()
 
-  using file = new DatabaseSync(vaultPath, { timeout: 5000 })
+  using file = openDatabase(vaultPath)
   file.exec('UPDATE accounts SET expires_at = 1')
   const second = await tokenOf()
   expect(second).not.toBe(first)

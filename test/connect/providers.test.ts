@@ -3,8 +3,8 @@
  * documents (docs/providers.md): connect, read, refresh, more scopes, connect again, give up. The record of the catalogue is
  * used as it is, with its addresses moved to this machine.
  */
-import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
+import { openDatabase } from '../kit/database.ts'
 import { readCatalogue } from '../../src/upstreams/vault/providers/catalogue.ts'
 import { makeFolder } from '../kit/folder.ts'
 import { startTestServer } from '../kit/server.ts'
@@ -243,7 +243,7 @@ test.each(plays.map((play) => [play.id, play] as const))('%s', async (id, play) 
   expect(account).toMatchObject({ provider_user_id: play.user })
   expect(await tokenOf()).toStrictEqual(['at-1'])
 
-  using file = new DatabaseSync(scene.vaultPath, { timeout: 5000 })
+  using file = openDatabase(scene.vaultPath)
   file.exec('UPDATE accounts SET expires_at = 1')
   expect(await tokenOf()).toStrictEqual(['at-2'])
 

@@ -12,8 +12,8 @@ const root = join(import.meta.dirname, '../..')
 export const CLI_VARIABLE = 'TEST_CLI'
 
 const folder = join(root, 'node_modules/.cache/tokengraph-built')
-const sources = ['src/**/*.ts', 'package*.json', 'scripts/bundle.ts']
-/** Processes that the tests fork, which use the sources. */
+const sources = ['src/**/*.ts', 'test/kit/*.ts', 'package*.json', 'scripts/bundle.ts']
+/** Processes that the tests fork, which use the sources and the test kit. */
 const processes = 'test/vault/**/*-process.ts'
 /** Builds of other states of the sources are kept for so many milliseconds: a run may be using one. */
 const KEPT_MS = 3_600_000
@@ -28,7 +28,7 @@ export async function buildCommand(): Promise<string> {
   const built = join(folder, hash.digest('hex').slice(0, 16))
   if (!existsSync(built)) {
     const made = `${built}.${String(process.pid)}`
-    // With the bundler, which the workers need not load.
+    // Here, so that workers do not load the bundler.
     const { bundle } = await import('../../scripts/bundle.ts')
     const more = globSync(processes, { cwd: root }).map((file) => [`test/${basename(file, '.ts')}`, join(root, file)])
     await bundle(join(made, 'dist'), Object.fromEntries(more) as Record<string, string>)

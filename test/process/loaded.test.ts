@@ -1,7 +1,7 @@
-/** What a server that nobody asks has loaded: memory, and time of each start. */
+/** What a process has loaded: memory, and time of each start. */
 import { expect, it } from 'vitest'
 import { testFolder } from '../kit/folder.ts'
-import { start } from '../kit/process.ts'
+import { run, start } from '../kit/process.ts'
 
 /** On SIGUSR2 the process says which of Node's own modules it has loaded. */
 const tell = `process.on('SIGUSR2', () => console.error('loaded ' + process.moduleLoadList.join() + ' end'))`
@@ -34,4 +34,19 @@ it.each([
   expect(loaded).toContain('NativeModule http,')
   expect(loaded).not.toContain('internal/deps/undici')
   expect(loaded).not.toContain('internal/webstreams')
+})
+
+it.each([
+  ['without registered documents', production.replace(/^documents:.*\n/m, ''), false],
+  ['with registered documents', production, true],
+])('check-config %s loads GraphQL where it has documents to check, and only there', async (_, config, isLoaded) => {
+  const folder = testFolder()
+  folder.write('tokengraph.yaml', config)
+  folder.write('documents.json', JSON.stringify({ typename: '{ __typename }' }))
+  const tellAtEnd = `import { Module } from 'node:module'
+process.on('exit', () => console.error('loaded ' + Object.keys(Module._cache).join()))`
+  const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(tellAtEnd)}` }
+  const { code, stderr } = await run(['check-config', '--config', 'tokengraph.yaml'], { cwd: folder.path, env })
+  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('loaded ') as string })
+  expect(stderr.includes('/node_modules/graphql/')).toBe(isLoaded)
 })

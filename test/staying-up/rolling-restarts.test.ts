@@ -19,7 +19,7 @@ import { startLoad } from './load.ts'
 
 const PROCESS_RESTARTS = Number(process.env.RESTARTS ?? 4)
 /** Of each balancer. */
-const CALLERS = 2
+const CALLERS = 4
 /** Half of the answers take up to 100 ms: requests are under way nearly all the time. */
 const PAUSE_MS = 10
 const random = randomFrom(seed)

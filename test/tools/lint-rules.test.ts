@@ -1,5 +1,6 @@
 /** oxlint has a list of rules and no sets: none is lost of the sets that the list was made from. */
 import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
 import js from '@eslint/js'
 import tseslint from 'typescript-eslint'
 import { expect, it } from 'vitest'
@@ -17,7 +18,10 @@ it('has every rule of the recommended, strict and stylistic sets', () => {
   const severities = Object.assign({}, ...sets.map(({ rules }) => rules ?? {})) as Record<string, unknown>
   const wanted = Object.keys(severities).filter((rule) => [severities[rule]].flat()[0] !== 'off')
   expect(wanted.length).toBeGreaterThan(100)
-  const printed = execFileSync('oxlint', ['--print-config'], { cwd: root, encoding: 'utf8' })
+  const printed = execFileSync(join(root, 'node_modules/.bin/oxlint'), ['--print-config'], {
+    cwd: root,
+    encoding: 'utf8',
+  })
   const { rules } = JSON.parse(printed) as { rules: Record<string, unknown> }
   const isOn = (rule: string): boolean =>
     [rules[rule]].flat().some((severity) => ['deny', 'error'].includes(String(severity)))

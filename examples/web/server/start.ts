@@ -18,6 +18,7 @@ import type { Log } from '../../../src/log.ts'
 import { openStore } from '../../../src/upstreams/vault/store/store.ts'
 import type { VaultOptions } from '../../../src/upstreams/vault/options.ts'
 import { writeAccounts } from '../../../src/upstreams/vault/store/write.ts'
+import { freePort } from '../../../test/kit/free-port.ts'
 import { createBackend } from './backend-for-frontend.ts'
 import { startIdentityProvider } from './identity-provider.ts'
 
@@ -58,7 +59,7 @@ export async function startExample({ port, log, accessSeconds }: ExampleOptions)
   const folder = mkdtempSync(join(tmpdir(), 'tokengraph-example-'))
   const identityProvider = await startIdentityProvider()
   // Browsers come back from the demo provider to this port.
-  const configured = { ...loadConfig({ env: {} }), listen: { host: '127.0.0.1', port: await findPort() } }
+  const configured = { ...loadConfig({ env: {} }), listen: { host: '127.0.0.1', port: await freePort() } }
   const more = accessSeconds === undefined ? {} : { accessSeconds }
   const { config } = await prepareDevelopment(configured, folder, { returnTo: [`${url}/`], ...more })
   const auth = { ...config.auth, issuers: [identityProvider.options] }
@@ -106,12 +107,4 @@ async function shortenLife(vault: VaultOptions): Promise<void> {
   const inAnHour = Math.floor(Date.now() / 1000) + 3600
   if (home !== undefined) await writeAccounts(store, [{ ...home, expires_at: inAnHour }])
   await store.close()
-}
-
-async function findPort(): Promise<number> {
-  const probe = createServer()
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
-  const { port } = probe.address() as AddressInfo
-  await new Promise((resolve) => probe.close(resolve))
-  return port
 }
